@@ -1,0 +1,535 @@
+//! Use cases of customers. Each reads, decides with the pure functions of the model, and settles.
+
+use patron_model::{
+    Failure, Ids, Noun, Patch, Timestamp,
+    comment::Comment,
+    customer::{Customer, CustomerPatch},
+    payment_method::PaymentMethod,
+    text::Reference,
+};
+use uuid::Uuid;
+
+use crate::{
+    Cx,
+    commit::{ATTEMPTS_MAX, Action, Document, Draft, Expect, Loaded, Saved, decode, raced, refused},
+    documents::{COMMENT, CUSTOMER, Merge, PAYMENT_METHOD},
+    failure,
+    search::{self, Filter, Query},
+};
+
+/// Most records that hang on an absorbed customer and can move in one merge.
+pub const MOVED_MAX: usize = 10_000;
+/// Rows looked at for one page of a free-text search before it is answered short.
+const TEXT_SCAN_MAX: usize = 5_000;
+/// Absorbed customers followed from one to the next.
+const MERGE_CHAIN_MAX: usize = 64;
+
+/// How a customer is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Id {
+    /// By number.
+    Number(i64),
+    /// By UUID.
+    Uuid(Uuid),
+}
+
+impl Id {
+    /// Reads either form from a path.
+    ///
+    /// # Errors
+    /// `NotFound`: what cannot be an id names nothing.
+    pub fn parse(text: &str) -> Result<Id, Failure> {
+        let number = || text.parse().ok().filter(|n: &i64| *n > 0).map(Id::Number);
+        number()
+            .or_else(|| text.parse().ok().map(Id::Uuid))
+            .ok_or(Failure::NotFound { noun: Noun::Customer })
+    }
+}
+
+/// One page of a list.
+#[derive(Debug)]
+pub struct Page<T> {
+    /// The records.
+    pub items: Vec<Loaded<T>>,
+    /// Whether others follow.
+    pub more: bool,
+}
+
+fn not_found() -> Failure {
+    Failure::NotFound { noun: Noun::Customer }
+}
+
+/// A customer, deleted ones included.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn get_any(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
+    let store = &cx.app.store;
+    let row = match id {
+        Id::Number(number) => store.get(&CUSTOMER, cx.space, number).await,
+        Id::Uuid(uuid) => store.get_by_uuid(&CUSTOMER, cx.space, uuid).await,
+    };
+    decode(&row.map_err(failure)?.ok_or_else(not_found)?)
+}
+
+/// A living customer.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn get(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
+    let found = get_any(cx, id).await?;
+    if found.is_deleted() { Err(not_found()) } else { Ok(found) }
+}
+
+/// A living customer; an absorbed one answers as the customer that took it over.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn get_following(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
+    let mut found = get_any(cx, id).await?;
+    for _ in 0..MERGE_CHAIN_MAX {
+        match found.merged_into {
+            Some(survivor) => found = get_any(cx, Id::Number(survivor)).await?,
+            None => break,
+        }
+    }
+    if found.is_deleted() { Err(not_found()) } else { Ok(found) }
+}
+
+/// A living customer by number in whichever space it is, for keys that open several.
+///
+/// # Errors
+/// `NotFound`, also when it lives in none of `spaces`.
+pub async fn get_in_spaces(
+    cx: &Cx,
+    number: i64,
+    spaces: &[i64],
+) -> Result<Loaded<Customer>, Failure> {
+    let row = cx.app.store.get_anywhere(&CUSTOMER, number).await.map_err(failure)?;
+    let row = row.filter(|row| spaces.contains(&row.tenant)).ok_or_else(not_found)?;
+    let found = decode::<Customer>(&row)?;
+    if found.is_deleted() { Err(not_found()) } else { Ok(found) }
+}
+
+/// The living customer with a reference.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn get_by_reference(cx: &Cx, reference: &str) -> Result<Loaded<Customer>, Failure> {
+    find_by_reference(cx, reference).await?.ok_or_else(not_found)
+}
+
+async fn find_by_reference(
+    cx: &Cx,
+    reference: &str,
+) -> Result<Option<Loaded<Customer>>, Failure> {
+    let row = cx.app.store.get_by(&CUSTOMER, cx.space, "reference", reference).await;
+    row.map_err(failure)?.as_ref().map(decode).transpose()
+}
+
+/// A page of customers. Deleted ones appear unless the filter excludes them.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn list(cx: &Cx, query: &Query) -> Result<Page<Customer>, Failure> {
+    page(cx, query).await
+}
+
+/// A page of records of any kind.
+///
+/// # Errors
+/// Whatever the store says.
+pub(crate) async fn page<T: Document>(cx: &Cx, query: &Query) -> Result<Page<T>, Failure> {
+    let found = cx.app.store.find(T::KIND, query).await.map_err(failure)?;
+    let items = found.rows.iter().map(decode).collect::<Result<_, _>>()?;
+    Ok(Page { items, more: found.more })
+}
+
+/// How many customers of the given spaces match.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn count(cx: &Cx, spaces: &[i64], filter: &Filter) -> Result<u64, Failure> {
+    cx.app.store.count(&CUSTOMER, spaces, filter).await.map_err(failure)
+}
+
+/// Where a free-text search continues: after this term and number.
+pub type TextPosition = (String, i64);
+
+/// Living customers whose names, e-mail address, phone, company or reference have words beginning
+/// with all the searched ones, ordered by the word that matched. The filter is applied on top.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn search_text(
+    cx: &Cx,
+    text: &str,
+    filter: &Filter,
+    after: Option<TextPosition>,
+    limit: usize,
+) -> Result<(Vec<Loaded<Customer>>, Option<TextPosition>), Failure> {
+    let wanted = search::searched_words(text);
+    let Some(lead) = wanted.first() else { return Ok((Vec::new(), None)) };
+    let mut position = after;
+    let mut found = Vec::new();
+    let mut looked_at = 0;
+    while looked_at < TEXT_SCAN_MAX {
+        let chunk = u32::try_from((limit - found.len()).clamp(20, 200)).unwrap_or(200);
+        let from = position.as_ref().map(|(term, number)| (term.as_str(), *number));
+        let rows = cx.app.store.scan_terms(&CUSTOMER, cx.space, lead, from, chunk).await;
+        let rows = rows.map_err(failure)?;
+        let last_chunk = rows.len() < chunk as usize;
+        for (term, row) in rows {
+            looked_at += 1;
+            let customer = decode::<Customer>(&row)?;
+            let matches = search::is_found(&customer, &term, &wanted)
+                && search::is_match(filter, &row, &customer.record);
+            if matches && found.len() == limit {
+                return Ok((found, position));
+            }
+            position = Some((term, row.number));
+            if matches {
+                found.push(customer);
+            }
+        }
+        if last_chunk {
+            return Ok((found, None));
+        }
+    }
+    Ok((found, position))
+}
+
+/// A new customer.
+///
+/// # Errors
+/// `Invalid`, `Exists` when the reference is taken.
+pub async fn create(cx: &Cx, patch: CustomerPatch) -> Result<Saved<Customer>, Failure> {
+    if let Some(saved) = cx.replayed().await? {
+        return Ok(saved);
+    }
+    let (draft, customer) = draft_create(cx, patch).await?;
+    match draft.settle().await? {
+        true => Ok(saved(customer, 1, Action::Created)),
+        false => Err(raced()),
+    }
+}
+
+async fn draft_create(
+    cx: &Cx,
+    patch: CustomerPatch,
+) -> Result<(Draft<'_>, Customer), Failure> {
+    cx.app.ensure_ids(8).await?;
+    let app = &*cx.app;
+    let customer = Customer::create(app.next(), cx.space, patch, cx.now, app)?;
+    let mut draft = cx.draft();
+    draft.insert(&customer)?;
+    draft.outcome(&customer, 1, Action::Created);
+    Ok((draft, customer))
+}
+
+/// Many new customers, handed to the store together: one verdict for each, in order. Each patch
+/// comes with a context of its own, which carries its idempotency mark.
+pub async fn create_many(
+    rows: Vec<(Cx, CustomerPatch)>,
+) -> Vec<Result<Saved<Customer>, Failure>> {
+    let mut verdicts: Vec<Option<Result<Saved<Customer>, Failure>>> = Vec::new();
+    let (mut batches, mut waiting) = (Vec::new(), Vec::new());
+    let Some(app) = rows.first().map(|(cx, _)| cx.app.clone()) else { return Vec::new() };
+    for (i, (cx, patch)) in rows.into_iter().enumerate() {
+        let drafted = match draft_create(&cx, patch).await {
+            Ok((draft, customer)) => draft.into_batch().map(|batch| (batch, customer)),
+            Err(failure) => Err(failure),
+        };
+        match drafted {
+            Ok((batch, customer)) => {
+                batches.push(batch);
+                waiting.push((i, customer));
+                verdicts.push(None);
+            }
+            Err(failure) => verdicts.push(Some(Err(failure))),
+        }
+    }
+    let committed = app.store.commit_many(batches).await;
+    for ((i, customer), verdict) in waiting.into_iter().zip(committed) {
+        verdicts[i] = Some(match verdict {
+            Ok(_) => Ok(saved(customer, 1, Action::Created)),
+            Err(error) => Err(refused(error)),
+        });
+    }
+    let missing = || Err(Failure::internal("the store gave no verdict for a batch"));
+    verdicts.into_iter().map(|verdict| verdict.unwrap_or_else(missing)).collect()
+}
+
+fn saved(record: Customer, revision: i64, action: Action) -> Saved<Customer> {
+    Saved { record, revision, action, replayed: false }
+}
+
+/// A changed customer. A change that changes nothing keeps version and time.
+///
+/// # Errors
+/// `NotFound`, `Stale`, `Invalid`, `Exists` when the new reference is taken.
+pub async fn update(
+    cx: &Cx,
+    id: Id,
+    expect: Expect,
+    patch: CustomerPatch,
+) -> Result<Saved<Customer>, Failure> {
+    change(cx, id, expect, |_| Ok(patch.clone())).await
+}
+
+/// A customer changed by a patch that depends on what is there. `decide` may run several times.
+///
+/// # Errors
+/// As [`update`], and whatever `decide` answers.
+pub async fn change(
+    cx: &Cx,
+    id: Id,
+    expect: Expect,
+    decide: impl Fn(&Customer) -> Result<CustomerPatch, Failure> + Send,
+) -> Result<Saved<Customer>, Failure> {
+    if let Some(saved) = cx.replayed().await? {
+        return Ok(saved);
+    }
+    for _ in 0..ATTEMPTS_MAX {
+        let before = get(cx, id).await?;
+        expect.check(before.version, before.revision)?;
+        let patch = decide(&before)?;
+        if let Some(saved) = settle_change(cx, &before, patch).await? {
+            return Ok(saved);
+        }
+    }
+    Err(raced())
+}
+
+async fn settle_change(
+    cx: &Cx,
+    before: &Loaded<Customer>,
+    patch: CustomerPatch,
+) -> Result<Option<Saved<Customer>>, Failure> {
+    cx.app.ensure_ids(8).await?;
+    let (after, changes) = before.record.apply(patch, cx.now, &*cx.app)?;
+    settle_as(cx, before, after, Action::Updated, &changes).await
+}
+
+/// Settles a decided next state; no changes means that nothing is written.
+pub(crate) async fn settle_as(
+    cx: &Cx,
+    before: &Loaded<Customer>,
+    after: Customer,
+    action: Action,
+    changes: &[&'static str],
+) -> Result<Option<Saved<Customer>>, Failure> {
+    let mut draft = cx.draft();
+    let (revision, action) = if changes.is_empty() {
+        (before.revision, Action::Unchanged)
+    } else {
+        draft.replace(before, &after, action, changes)?;
+        (before.revision + 1, action)
+    };
+    draft.outcome(&after, revision, action);
+    Ok(draft.settle().await?.then(|| saved(after, revision, action)))
+}
+
+/// Creates or updates the customer with a reference, as one atomic call.
+///
+/// # Errors
+/// `Stale` when `expect` names another version (or there is none), `Exists` when `create_only` and
+/// there is one, `Invalid`.
+pub async fn put_by_reference(
+    cx: &Cx,
+    reference: &Reference,
+    expect: Expect,
+    create_only: bool,
+    patch: CustomerPatch,
+) -> Result<Saved<Customer>, Failure> {
+    if let Some(saved) = cx.replayed().await? {
+        return Ok(saved);
+    }
+    for _ in 0..ATTEMPTS_MAX {
+        let mut patch = patch.clone();
+        let Some(before) = find_by_reference(cx, reference.as_str()).await? else {
+            expect.check(0, 0)?;
+            patch.reference = Patch::Set(reference.clone());
+            let (draft, customer) = draft_create(cx, patch).await?;
+            match draft.settle().await {
+                Ok(true) => return Ok(saved(customer, 1, Action::Created)),
+                // Somebody else created it just now: it is an update after all.
+                Ok(false) | Err(Failure::Exists { .. }) => continue,
+                Err(failure) => return Err(failure),
+            }
+        };
+        if create_only {
+            return Err(Failure::PreconditionFailed { what: "If-None-Match" });
+        }
+        expect.check(before.version, before.revision)?;
+        if let Some(saved) = settle_change(cx, &before, patch).await? {
+            return Ok(saved);
+        }
+    }
+    Err(raced())
+}
+
+/// Hides a customer and what hangs on it. Its reference is free again.
+///
+/// # Errors
+/// `NotFound`, `Stale`.
+pub async fn delete(cx: &Cx, id: Id, expect: Expect) -> Result<Saved<Customer>, Failure> {
+    if let Some(saved) = cx.replayed().await? {
+        return Ok(saved);
+    }
+    for _ in 0..ATTEMPTS_MAX {
+        let before = get(cx, id).await?;
+        expect.check(before.version, before.revision)?;
+        let after = Customer {
+            deleted_at: Some(cx.now),
+            updated_at: cx.now,
+            version: before.version + 1,
+            ..before.record.clone()
+        };
+        let settled = settle_as(cx, &before, after, Action::Deleted, &["deleted_at"]).await?;
+        if let Some(saved) = settled {
+            return Ok(saved);
+        }
+    }
+    Err(raced())
+}
+
+/// Brings a deleted customer back, with everything that hung on it.
+///
+/// # Errors
+/// `NotFound`; `WrongState` when it was absorbed by another; `Exists` when its reference has been
+/// taken meanwhile.
+pub async fn restore(cx: &Cx, id: Id, expect: Expect) -> Result<Saved<Customer>, Failure> {
+    if let Some(saved) = cx.replayed().await? {
+        return Ok(saved);
+    }
+    for _ in 0..ATTEMPTS_MAX {
+        let before = get_any(cx, id).await?;
+        expect.check(before.version, before.revision)?;
+        if before.merged_into.is_some() {
+            return Err(Failure::WrongState { is: "merged into another", needs: "deleted" });
+        }
+        let (after, changes): (_, &[&'static str]) = if before.is_deleted() {
+            let version = before.version + 1;
+            let living = Customer { deleted_at: None, version, ..before.record.clone() };
+            (Customer { updated_at: cx.now, ..living }, &["deleted_at"])
+        } else {
+            (before.record.clone(), &[])
+        };
+        if let Some(saved) = settle_as(cx, &before, after, Action::Restored, changes).await? {
+            return Ok(saved);
+        }
+    }
+    Err(raced())
+}
+
+/// Merges `absorbed` into `survivor`: missing fields are taken over, everything that hangs on the
+/// absorbed customer moves, and the merge is recorded so that it can be undone. One batch.
+///
+/// # Errors
+/// `NotFound`, `Stale`, `Invalid`, `WrongState` when both are the same, `TooLarge` when more than
+/// [`MOVED_MAX`] records would have to move.
+pub async fn merge(
+    cx: &Cx,
+    survivor: Id,
+    absorbed: Id,
+    expect: Expect,
+) -> Result<Saved<Customer>, Failure> {
+    if let Some(saved) = cx.replayed().await? {
+        return Ok(saved);
+    }
+    for _ in 0..ATTEMPTS_MAX {
+        let stays = get(cx, survivor).await?;
+        expect.check(stays.version, stays.revision)?;
+        let goes = get(cx, absorbed).await?;
+        if stays.number == goes.number {
+            return Err(Failure::WrongState { is: "the same customer", needs: "another" });
+        }
+        let after = stays.record.absorb(&goes.record, cx.now)?;
+        let comments: Vec<Loaded<Comment>> = hanging(cx, goes.number).await?;
+        let methods: Vec<Loaded<PaymentMethod>> = hanging(cx, goes.number).await?;
+        if comments.len() + methods.len() > MOVED_MAX {
+            return Err(Failure::TooLarge { limit: MOVED_MAX });
+        }
+        let draft = draft_merge(cx, &stays, &goes, &after, &comments, &methods).await?;
+        if draft.settle().await? {
+            return Ok(saved(after, stays.revision + 1, Action::Merged));
+        }
+    }
+    Err(raced())
+}
+
+async fn draft_merge<'a>(
+    cx: &'a Cx,
+    stays: &Loaded<Customer>,
+    goes: &Loaded<Customer>,
+    after: &Customer,
+    comments: &[Loaded<Comment>],
+    methods: &[Loaded<PaymentMethod>],
+) -> Result<Draft<'a>, Failure> {
+    cx.app.ensure_ids(1).await?;
+    let mut draft = cx.draft();
+    // The absorbed one first: its reference must be free before the survivor can take it.
+    let gone = Customer {
+        deleted_at: Some(cx.now),
+        merged_into: Some(stays.number),
+        updated_at: cx.now,
+        version: goes.version + 1,
+        ..goes.record.clone()
+    };
+    draft.replace(goes, &gone, Action::Absorbed, &["deleted_at", "merged_into"])?;
+    draft.replace(stays, after, Action::Merged, &["merge"])?;
+    let mut moved = Vec::new();
+    for comment in comments {
+        let next = Comment { customer: stays.number, ..comment.record.clone() };
+        draft.replace(comment, &next, Action::Moved, &["customer"])?;
+        moved.push((COMMENT.name.to_owned(), comment.number));
+    }
+    for method in methods {
+        let next = PaymentMethod {
+            customer: stays.number,
+            is_default: false,
+            ..method.record.clone()
+        };
+        draft.replace(method, &next, Action::Moved, &["customer"])?;
+        moved.push((PAYMENT_METHOD.name.to_owned(), method.number));
+    }
+    moved.extend(goes.addresses().iter().map(|a| ("address".to_owned(), a.number)));
+    let id = cx.app.next();
+    draft.insert(&Merge {
+        number: id.number,
+        uuid: id.uuid,
+        space: cx.space,
+        survivor: stays.number,
+        survivor_revision: stays.revision,
+        absorbed: goes.number,
+        absorbed_revision: goes.revision,
+        moved,
+        at: cx.now,
+    })?;
+    draft.outcome(after, stays.revision + 1, Action::Merged);
+    Ok(draft)
+}
+
+/// Everything of one kind that hangs on a customer, deleted records included.
+async fn hanging<T: Document>(cx: &Cx, customer: i64) -> Result<Vec<Loaded<T>>, Failure> {
+    let of_customer = Filter::equal(search::Field::Column("customer"), customer);
+    let limit = u32::try_from(MOVED_MAX + 1).unwrap_or(u32::MAX);
+    let query = Query { predicate: of_customer, limit, ..Query::of(cx.space) };
+    Ok(page(cx, &query).await?.items)
+}
+
+/// Every e-mail address ever linked to a customer, newest last.
+pub fn email_addresses(customer: &Customer) -> Vec<(String, Timestamp)> {
+    let former = customer.former_emails.iter();
+    let current = customer.email.as_ref();
+    let mut all: Vec<(String, Timestamp)> = former
+        .filter(|former| Some(&former.email) != current)
+        .map(|former| (former.email.as_str().to_owned(), former.since))
+        .collect();
+    if let Some(email) = current {
+        let since = customer.email_since.unwrap_or(customer.created_at);
+        all.push((email.as_str().to_owned(), since));
+    }
+    all
+}

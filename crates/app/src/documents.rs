@@ -1,0 +1,306 @@
+//! How each noun maps to its table: kind, declared columns, free-text terms.
+
+use patron_model::{
+    Noun, Timestamp,
+    comment::Comment,
+    customer::Customer,
+    payment_method::PaymentMethod,
+    space::{Account, Key, Space},
+};
+use patron_store::{Column, Index, Kind, Row, Shape, Value};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{commit::Document, search};
+
+const fn int(name: &'static str, index: Index) -> Column {
+    Column { name, shape: Shape::Int, index }
+}
+
+const fn text(name: &'static str, index: Index) -> Column {
+    Column { name, shape: Shape::Text, index }
+}
+
+/// Customers.
+pub static CUSTOMER: Kind = Kind {
+    name: "customer",
+    columns: &[
+        text("reference", Index::Unique),
+        text("email_key", Index::Ordered),
+        text("phone_key", Index::Ordered),
+        text("name_key", Index::Ordered),
+        int("created_at", Index::Ordered),
+        int("deleted_at", Index::None),
+    ],
+    terms: true,
+};
+
+/// Comments on customers.
+pub static COMMENT: Kind = Kind {
+    name: "comment",
+    columns: &[int("customer", Index::Ordered), int("deleted_at", Index::None)],
+    terms: false,
+};
+
+/// Saved payment methods.
+pub static PAYMENT_METHOD: Kind = Kind {
+    name: "payment_method",
+    columns: &[
+        int("customer", Index::Ordered),
+        text("fingerprint", Index::Ordered),
+        text("token", Index::UniqueEverywhere),
+        int("deleted_at", Index::None),
+    ],
+    terms: false,
+};
+
+/// Merges, so that they can be looked at and undone.
+pub static MERGE: Kind = Kind {
+    name: "merge",
+    columns: &[int("survivor", Index::Ordered), int("absorbed", Index::Ordered)],
+    terms: false,
+};
+
+/// Accounts.
+pub static ACCOUNT: Kind =
+    Kind { name: "account", columns: &[int("parent", Index::Ordered)], terms: false };
+
+/// Spaces.
+pub static SPACE: Kind =
+    Kind { name: "space", columns: &[int("account", Index::Ordered)], terms: false };
+
+/// Keys.
+pub static KEY: Kind = Kind {
+    name: "key",
+    columns: &[text("handle", Index::UniqueEverywhere), int("account", Index::Ordered)],
+    terms: false,
+};
+
+/// Every kind, for opening the store.
+pub static KINDS: &[&Kind] =
+    &[&CUSTOMER, &COMMENT, &PAYMENT_METHOD, &MERGE, &ACCOUNT, &SPACE, &KEY];
+
+/// Tenant of records that belong to the deployment.
+pub const DEPLOYMENT: i64 = 0;
+
+impl Document for Customer {
+    const KIND: &'static Kind = &CUSTOMER;
+    const NOUN: Noun = Noun::Customer;
+
+    fn identity(&self) -> (i64, Uuid) {
+        (self.number, self.uuid)
+    }
+
+    fn tenant(&self) -> i64 {
+        self.space
+    }
+
+    fn columns(&self) -> Vec<Value> {
+        // A deleted customer's reference is free again.
+        let reference = self.reference.as_ref().filter(|_| !self.is_deleted());
+        vec![
+            reference.map(|r| r.as_str()).into(),
+            self.email.as_ref().map(|email| email.key()).into(),
+            self.phone.as_ref().map(|phone| phone.key()).into(),
+            search::name_key(self).into(),
+            self.created_at.micros().into(),
+            self.deleted_at.map(Timestamp::micros).into(),
+        ]
+    }
+
+    fn terms(&self) -> Vec<String> {
+        if self.is_deleted() { Vec::new() } else { search::terms(self) }
+    }
+
+    fn deleted_at(&self) -> Option<Timestamp> {
+        self.deleted_at
+    }
+}
+
+impl Document for Comment {
+    const KIND: &'static Kind = &COMMENT;
+    const NOUN: Noun = Noun::Comment;
+
+    fn identity(&self) -> (i64, Uuid) {
+        (self.number, self.uuid)
+    }
+
+    fn tenant(&self) -> i64 {
+        self.space
+    }
+
+    fn root(&self) -> i64 {
+        self.customer
+    }
+
+    fn columns(&self) -> Vec<Value> {
+        vec![self.customer.into(), self.deleted_at.map(Timestamp::micros).into()]
+    }
+
+    fn deleted_at(&self) -> Option<Timestamp> {
+        self.deleted_at
+    }
+}
+
+impl Document for PaymentMethod {
+    const KIND: &'static Kind = &PAYMENT_METHOD;
+    const NOUN: Noun = Noun::PaymentMethod;
+
+    fn identity(&self) -> (i64, Uuid) {
+        (self.number, self.uuid)
+    }
+
+    fn tenant(&self) -> i64 {
+        self.space
+    }
+
+    fn root(&self) -> i64 {
+        self.customer
+    }
+
+    fn columns(&self) -> Vec<Value> {
+        vec![
+            self.customer.into(),
+            self.fingerprint.clone().into(),
+            self.token.as_str().into(),
+            self.deleted_at.map(Timestamp::micros).into(),
+        ]
+    }
+
+    fn deleted_at(&self) -> Option<Timestamp> {
+        self.deleted_at
+    }
+}
+
+/// A merge of two customers: enough to look at it and to undo it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Merge {
+    /// Number, unique in the deployment.
+    pub number: i64,
+    /// UUID.
+    pub uuid: Uuid,
+    /// Space.
+    pub space: i64,
+    /// The customer that stayed.
+    pub survivor: i64,
+    /// Its revision before.
+    pub survivor_revision: i64,
+    /// The customer that went.
+    pub absorbed: i64,
+    /// Its revision before.
+    pub absorbed_revision: i64,
+    /// Records that moved: kind and number.
+    pub moved: Vec<(String, i64)>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Document for Merge {
+    const KIND: &'static Kind = &MERGE;
+    const NOUN: Noun = Noun::Customer;
+
+    fn identity(&self) -> (i64, Uuid) {
+        (self.number, self.uuid)
+    }
+
+    fn tenant(&self) -> i64 {
+        self.space
+    }
+
+    fn root(&self) -> i64 {
+        self.survivor
+    }
+
+    fn columns(&self) -> Vec<Value> {
+        vec![self.survivor.into(), self.absorbed.into()]
+    }
+
+    fn deleted_at(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+impl Document for Account {
+    const KIND: &'static Kind = &ACCOUNT;
+    const NOUN: Noun = Noun::Account;
+
+    fn identity(&self) -> (i64, Uuid) {
+        (self.number, self.uuid)
+    }
+
+    fn tenant(&self) -> i64 {
+        DEPLOYMENT
+    }
+
+    fn columns(&self) -> Vec<Value> {
+        vec![self.parent.into()]
+    }
+
+    fn deleted_at(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+impl Document for Space {
+    const KIND: &'static Kind = &SPACE;
+    const NOUN: Noun = Noun::Space;
+
+    fn identity(&self) -> (i64, Uuid) {
+        (self.number, self.uuid)
+    }
+
+    fn tenant(&self) -> i64 {
+        DEPLOYMENT
+    }
+
+    fn columns(&self) -> Vec<Value> {
+        vec![self.account.into()]
+    }
+
+    fn deleted_at(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+impl Document for Key {
+    const KIND: &'static Kind = &KEY;
+    const NOUN: Noun = Noun::Key;
+
+    fn identity(&self) -> (i64, Uuid) {
+        (self.number, self.uuid)
+    }
+
+    fn tenant(&self) -> i64 {
+        DEPLOYMENT
+    }
+
+    fn columns(&self) -> Vec<Value> {
+        vec![handle_column(&self.dialect, &self.handle).into(), self.account.into()]
+    }
+
+    fn deleted_at(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// Handles are unique within a dialect.
+pub fn handle_column(dialect: &str, handle: &str) -> String {
+    format!("{dialect}:{handle}")
+}
+
+/// The declared columns that a row should have, from its document: how `check` finds damage.
+pub fn expected_columns(kind: &Kind, row: &Row) -> Option<Vec<Value>> {
+    fn of<T: Document>(row: &Row) -> Option<Vec<Value>> {
+        serde_json::from_str::<T>(&row.doc).ok().map(|noun| noun.columns())
+    }
+    match kind.name {
+        "customer" => of::<Customer>(row),
+        "comment" => of::<Comment>(row),
+        "payment_method" => of::<PaymentMethod>(row),
+        "merge" => of::<Merge>(row),
+        "account" => of::<Account>(row),
+        "space" => of::<Space>(row),
+        "key" => of::<Key>(row),
+        _ => None,
+    }
+}

@@ -1,0 +1,61 @@
+//! Identities for new records. Numbers come from a counter of the deployment, reserved in blocks so
+//! that several processes on one database never wait for each other.
+
+use std::ops::Range;
+use std::sync::Mutex;
+
+use patron_model::{Failure, Identity, Ids};
+use uuid::Uuid;
+
+use crate::{App, failure};
+
+/// Numbers reserved at a time.
+const BLOCK: i64 = 1_000;
+/// Numbers that must be at hand before a use case starts: a customer with an address of each purpose.
+const RESERVE_MIN: i64 = 16;
+/// The counter's name in the store.
+const COUNTER: &str = "number";
+
+/// Numbers at hand.
+#[derive(Default)]
+pub(crate) struct IdPool {
+    blocks: Mutex<Vec<Range<i64>>>,
+}
+
+impl IdPool {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Range<i64>>> {
+        // A panic while holding the lock leaves the ranges valid.
+        self.blocks.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn left(&self) -> i64 {
+        self.lock().iter().map(|block| block.end - block.start).sum()
+    }
+}
+
+impl App {
+    /// Makes sure that [`Ids::next`] has numbers at hand for `wanted` records.
+    pub(crate) async fn ensure_ids(&self, wanted: i64) -> Result<(), Failure> {
+        if self.ids.left() >= wanted.max(RESERVE_MIN) {
+            return Ok(());
+        }
+        let block = self.store.reserve(COUNTER, BLOCK.max(wanted)).await.map_err(failure)?;
+        self.ids.lock().push(block);
+        Ok(())
+    }
+}
+
+impl Ids for App {
+    fn next(&self) -> Identity {
+        let mut blocks = self.ids.lock();
+        let uuid = Uuid::now_v7();
+        while let Some(block) = blocks.first_mut() {
+            if let Some(number) = block.next() {
+                return Identity { number, uuid };
+            }
+            blocks.remove(0);
+        }
+        // `ensure_ids` keeps a reserve far above what one use case takes.
+        unreachable!("no numbers at hand: ensure_ids was not called")
+    }
+}

@@ -1,0 +1,114 @@
+//! What happened: history of a record, its state at a moment, and the feed of all changes.
+//!
+//! Every change appends exactly one entry in the same batch, numbered 1, 2, 3, … within its space in
+//! commit order. Webhooks and the audit chain are readers of the same journal.
+
+use std::time::Duration;
+
+use patron_model::{Failure, Noun, Timestamp};
+pub use patron_store::Entry;
+
+use crate::{
+    Cx,
+    commit::{Document, Loaded},
+    failure,
+};
+
+/// Longest wait for new entries.
+pub const WAIT_SECONDS_MAX: u64 = 60;
+/// Longest time between two looks at the store while waiting: other processes may write to it.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Entries looked at for a version that lies far back.
+const LOOK_BACK_MAX: usize = 100_000;
+/// Entries read at a time.
+const CHUNK: u32 = 200;
+
+/// Entries of the space after a position, oldest first. Waits up to `wait` for the first one.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn events(
+    cx: &Cx,
+    after: i64,
+    limit: u32,
+    wait: Duration,
+) -> Result<Vec<Entry>, Failure> {
+    let deadline = tokio::time::Instant::now() + wait;
+    let mut news = cx.app.store.watch();
+    loop {
+        let entries = cx.app.store.entries(cx.space, after, limit).await.map_err(failure)?;
+        let now = tokio::time::Instant::now();
+        if !entries.is_empty() || now >= deadline {
+            return Ok(entries);
+        }
+        let look_again = (now + LOOK_EVERY).min(deadline);
+        // Either a commit of this process, or time to look for commits of others.
+        let _ = tokio::time::timeout_at(look_again, news.changed()).await;
+    }
+}
+
+/// Entries of one record and what hangs on it, newest first.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn history(
+    cx: &Cx,
+    root: i64,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<Vec<Entry>, Failure> {
+    cx.app.store.history(cx.space, root, before, limit).await.map_err(failure)
+}
+
+/// A record as it was at a moment.
+///
+/// # Errors
+/// `NotFound` when it did not exist then.
+pub async fn at_time<T: Document>(
+    cx: &Cx,
+    root: i64,
+    number: i64,
+    at: Timestamp,
+) -> Result<Loaded<T>, Failure> {
+    let entry =
+        cx.app.store.entry_at_time(cx.space, T::KIND.name, root, number, at.micros()).await;
+    read(&entry.map_err(failure)?.ok_or(Failure::NotFound { noun: Noun::Entry })?)
+}
+
+/// A record as it was in a version, the latest state that had it.
+///
+/// # Errors
+/// `NotFound` when there is no such version.
+pub async fn at_version<T: Document>(
+    cx: &Cx,
+    root: i64,
+    number: i64,
+    has_version: impl Fn(&T) -> bool,
+) -> Result<Loaded<T>, Failure> {
+    let mut before = None;
+    let mut looked_at = 0;
+    while looked_at < LOOK_BACK_MAX {
+        let entries = history(cx, root, before, CHUNK).await?;
+        looked_at += entries.len();
+        before = entries.last().map(|entry| entry.seq);
+        for entry in entries.iter().filter(|e| e.kind == T::KIND.name && e.number == number) {
+            let loaded: Loaded<T> = read(entry)?;
+            if has_version(&loaded) {
+                return Ok(loaded);
+            }
+        }
+        if entries.is_empty() {
+            break;
+        }
+    }
+    Err(Failure::NotFound { noun: Noun::Entry })
+}
+
+/// The record in an entry.
+///
+/// # Errors
+/// `Internal` when it is not of this kind.
+pub fn read<T: Document>(entry: &Entry) -> Result<Loaded<T>, Failure> {
+    let record = serde_json::from_str(&entry.doc).map_err(Failure::internal)?;
+    Ok(Loaded { record, revision: entry.revision })
+}

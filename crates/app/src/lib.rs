@@ -1,0 +1,147 @@
+//! The verbs of Patron: use cases over the nouns of `patron-model` and the record store.
+//!
+//! - [`App`]: what every request shares; [`Cx`]: one request's context (who, where, when, why).
+//! - [`commit`]: the one write path: read, decide, commit if unchanged, again when raced.
+//! - One module per noun: [`customers`], [`addresses`], [`comments`], [`payment_methods`], [`spaces`],
+//!   [`keys`]; [`journal`] answers what happened; [`search`] is how questions are asked.
+//! - [`secrets`]: sealing, fingerprints, hashes. [`idempotency`]: repeats give the same answer.
+//!
+//! No HTTP here and no dialect's name.
+
+pub mod addresses;
+pub mod clock;
+pub mod comments;
+pub mod commit;
+pub mod customers;
+pub mod documents;
+pub mod idempotency;
+pub mod ids;
+pub mod journal;
+pub mod keys;
+pub mod payment_methods;
+pub mod search;
+pub mod secrets;
+pub mod spaces;
+
+use std::sync::Arc;
+
+use patron_model::{Failure, Timestamp, space::Space};
+use patron_store::{Store, StoreError};
+
+pub use clock::Clock;
+pub use commit::{Action, Draft, Expect, Loaded, Saved};
+pub use keys::Caller;
+
+/// What every request shares.
+pub struct App {
+    /// The record store.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// Sealing, fingerprints and hashes.
+    pub secrets: secrets::Secrets,
+    pub(crate) ids: ids::IdPool,
+    pub(crate) callers: keys::CallerCache,
+    pub(crate) running: idempotency::Running,
+}
+
+impl App {
+    /// An app over a store.
+    pub fn new(store: Store, clock: Clock, secrets: secrets::Secrets) -> Arc<App> {
+        Arc::new(App {
+            store,
+            clock,
+            secrets,
+            ids: ids::IdPool::default(),
+            callers: keys::CallerCache::default(),
+            running: idempotency::Running::default(),
+        })
+    }
+
+    /// The context of work that no request caused: start-up, commands on the machine itself.
+    pub fn operator(self: &Arc<Self>, space: i64, request: &str) -> Cx {
+        Cx {
+            app: Arc::clone(self),
+            actor: Actor::Operator,
+            space,
+            request: request.into(),
+            now: self.clock.now(),
+            dry_run: false,
+            idempotency: None,
+        }
+    }
+}
+
+/// Who caused a change.
+#[derive(Debug, Clone)]
+pub enum Actor {
+    /// The holder of a key.
+    Caller(Arc<Caller>),
+    /// The operator of the machine.
+    Operator,
+}
+
+/// The context of one request.
+#[derive(Clone)]
+pub struct Cx {
+    /// What every request shares.
+    pub app: Arc<App>,
+    /// Who asks.
+    pub actor: Actor,
+    /// Space it works in; 0 is the deployment itself.
+    pub space: i64,
+    /// Request id, as logged and journalled.
+    pub request: Arc<str>,
+    /// The moment of the request: all its changes carry it.
+    pub now: Timestamp,
+    /// Check and show, but change nothing.
+    pub dry_run: bool,
+    /// Idempotency key of the request.
+    pub idempotency: Option<Arc<idempotency::Idempotency>>,
+}
+
+impl Cx {
+    /// Number of the key that asks; 0 for the operator.
+    pub fn actor_number(&self) -> i64 {
+        match &self.actor {
+            Actor::Caller(caller) => caller.key.number,
+            Actor::Operator => 0,
+        }
+    }
+
+    /// Who asks, for the journal: `key:12` or `operator`.
+    pub fn actor_name(&self) -> String {
+        match &self.actor {
+            Actor::Caller(caller) => format!("key:{}", caller.key.number),
+            Actor::Operator => "operator".to_owned(),
+        }
+    }
+
+    /// The space it works in, where the caller's key opens one.
+    pub fn space_record(&self) -> Option<&Arc<Space>> {
+        match &self.actor {
+            Actor::Caller(caller) => caller.space(self.space),
+            Actor::Operator => None,
+        }
+    }
+
+    /// The same context in another space.
+    #[must_use]
+    pub fn in_space(&self, space: i64) -> Cx {
+        Cx { space, ..self.clone() }
+    }
+}
+
+/// A store error that no use case has a better word for.
+pub fn failure(error: StoreError) -> Failure {
+    match error {
+        StoreError::Full => Failure::Unavailable { retry_after_seconds: 1 },
+        StoreError::Unavailable(why) => {
+            tracing::error!(store.error = why, "the store is not available");
+            Failure::Unavailable { retry_after_seconds: 5 }
+        }
+        StoreError::Answered => Failure::InFlight,
+        StoreError::Conflict { .. } => Failure::Unavailable { retry_after_seconds: 1 },
+        StoreError::Unique { .. } | StoreError::Engine(_) => Failure::internal(error),
+    }
+}

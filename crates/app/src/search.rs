@@ -1,0 +1,228 @@
+//! How questions are asked: filters over fields of a customer, orders, pages, and free text.
+//!
+//! Search grammars of the dialects compile to a [`Filter`]. Free text is matched by prefix against
+//! terms that are written in the same batch as the record, so every search sees the caller's last
+//! write.
+
+use std::collections::BTreeSet;
+
+use patron_model::customer::Customer;
+pub use patron_store::{
+    After, Compare, Field, Order, Predicate as Filter, Query, SortKey, Value,
+};
+
+/// Most terms of one record.
+const TERMS_MAX: usize = 64;
+/// Most characters of a term; longer ones are cut, and so are the words searched for.
+pub const TERM_CHARS_MAX: usize = 64;
+/// Most words of a free-text search; further ones are ignored.
+pub const WORDS_MAX: usize = 8;
+/// Most characters of a metadata value that is found through a term.
+const METADATA_TERM_CHARS_MAX: usize = 120;
+/// Marks metadata terms; no word of a free text begins with it.
+const METADATA_MARK: char = '\u{1}';
+
+/// Names of customer fields in filters and orders.
+pub mod customer {
+    use super::{Field, Filter};
+
+    fn own(path: &[&str]) -> Field {
+        Field::text(path)
+    }
+
+    /// Given name, as it came in or derived as far as a query can.
+    pub fn given_name() -> Field {
+        own(&["given_name"])
+    }
+
+    /// Family name.
+    pub fn family_name() -> Field {
+        own(&["family_name"])
+    }
+
+    /// A text field of the customer by its core name.
+    pub fn text(name: &str) -> Field {
+        own(&[name])
+    }
+
+    /// A text field of the billing address.
+    pub fn billing(name: &str) -> Field {
+        own(&["billing", "postal", name])
+    }
+
+    /// A text field of the shipping address.
+    pub fn shipping(name: &str) -> Field {
+        own(&["shipping", "postal", name])
+    }
+
+    /// A metadata value.
+    pub fn metadata(key: &str) -> Field {
+        own(&["metadata", key])
+    }
+
+    /// The phone number as typed.
+    pub fn phone() -> Field {
+        own(&["phone", "raw"])
+    }
+
+    /// When it was created, in microseconds since the epoch.
+    pub fn created_at() -> Field {
+        Field::Column("created_at")
+    }
+
+    /// When it was last changed, in microseconds since the epoch.
+    pub fn updated_at() -> Field {
+        Field::Whole(vec!["updated_at".into()])
+    }
+
+    /// The reference, also of a customer whose reference is not claimed.
+    pub fn reference() -> Field {
+        own(&["reference"])
+    }
+
+    /// Lower-case name to sort by: family name, given name, or the company.
+    pub fn name_key() -> Field {
+        Field::Column("name_key")
+    }
+
+    /// Lower-case e-mail address.
+    pub fn email_key() -> Field {
+        Field::Column("email_key")
+    }
+
+    /// E.164 phone number, or its bare digits.
+    pub fn phone_key() -> Field {
+        Field::Column("phone_key")
+    }
+
+    /// Not deleted.
+    pub fn living() -> Filter {
+        Filter::Missing(Field::Column("deleted_at"))
+    }
+
+    /// A metadata key has this value.
+    pub fn has_metadata(key: &str, value: &str) -> Filter {
+        let exact = Filter::equal(metadata(key), value);
+        match super::metadata_term(key, value) {
+            Some(term) => Filter::HasTerm(term).and(exact),
+            None => exact,
+        }
+    }
+}
+
+/// The name a customer is sorted by, in lower case.
+pub(crate) fn name_key(customer: &Customer) -> Option<String> {
+    let names = customer.names();
+    let person = match (&names.family, &names.given) {
+        (Some(family), Some(given)) => Some(format!("{family} {given}")),
+        (Some(one), None) | (None, Some(one)) => Some(one.to_string()),
+        (None, None) => names.full.map(|full| full.to_string()),
+    };
+    let name = person.or_else(|| customer.company_name.as_ref().map(|c| c.as_str().to_owned()))?;
+    let folded = name.to_lowercase();
+    (!folded.is_empty()).then_some(folded)
+}
+
+/// Free-text terms of a customer: words of the names, company and reference, the e-mail address
+/// whole and by its parts, phone numbers by their digits, and metadata pairs.
+pub(crate) fn terms(customer: &Customer) -> Vec<String> {
+    let mut terms = BTreeSet::new();
+    let names = [&customer.given_name, &customer.family_name, &customer.full_name]
+        .into_iter()
+        .flatten()
+        .chain(&customer.company_name);
+    for name in names {
+        terms.extend(words(name.as_str()));
+    }
+    if let Some(reference) = &customer.reference {
+        terms.insert(cut(&reference.as_str().to_lowercase()));
+        terms.extend(words(reference.as_str()));
+    }
+    if let Some(email) = &customer.email {
+        let key = email.key();
+        terms.extend(words(&key));
+        terms.insert(cut(&key));
+    }
+    for phone in [&customer.phone, &customer.work_phone].into_iter().flatten() {
+        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+        for form in [digits(phone.raw()), digits(&phone.key())] {
+            if !form.is_empty() {
+                terms.insert(cut(&form));
+            }
+        }
+    }
+    for (key, value) in customer.metadata.pairs() {
+        terms.extend(metadata_term(key, &patron_model::metadata::text_of(value)));
+    }
+    terms.into_iter().take(TERMS_MAX).collect()
+}
+
+/// The term of a metadata pair, unless it is too long for one.
+fn metadata_term(key: &str, value: &str) -> Option<String> {
+    let short = value.chars().count() <= METADATA_TERM_CHARS_MAX;
+    short.then(|| format!("{METADATA_MARK}{key}{METADATA_MARK}{value}"))
+}
+
+/// The words of a text, in lower case.
+pub fn words(text: &str) -> impl Iterator<Item = String> {
+    let lower = text.to_lowercase();
+    let words: Vec<String> = lower
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(cut)
+        .collect();
+    words.into_iter()
+}
+
+/// The words somebody searches for, longest first: the most selective one leads.
+pub fn searched_words(text: &str) -> Vec<String> {
+    let mut wanted: Vec<String> = text
+        .split_whitespace()
+        .flat_map(|part| {
+            let lower = part.to_lowercase();
+            let digits: String = lower.chars().filter(char::is_ascii_digit).collect();
+            let has_letter = lower.chars().any(|c| c.is_alphanumeric() && !c.is_ascii_digit());
+            let is_phone = !digits.is_empty() && !has_letter;
+            if is_phone {
+                vec![cut(&digits)]
+            } else if lower.contains('@') {
+                vec![cut(&lower)]
+            } else {
+                words(&lower).collect()
+            }
+        })
+        .collect();
+    wanted.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
+    wanted.dedup();
+    wanted.truncate(WORDS_MAX);
+    wanted
+}
+
+fn cut(term: &str) -> String {
+    term.chars().take(TERM_CHARS_MAX).collect()
+}
+
+/// Whether a customer is found by `term` and matches every wanted word. A customer is answered once:
+/// at the smallest of its terms that the leading word matches.
+pub(crate) fn is_found(customer: &Customer, term: &str, wanted: &[String]) -> bool {
+    let terms = terms(customer);
+    let Some((lead, others)) = wanted.split_first() else { return false };
+    let first = terms.iter().find(|candidate| candidate.starts_with(lead.as_str()));
+    first.is_some_and(|first| first == term)
+        && others.iter().all(|word| terms.iter().any(|t| t.starts_with(word.as_str())))
+}
+
+/// Whether a record that was read meets a filter.
+pub(crate) fn is_match<T: crate::commit::Document>(
+    filter: &Filter,
+    row: &patron_store::Row,
+    record: &T,
+) -> bool {
+    let subject = patron_store::Subject {
+        kind: T::KIND,
+        row,
+        columns: &record.columns(),
+        terms: &record.terms(),
+    };
+    filter.matches(&subject)
+}

@@ -1,0 +1,137 @@
+//! What an API says of itself. A struct of functions: it sits in a `static`, is listed in one array,
+//! and needs no generics anywhere else.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use patron_app::{App, Caller, keys::NewSecret};
+use patron_model::{
+    Failure, Timestamp,
+    space::{Key, Space},
+};
+use serde_json::Value;
+
+use crate::{
+    BoxFuture,
+    exchange::{Exchange, Reply},
+    limits::QuotaState,
+    operation::Operation,
+};
+
+/// An API over the common record.
+pub struct Dialect {
+    /// Its name: one word in lower case; also the word for its keys.
+    pub name: &'static str,
+    /// What people call it.
+    pub title: &'static str,
+    /// Path prefixes it answers at, on segment boundaries.
+    pub mounts: &'static [&'static str],
+    /// The path to route by: most match exactly, some fold case or trailing slashes.
+    pub route: fn(&str) -> Cow<'_, str>,
+    /// Who asks, and in which space.
+    pub authenticate:
+        for<'a> fn(&'a Arc<App>, &'a Exchange) -> BoxFuture<'a, Result<Claim, Failure>>,
+    /// Every operation: the one page.
+    pub operations: fn() -> Vec<Operation>,
+    /// A failure in its own error shape.
+    pub render: fn(&Failure, &Exchange) -> Reply,
+    /// Last touch on every reply: headers that all answers carry.
+    pub finish: fn(&mut Reply, &Exchange, Option<QuotaState>),
+    /// Security schemes of the description (OpenAPI `securitySchemes`).
+    pub security: fn() -> Value,
+    /// Schema of its error bodies.
+    pub error_schema: crate::operation::SchemaFn,
+    /// How its keys look.
+    pub credentials: Credentials,
+}
+
+/// Who asks, and in which space.
+#[derive(Debug)]
+pub struct Claim {
+    /// The caller.
+    pub caller: Arc<Caller>,
+    /// Space of the request; 0 when the operation is not bound to one or finds it later.
+    pub space: i64,
+}
+
+/// How a dialect's keys are made, shown and tried out.
+pub struct Credentials {
+    /// The well-known key of the sandbox.
+    pub sandbox: fn() -> Minted,
+    /// A new random key.
+    pub mint: fn() -> Minted,
+    /// How a key is shown, once: the dialect's part of the printed credentials.
+    pub show: fn(&Shown<'_>) -> Value,
+    /// Headers that authenticate a request with shown credentials.
+    pub sign: fn(&SignRequest<'_>) -> Result<Vec<(&'static str, String)>, Failure>,
+    /// Commands to try it out: method, target, body.
+    pub examples: fn(&Value) -> Vec<Example>,
+}
+
+/// A key as it was made.
+#[derive(Debug)]
+pub struct Minted {
+    /// Public half; the key's number when none.
+    pub handle: Option<String>,
+    /// Secret half, as it is kept.
+    pub secret: NewSecret,
+    /// Secret half, as it is shown.
+    pub shown: String,
+}
+
+/// What is known when a key is shown.
+#[derive(Debug)]
+pub struct Shown<'a> {
+    /// Where the server answers, without trailing slash.
+    pub base_url: &'a str,
+    /// Space of the key.
+    pub space: &'a Space,
+    /// The key.
+    pub key: &'a Key,
+    /// Its secret.
+    pub secret: &'a str,
+}
+
+/// A request to be signed.
+#[derive(Debug)]
+pub struct SignRequest<'a> {
+    /// The dialect's part of the printed credentials.
+    pub credentials: &'a Value,
+    /// Method in upper case.
+    pub method: &'a str,
+    /// Path and query as they will be on the request line.
+    pub target: &'a str,
+    /// Body.
+    pub body: &'a str,
+    /// The moment of signing.
+    pub now: Timestamp,
+}
+
+/// A call that shows the API at work.
+#[derive(Debug, Clone)]
+pub struct Example {
+    /// What it shows.
+    pub title: &'static str,
+    /// Method.
+    pub method: &'static str,
+    /// Path and query.
+    pub target: String,
+    /// JSON body.
+    pub body: Option<String>,
+    /// Whether the signature depends on the request, so that it must be made for each call.
+    pub signed: bool,
+}
+
+/// Routes by the path exactly as it is.
+pub fn exact(path: &str) -> Cow<'_, str> {
+    Cow::Borrowed(path)
+}
+
+/// A random token with a prefix: `bytes` random bytes in hexadecimal.
+pub fn random_token(prefix: &str, bytes: usize) -> String {
+    let random: [u8; 32] = patron_app::secrets::hmac_sha256(
+        uuid::Uuid::new_v4().as_bytes(),
+        uuid::Uuid::new_v4().as_bytes(),
+    );
+    format!("{prefix}{}", hex::encode(&random[..bytes.min(random.len())]))
+}

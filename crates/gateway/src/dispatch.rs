@@ -1,0 +1,527 @@
+//! The request pipeline. [`Gateway::answer`] reads top to bottom: which dialect, which operation,
+//! the body, who asks, how often, may they, no card data, then the handler; every failure is
+//! rendered by the dialect whose path was asked for.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+use std::time::{Duration, Instant};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::Request as HttpRequest,
+    response::Response,
+    routing::{MethodFilter, MethodRouter},
+};
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http::{HeaderValue, Method, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use patron_app::{Actor, App, Cx, idempotency::Idempotency};
+use patron_model::{Failure, Problems, Why};
+use tower::ServiceExt as _;
+
+use crate::{
+    cards, decode,
+    dialect::{Claim, Dialect},
+    exchange::{Exchange, Reply, Request},
+    limits::{Limits, QuotaState, RateLimit},
+    metrics::Meters,
+    operation::{Access, Operation},
+};
+
+/// All APIs of one server.
+pub struct Gateway {
+    app: Arc<App>,
+    limits: Limits,
+    rate: RateLimit,
+    in_work: tokio::sync::Semaphore,
+    mounts: Vec<Mount>,
+    hosts: HashMap<String, usize>,
+    pages: Router,
+    log: RequestLog,
+    next_id: AtomicU64,
+    id_prefix: String,
+}
+
+/// A dialect at its path prefixes.
+struct Mount {
+    dialect: &'static Dialect,
+    router: Router,
+}
+
+/// Which requests are written to the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RequestLog {
+    /// Every request.
+    All,
+    /// Those answered 4xx or 5xx.
+    #[default]
+    Failures,
+    /// None (5xx are logged where they happen all the same).
+    None,
+}
+
+/// One operation as it is served.
+struct Route {
+    dialect: &'static Dialect,
+    operation: Operation,
+    meters: Meters,
+}
+
+/// The address of the client, put into the request by the server.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub std::net::IpAddr);
+
+/// The request target exactly as sent; the URI may have been folded for routing.
+#[derive(Clone)]
+struct RawTarget(String);
+
+impl Gateway {
+    /// All APIs over one app. `hosts` binds a dialect, by name, to a host name of its own; `pages`
+    /// answers what no dialect does.
+    pub fn new(
+        app: Arc<App>,
+        dialects: &[&'static Dialect],
+        limits: Limits,
+        hosts: &[(String, String)],
+        log: RequestLog,
+        pages: Router,
+    ) -> Arc<Gateway> {
+        Arc::new_cyclic(|this| {
+            let mount = |dialect: &&'static Dialect| Mount {
+                dialect,
+                router: router(dialect, this.clone()),
+            };
+            let mounts: Vec<Mount> = dialects.iter().map(mount).collect();
+            let position = |name: &str| dialects.iter().position(|d| d.name == name);
+            let host = |(host, name): &(String, String)| {
+                position(name).map(|at| (host.to_ascii_lowercase(), at))
+            };
+            Gateway {
+                app,
+                rate: RateLimit::new(limits.requests_per_minute),
+                in_work: tokio::sync::Semaphore::new(limits.requests_in_work_max),
+                mounts,
+                hosts: hosts.iter().filter_map(host).collect(),
+                pages,
+                log,
+                limits,
+                next_id: AtomicU64::new(1),
+                id_prefix: uuid::Uuid::new_v4().simple().to_string()[..12].to_owned(),
+            }
+        })
+    }
+
+    /// The app it serves.
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Its limits.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Answers one request.
+    pub async fn answer(&self, mut request: HttpRequest) -> Response {
+        let Some(mount) = self.mount(&request) else {
+            return match self.pages.clone().oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+        };
+        let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+        request.extensions_mut().insert(RawTarget(target.to_owned()));
+        fold_path(&mut request, mount.dialect);
+        match mount.router.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+
+    /// The dialect a request is for: by host name, or by the longest matching path prefix.
+    fn mount(&self, request: &HttpRequest) -> Option<&Mount> {
+        if !self.hosts.is_empty() {
+            let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+            let name = host.map(|host| host.split(':').next().unwrap_or_default());
+            let bound = name.and_then(|name| self.hosts.get(&name.to_ascii_lowercase()));
+            if let Some(&at) = bound {
+                return self.mounts.get(at);
+            }
+        }
+        let path = request.uri().path();
+        let length = |mount: &&Mount| longest_prefix(mount.dialect, path);
+        self.mounts.iter().filter(|mount| length(mount) > 0).max_by_key(length)
+    }
+
+    fn request_id(&self, request: &HttpRequest) -> Arc<str> {
+        let sane = |id: &&str| {
+            (1..=64).contains(&id.len())
+                && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        };
+        let sent = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
+        match sent.filter(sane) {
+            Some(id) => id.into(),
+            None => {
+                let count = self.next_id.fetch_add(1, Ordering::Relaxed);
+                format!("{}-{count:x}", self.id_prefix).into()
+            }
+        }
+    }
+
+    async fn serve(&self, route: &Route, request: HttpRequest) -> Response {
+        let started = Instant::now();
+        let request_id = self.request_id(&request);
+        let (exchange, body) = self.exchange(request, Some(&route.operation), request_id);
+        let Ok(_in_work) = self.in_work.try_acquire() else {
+            let failure = Failure::Unavailable { retry_after_seconds: 1 };
+            return self.finish(route, &exchange, Err(failure), None, started);
+        };
+        let mut exchange = exchange;
+        let mut quota = None;
+        let work = async {
+            exchange.body = self.read(body).await?;
+            self.pass(route, exchange.clone(), &mut quota).await
+        };
+        let longest = Duration::from_secs(self.limits.request_seconds_max);
+        let guarded = AssertUnwindSafe(tokio::time::timeout(longest, work)).catch_unwind();
+        let outcome = match guarded.await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(Failure::TimedOut),
+            Err(_) => Err(Failure::internal("a handler panicked")),
+        };
+        self.finish(route, &exchange, outcome, quota, started)
+    }
+
+    /// From a complete request to the handler's reply.
+    async fn pass(
+        &self,
+        route: &Route,
+        exchange: Exchange,
+        quota: &mut Option<QuotaState>,
+    ) -> Result<Reply, Failure> {
+        let operation = &route.operation;
+        let (actor, space) = match operation.access {
+            Access::Public => (Actor::Operator, 0),
+            Access::Needs(role) => {
+                let claim = (route.dialect.authenticate)(&self.app, &exchange).await?;
+                let Claim { caller, space } = claim;
+                *quota = self
+                    .rate
+                    .take(caller.key.number)
+                    .map_err(|retry_after_seconds| Failure::TooMany { retry_after_seconds })?;
+                if caller.key.role < role {
+                    return Err(Failure::Forbidden);
+                }
+                (Actor::Caller(caller), space)
+            }
+        };
+        if operation.writes() && !operation.tokenises {
+            cards::found(&exchange).into_result()?;
+        }
+        let idempotency = self.idempotency(operation, &exchange, space).await?;
+        let repeated = idempotency.as_ref().is_some_and(|i| i.outcome.is_some());
+        let cx = Cx {
+            app: Arc::clone(&self.app),
+            actor,
+            space,
+            request: Arc::clone(&exchange.request_id),
+            now: exchange.now,
+            dry_run: prefers_dry_run(&exchange),
+            idempotency: idempotency.map(Arc::new),
+        };
+        let reply = (operation.handler)(Request { cx, exchange }).await?;
+        Ok(if repeated { reply.with("idempotency-replayed", "true") } else { reply })
+    }
+
+    async fn idempotency(
+        &self,
+        operation: &Operation,
+        exchange: &Exchange,
+        space: i64,
+    ) -> Result<Option<Idempotency>, Failure> {
+        let Some(rule) = operation.idempotency else { return Ok(None) };
+        let Some(sent) = exchange.header(rule.header) else { return Ok(None) };
+        // A structured string (RFC 9651) or, as many clients send it, the bare key.
+        let bare = sent.trim();
+        let key = bare.strip_prefix('"').and_then(|k| k.strip_suffix('"')).unwrap_or(bare);
+        let max = patron_app::idempotency::KEY_CHARS_MAX;
+        if key.is_empty() || key.len() > max {
+            let why = if key.is_empty() { Why::Required } else { Why::TooLong { max } };
+            return Err(Failure::Malformed(Problems::one(rule.header, why)));
+        }
+        if prefers_dry_run(exchange) {
+            return Ok(None);
+        }
+        let fingerprint = fingerprint(exchange);
+        let key = key.to_owned();
+        let begun =
+            self.app.begin(space, key, operation.id, fingerprint, rule.remembered_seconds).await?;
+        Ok(Some(begun))
+    }
+
+    async fn read(&self, body: Body) -> Result<Bytes, Failure> {
+        let limit = self.limits.body_bytes_max;
+        let collect = Limited::new(body, limit).collect();
+        let longest = Duration::from_secs(self.limits.body_seconds_max);
+        match tokio::time::timeout(longest, collect).await {
+            Ok(Ok(collected)) => Ok(collected.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Failure::TooLarge { limit }),
+            Ok(Err(_)) => {
+                let why = Why::Malformed { expected: "a complete body" };
+                Err(Failure::malformed("", why))
+            }
+            Err(_) => Err(Failure::TimedOut),
+        }
+    }
+
+    fn exchange(
+        &self,
+        request: HttpRequest,
+        operation: Option<&Operation>,
+        request_id: Arc<str>,
+    ) -> (Exchange, Body) {
+        let (mut parts, body) = request.into_parts();
+        let target = match parts.extensions.remove::<RawTarget>() {
+            Some(RawTarget(target)) => target,
+            None => parts.uri.to_string(),
+        };
+        let path = target.split('?').next().unwrap_or_default();
+        let params = operation.map(|operation| params(operation.path, path)).unwrap_or_default();
+        let exchange = Exchange {
+            method: parts.method,
+            params,
+            target,
+            headers: parts.headers,
+            body: Bytes::new(),
+            request_id,
+            peer: parts.extensions.get::<Peer>().map(|peer| peer.0),
+            now: self.app.clock.now(),
+        };
+        (exchange, body)
+    }
+
+    fn finish(
+        &self,
+        route: &Route,
+        exchange: &Exchange,
+        outcome: Result<Reply, Failure>,
+        quota: Option<QuotaState>,
+        started: Instant,
+    ) -> Response {
+        let failure = outcome.as_ref().err().map(Failure::name);
+        let mut reply = match outcome {
+            Ok(reply) => reply,
+            Err(failure) => {
+                note_failure(&failure, exchange, route.operation.id);
+                (route.dialect.render)(&failure, exchange)
+            }
+        };
+        (route.dialect.finish)(&mut reply, exchange, quota);
+        let elapsed = started.elapsed();
+        route.meters.count(reply.status.as_u16(), failure, elapsed);
+        self.log(route.dialect.name, route.operation.id, exchange, &reply, elapsed);
+        response(reply, exchange)
+    }
+
+    /// A request no operation is for: unknown path or method.
+    fn refuse(&self, dialect: &'static Dialect, request: HttpRequest, failure: &Failure) -> Response {
+        let started = Instant::now();
+        let request_id = self.request_id(&request);
+        let (exchange, _) = self.exchange(request, None, request_id);
+        let mut reply = (dialect.render)(failure, &exchange);
+        if let Failure::MethodNotAllowed { allowed } = failure {
+            reply.set("allow", allowed);
+        }
+        (dialect.finish)(&mut reply, &exchange, None);
+        self.log(dialect.name, failure.name(), &exchange, &reply, started.elapsed());
+        response(reply, &exchange)
+    }
+
+    /// One line per request, without anything a caller sent but its request id.
+    fn log(
+        &self,
+        dialect: &str,
+        operation: &str,
+        exchange: &Exchange,
+        reply: &Reply,
+        elapsed: Duration,
+    ) {
+        let status = reply.status.as_u16();
+        let wanted = match self.log {
+            RequestLog::All => true,
+            RequestLog::Failures => status >= 400,
+            RequestLog::None => false,
+        };
+        if wanted {
+            let duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+            tracing::info!(
+                http.method = %exchange.method,
+                http.status = status,
+                operation,
+                dialect,
+                request.id = %exchange.request_id,
+                duration_us,
+                "{operation} answered {status}"
+            );
+        }
+    }
+}
+
+/// Faults of the server are logged where they are known, with what only the log may say.
+fn note_failure(failure: &Failure, exchange: &Exchange, operation: &str) {
+    match failure {
+        Failure::Internal(report) => tracing::error!(
+            operation,
+            request.id = %exchange.request_id,
+            details = report.details,
+            "{operation} failed"
+        ),
+        Failure::Unauthenticated { reason } => tracing::info!(
+            operation,
+            request.id = %exchange.request_id,
+            reason,
+            "sign-in refused: {reason}"
+        ),
+        _ => {}
+    }
+}
+
+fn response(reply: Reply, exchange: &Exchange) -> Response {
+    let mut response = Response::new(Body::from(reply.body));
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = reply.headers;
+    if let Ok(id) = HeaderValue::from_str(&exchange.request_id) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    response
+}
+
+/// `Prefer: dry-run` (RFC 7240 form): check and show, but change nothing.
+fn prefers_dry_run(exchange: &Exchange) -> bool {
+    let Some(prefer) = exchange.header("prefer") else { return false };
+    prefer.split(',').any(|part| matches!(part.trim(), "dry-run" | "handling=dry-run"))
+}
+
+/// What makes two requests the same: method, target, body, and the preconditions.
+fn fingerprint(exchange: &Exchange) -> String {
+    let condition = |name| exchange.header(name).unwrap_or_default();
+    let head = format!(
+        "{}\n{}\n{}\n{}\n",
+        exchange.method,
+        exchange.target,
+        condition("if-match"),
+        condition("if-none-match")
+    );
+    let text = [head.as_bytes(), &exchange.body].concat();
+    hex::encode(patron_app::secrets::hmac_sha256(b"fingerprint", &text))
+}
+
+/// Path parameters by position: template and path have the same number of segments.
+fn params(template: &'static str, path: &str) -> Vec<(&'static str, String)> {
+    if !template.contains('{') {
+        return Vec::new();
+    }
+    let pairs = template.split('/').zip(path.split('/'));
+    pairs
+        .filter_map(|(name, raw)| {
+            let name = name.strip_prefix('{')?.strip_suffix('}')?;
+            Some((name, decode::segment(raw).into_owned()))
+        })
+        .collect()
+}
+
+/// Characters of the longest mount that is a prefix of the path on a segment boundary; 0 if none.
+fn longest_prefix(dialect: &Dialect, path: &str) -> usize {
+    let fits = |mount: &&&str| {
+        path.get(..mount.len()).is_some_and(|head| head.eq_ignore_ascii_case(mount))
+            && matches!(path.as_bytes().get(mount.len()), None | Some(b'/'))
+    };
+    dialect.mounts.iter().filter(fits).map(|mount| mount.len()).max().unwrap_or(0)
+}
+
+fn fold_path(request: &mut HttpRequest, dialect: &Dialect) {
+    let path = request.uri().path();
+    let folded = (dialect.route)(path);
+    if folded == path {
+        return;
+    }
+    let with_query = match request.uri().query() {
+        Some(query) => format!("{folded}?{query}"),
+        None => folded.into_owned(),
+    };
+    if let Ok(uri) = with_query.parse() {
+        *request.uri_mut() = uri;
+    }
+}
+
+fn router(dialect: &'static Dialect, gateway: std::sync::Weak<Gateway>) -> Router {
+    let mut methods: HashMap<String, (MethodRouter, Vec<Method>)> = HashMap::new();
+    for operation in (dialect.operations)() {
+        let path = (dialect.route)(operation.path).into_owned();
+        let method = operation.method.clone();
+        let meters = Meters::new(dialect.name, operation.id);
+        let route = Arc::new(Route { dialect, operation, meters });
+        let handler = {
+            let gateway = gateway.clone();
+            move |request: HttpRequest| serve(gateway.clone(), Arc::clone(&route), request)
+        };
+        let filter = MethodFilter::try_from(method.clone())
+            .expect("operations only use the standard methods");
+        let entry = methods.entry(path).or_default();
+        entry.0 = std::mem::take(&mut entry.0).on(filter, handler);
+        entry.1.push(method);
+    }
+    let mut router = Router::new();
+    for (path, (handlers, known)) in methods {
+        let allowed = known.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+        let gateway = gateway.clone();
+        let refuse = move |request: HttpRequest| {
+            let failure = Failure::MethodNotAllowed { allowed: allowed.clone() };
+            refuse(gateway.clone(), dialect, request, failure)
+        };
+        router = router.route(&path, handlers.fallback(refuse));
+    }
+    router.fallback(move |request: HttpRequest| {
+        refuse(gateway.clone(), dialect, request, Failure::NoRoute)
+    })
+}
+
+async fn serve(
+    gateway: std::sync::Weak<Gateway>,
+    route: Arc<Route>,
+    request: HttpRequest,
+) -> Response {
+    match gateway.upgrade() {
+        Some(gateway) => gateway.serve(&route, request).await,
+        None => Response::new(Body::empty()),
+    }
+}
+
+async fn refuse(
+    gateway: std::sync::Weak<Gateway>,
+    dialect: &'static Dialect,
+    request: HttpRequest,
+    failure: Failure,
+) -> Response {
+    match gateway.upgrade() {
+        Some(gateway) => gateway.refuse(dialect, request, &failure),
+        None => Response::new(Body::empty()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_parameters_by_position_and_decodes_them() {
+        let params = params("/v1/customers/{id}/addresses/{address}", "/v1/customers/a%2Fb/addresses/7");
+        assert_eq!(params, [("id", "a/b".to_owned()), ("address", "7".to_owned())]);
+    }
+}

@@ -1,0 +1,165 @@
+//! A request as it came in, with its exact bytes, and the reply to it.
+
+use std::net::IpAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use patron_app::Cx;
+use patron_model::{Failure, Timestamp, Why};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::decode::{self, Params};
+
+/// A request: signatures are checked over exactly these bytes.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// Method.
+    pub method: Method,
+    /// Path and query exactly as on the request line, percent-encoding included.
+    pub target: String,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: Bytes,
+    /// Path parameters, decoded, by their name in the operation's path.
+    pub params: Vec<(&'static str, String)>,
+    /// Request id.
+    pub request_id: Arc<str>,
+    /// Address of the client.
+    pub peer: Option<IpAddr>,
+    /// When it arrived.
+    pub now: Timestamp,
+}
+
+impl Exchange {
+    /// The path as on the request line.
+    pub fn path(&self) -> &str {
+        self.target.split_once('?').map_or(self.target.as_str(), |(path, _)| path)
+    }
+
+    /// The query string as on the request line, without the question mark.
+    pub fn query_string(&self) -> &str {
+        self.target.split_once('?').map_or("", |(_, query)| query)
+    }
+
+    /// The decoded query parameters.
+    pub fn query(&self) -> Params {
+        Params::parse(self.query_string())
+    }
+
+    /// A header's value, when it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// A path parameter, decoded. Empty when the operation's path has none of that name.
+    pub fn param(&self, name: &str) -> &str {
+        self.params.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+    }
+
+    /// Whether the body's media type is JSON (or `+json`, or not stated).
+    pub fn is_json(&self) -> bool {
+        match self.header("content-type") {
+            None | Some("") => true,
+            Some(media) => {
+                let essence = media.split(';').next().unwrap_or_default().trim();
+                let essence = essence.to_ascii_lowercase();
+                essence == "application/json" || essence.ends_with("+json")
+            }
+        }
+    }
+
+    /// Whether the body is a form.
+    pub fn is_form(&self) -> bool {
+        self.header("content-type")
+            .is_some_and(|media| media.starts_with("application/x-www-form-urlencoded"))
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// `Malformed` with the path of the member that does not fit.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        if self.body.is_empty() {
+            let why = Why::Malformed { expected: "a JSON document" };
+            return Err(Failure::malformed("", why));
+        }
+        decode::json(&self.body)
+    }
+}
+
+/// A request on its way through a handler: the context and the exchange.
+#[derive(Clone)]
+pub struct Request {
+    /// Who asks, where and when.
+    pub cx: Cx,
+    /// What was sent.
+    pub exchange: Exchange,
+}
+
+impl Deref for Request {
+    type Target = Exchange;
+    fn deref(&self) -> &Exchange {
+        &self.exchange
+    }
+}
+
+/// The answer to a request.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// Status.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: Bytes,
+}
+
+impl Reply {
+    /// A reply without body.
+    pub fn empty(status: u16) -> Reply {
+        Reply { status: code(status), headers: HeaderMap::new(), body: Bytes::new() }
+    }
+
+    /// A JSON reply.
+    ///
+    /// # Errors
+    /// `Internal` when the value cannot be written as JSON.
+    pub fn json(status: u16, value: &impl Serialize) -> Result<Reply, Failure> {
+        let body = serde_json::to_vec(value).map_err(Failure::internal)?;
+        Ok(Reply::bytes(status, "application/json", body))
+    }
+
+    /// A JSON reply for a value that is known to be writable, such as `serde_json::Value`.
+    pub fn value(status: u16, value: &serde_json::Value) -> Reply {
+        Reply::bytes(status, "application/json", value.to_string())
+    }
+
+    /// A reply of some media type.
+    pub fn bytes(status: u16, media: &'static str, body: impl Into<Bytes>) -> Reply {
+        let mut reply = Reply { body: body.into(), ..Reply::empty(status) };
+        reply.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+        reply
+    }
+
+    /// With another header. A value that cannot stand in a header is left out.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl AsRef<str>) -> Reply {
+        self.set(name, value);
+        self
+    }
+
+    /// Sets a header. A value that cannot stand in a header is left out.
+    pub fn set(&mut self, name: &'static str, value: impl AsRef<str>) {
+        let name = HeaderName::try_from(name);
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value.as_ref())) {
+            self.headers.insert(name, value);
+        }
+    }
+}
+
+fn code(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}

@@ -1,0 +1,32 @@
+//! The HTTP kit every API of Patron is built with, our own included.
+//!
+//! - [`dialect`]: what an API says of itself: paths, sign-in, operations, error shape.
+//! - [`operation`]: one line per operation; router, permissions and OpenAPI are derived from it.
+//! - [`dispatch`]: the request pipeline, readable top to bottom.
+//! - [`exchange`]: a request as it came in (exact bytes) and the reply.
+//! - [`decode`]: JSON, query strings and forms into values or problems.
+//! - [`cards`]: the door at which card data is refused. [`limits`]: everything that is bounded.
+//! - [`openapi`] and [`reference`]: descriptions for machines and for people.
+//! - [`server`]: connections. [`metrics`]: what is counted.
+
+pub mod cards;
+pub mod decode;
+pub mod dialect;
+pub mod dispatch;
+pub mod exchange;
+pub mod fields;
+pub mod limits;
+pub mod metrics;
+pub mod openapi;
+pub mod operation;
+pub mod reference;
+pub mod server;
+
+pub use dialect::{Claim, Credentials, Dialect, Minted, SignRequest};
+pub use dispatch::Gateway;
+pub use fields::{Fields, Member, Reading};
+pub use exchange::{Exchange, Reply, Request};
+pub use operation::{Access, Operation};
+
+/// A boxed future, as handlers and sign-in functions answer.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn std::future::Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,116 @@
+//! Everything that is bounded, with its unit.
+
+use std::num::NonZeroU32;
+
+use governor::{
+    DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _, middleware::StateInformationMiddleware,
+    state::keyed::DefaultKeyedStateStore,
+};
+
+/// Limits of a server.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of a request body.
+    pub body_bytes_max: usize,
+    /// Seconds a client may take to send the head of a request.
+    pub head_seconds_max: u64,
+    /// Seconds a client may take to send the body of a request.
+    pub body_seconds_max: u64,
+    /// Seconds a request may take once it was read.
+    pub request_seconds_max: u64,
+    /// Bytes of a request head (the request line and all headers).
+    pub head_bytes_max: usize,
+    /// Connections open at a time; further ones wait to be accepted.
+    pub connections_max: usize,
+    /// Requests in work at a time; further ones are answered 503.
+    pub requests_in_work_max: usize,
+    /// Requests per minute and key; further ones are answered 429. Zero: no limit.
+    pub requests_per_minute: u32,
+    /// Seconds that requests in work may take after a stop was asked for.
+    pub stop_seconds_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            body_bytes_max: 2 * 1024 * 1024,
+            head_seconds_max: 10,
+            body_seconds_max: 30,
+            request_seconds_max: 90,
+            head_bytes_max: 64 * 1024,
+            connections_max: 4_096,
+            requests_in_work_max: 1_024,
+            requests_per_minute: 60_000_000,
+            stop_seconds_max: 20,
+        }
+    }
+}
+
+/// What is left of a caller's quota.
+#[derive(Debug, Clone, Copy)]
+pub struct QuotaState {
+    /// Requests per minute.
+    pub limit: u32,
+    /// Requests left right now.
+    pub remaining: u32,
+    /// Seconds until the quota is whole again.
+    pub reset_seconds: u64,
+}
+
+type Keyed = RateLimiter<
+    i64,
+    DefaultKeyedStateStore<i64>,
+    governor::clock::DefaultClock,
+    StateInformationMiddleware,
+>;
+
+/// The rate limit of one server: per key, in memory of this process.
+pub struct RateLimit {
+    limiter: Option<(Keyed, u32)>,
+}
+
+impl RateLimit {
+    /// A limit per minute and key; zero means none.
+    pub fn new(requests_per_minute: u32) -> RateLimit {
+        let limiter = NonZeroU32::new(requests_per_minute).map(|limit| {
+            let limiter: DefaultKeyedRateLimiter<i64> = RateLimiter::keyed(Quota::per_minute(limit));
+            (limiter.with_middleware::<StateInformationMiddleware>(), requests_per_minute)
+        });
+        RateLimit { limiter }
+    }
+
+    /// Counts a request of a key.
+    ///
+    /// # Errors
+    /// Seconds after which the next request may come.
+    pub fn take(&self, key: i64) -> Result<Option<QuotaState>, u64> {
+        let Some((limiter, limit)) = &self.limiter else { return Ok(None) };
+        match limiter.check_key(&key) {
+            Ok(state) => {
+                let remaining = state.remaining_burst_capacity();
+                let used = u64::from(limit.saturating_sub(remaining));
+                let reset_seconds = (used * 60).div_ceil(u64::from(*limit));
+                Ok(Some(QuotaState { limit: *limit, remaining, reset_seconds }))
+            }
+            Err(not_until) => {
+                let wait = not_until.wait_time_from(governor::clock::DefaultClock::default().now());
+                Err(wait.as_secs().max(1))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_the_request_after_the_last_allowed_one() {
+        let limit = RateLimit::new(2);
+        assert_eq!(limit.take(1).expect("allowed").expect("a state").remaining, 1);
+        assert!(limit.take(1).is_ok());
+        assert!(limit.take(1).is_err());
+        assert!(limit.take(2).is_ok(), "another key has its own quota");
+        assert!(RateLimit::new(0).take(1).expect("no limit").is_none());
+    }
+}

@@ -1,0 +1,55 @@
+//! What is counted: per operation the number of answers by status class, failures by kind, and the
+//! time they took. Labels are bounded: dialect, operation and failure names of the program.
+
+use std::time::Duration;
+
+use metrics::{Counter, Histogram, counter, histogram};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+/// Upper bounds of the duration buckets, in seconds.
+const SECONDS: &[f64] = &[
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0,
+    5.0, 30.0,
+];
+
+/// Installs the recorder; the handle renders the page of `/metrics`.
+///
+/// # Errors
+/// When a recorder is installed already.
+pub fn install() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildError> {
+    PrometheusBuilder::new().set_buckets(SECONDS)?.install_recorder()
+}
+
+/// The meters of one operation.
+pub struct Meters {
+    dialect: &'static str,
+    operation: &'static str,
+    by_class: [Counter; 5],
+    seconds: Histogram,
+}
+
+impl Meters {
+    /// Meters of an operation.
+    pub fn new(dialect: &'static str, operation: &'static str) -> Meters {
+        let class = |class: &'static str| {
+            counter!("patron_requests_total", "dialect" => dialect, "operation" => operation, "class" => class)
+        };
+        Meters {
+            dialect,
+            operation,
+            by_class: ["1xx", "2xx", "3xx", "4xx", "5xx"].map(class),
+            seconds: histogram!("patron_request_seconds", "dialect" => dialect, "operation" => operation),
+        }
+    }
+
+    /// Counts one answer.
+    pub fn count(&self, status: u16, failure: Option<&'static str>, elapsed: Duration) {
+        let class = usize::from(status / 100).clamp(1, 5) - 1;
+        self.by_class[class].increment(1);
+        self.seconds.record(elapsed.as_secs_f64());
+        if let Some(failure) = failure {
+            counter!("patron_failures_total", "dialect" => self.dialect, "operation" => self.operation, "failure" => failure)
+                .increment(1);
+        }
+    }
+}

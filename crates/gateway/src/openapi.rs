@@ -1,0 +1,96 @@
+//! OpenAPI 3.1 from the operation lines and the wire types' schemas.
+
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    dialect::Dialect,
+    operation::{Access, Operation},
+};
+
+/// The description of one dialect.
+pub fn document(dialect: &Dialect, version: &str) -> Value {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.definitions_path = "/components/schemas".into();
+    let mut generator = settings.into_generator();
+    let error = (dialect.error_schema)(&mut generator).to_value();
+    let mut paths: Map<String, Value> = Map::new();
+    for operation in (dialect.operations)() {
+        let item = paths.entry(operation.path.to_owned()).or_insert_with(|| json!({}));
+        let described = describe(&operation, &mut generator, &error);
+        item[operation.method.as_str().to_ascii_lowercase()] = described;
+    }
+    let security = (dialect.security)();
+    let schemes: Vec<&String> = security.as_object().map(|s| s.keys().collect()).unwrap_or_default();
+    let any_scheme: Vec<Value> = schemes.iter().map(|name| json!({ name.as_str(): [] })).collect();
+    let schemas = generator.take_definitions(true);
+    json!({
+        "openapi": "3.1.0",
+        "info": {"title": dialect.title, "version": version},
+        "servers": [{"url": "/"}],
+        "security": any_scheme,
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": security},
+    })
+}
+
+fn describe(
+    operation: &Operation,
+    generator: &mut schemars::SchemaGenerator,
+    error: &Value,
+) -> Value {
+    let mut parameters: Vec<Value> = path_parameters(operation.path);
+    parameters.extend(operation.parameters.iter().map(|p| {
+        json!({
+            "name": p.name, "in": p.place, "required": p.required, "description": p.about,
+            "schema": {"type": p.kind},
+        })
+    }));
+    let mut replies = Map::new();
+    for (status, schema) in &operation.replies {
+        let mut reply = json!({"description": reason(*status)});
+        if let Some(schema) = schema {
+            reply["content"] = json!({"application/json": {"schema": schema(generator).to_value()}});
+        }
+        replies.insert(status.to_string(), reply);
+    }
+    replies.insert(
+        "default".into(),
+        json!({"description": "A failure.", "content": {"application/json": {"schema": error}}}),
+    );
+    let mut described = json!({
+        "operationId": operation.id,
+        "summary": operation.title,
+        "parameters": parameters,
+        "responses": replies,
+    });
+    if !operation.tag.is_empty() {
+        described["tags"] = json!([operation.tag]);
+    }
+    if operation.access == Access::Public {
+        described["security"] = json!([]);
+    }
+    if let Some(body) = operation.body {
+        let schema = body(generator).to_value();
+        let content: Map<String, Value> = operation
+            .media
+            .iter()
+            .map(|media| ((*media).to_owned(), json!({"schema": schema})))
+            .collect();
+        described["requestBody"] = json!({"required": true, "content": content});
+    }
+    described
+}
+
+fn path_parameters(path: &str) -> Vec<Value> {
+    path.split('/')
+        .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| {
+            json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}})
+        })
+        .collect()
+}
+
+fn reason(status: u16) -> &'static str {
+    http::StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or("Answer")
+}

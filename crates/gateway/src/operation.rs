@@ -1,0 +1,193 @@
+//! One line per operation of an API. Router, permissions, OpenAPI, the readable reference and the
+//! coverage tests are all derived from these lines.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use http::Method;
+use patron_model::{Failure, space::Role};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use crate::{
+    BoxFuture,
+    exchange::{Reply, Request},
+};
+
+/// What a caller needs for an operation. There is no default: every line says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing: no credentials are looked at.
+    Public,
+    /// A key with at least this role.
+    Needs(Role),
+}
+
+/// How an operation treats idempotency keys.
+#[derive(Debug, Clone, Copy)]
+pub struct IdempotencyRule {
+    /// Header that carries the key.
+    pub header: &'static str,
+    /// Seconds the answer is remembered.
+    pub remembered_seconds: i64,
+}
+
+/// A query or header parameter, for the description.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameter {
+    /// Name.
+    pub name: &'static str,
+    /// `query` or `header`.
+    pub place: &'static str,
+    /// JSON type of the value: `string`, `integer`, `boolean`.
+    pub kind: &'static str,
+    /// Whether it must be given.
+    pub required: bool,
+    /// What it does.
+    pub about: &'static str,
+}
+
+type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Result<Reply, Failure>> + Send + Sync>;
+
+/// Writes the schema of a wire type.
+pub type SchemaFn = fn(&mut SchemaGenerator) -> Schema;
+
+/// An operation of an API.
+#[derive(Clone)]
+pub struct Operation {
+    /// Method.
+    pub method: Method,
+    /// Path with `{name}` parameters, mount included.
+    pub path: &'static str,
+    /// Id: `<verb>_<resource>`.
+    pub id: &'static str,
+    /// One line for people.
+    pub title: &'static str,
+    /// Group in the reference.
+    pub tag: &'static str,
+    /// What a caller needs.
+    pub access: Access,
+    /// Schema of the body.
+    pub body: Option<SchemaFn>,
+    /// Media types of the body, for the description.
+    pub media: &'static [&'static str],
+    /// Statuses and schemas of the replies that are no errors.
+    pub replies: Vec<(u16, Option<SchemaFn>)>,
+    /// Query and header parameters.
+    pub parameters: Vec<Parameter>,
+    /// How idempotency keys are treated, if at all.
+    pub idempotency: Option<IdempotencyRule>,
+    /// Whether card data may come in, because the operation turns it into a token.
+    pub tokenises: bool,
+    pub(crate) handler: Handler,
+}
+
+impl Operation {
+    /// An operation. The handler may be any `async fn(Request) -> Result<Reply, Failure>`.
+    pub fn new<F, Fut>(
+        method: Method,
+        access: Access,
+        path: &'static str,
+        id: &'static str,
+        title: &'static str,
+        handler: F,
+    ) -> Operation
+    where
+        F: Fn(Request) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Reply, Failure>> + Send + 'static,
+    {
+        Operation {
+            method,
+            path,
+            id,
+            title,
+            tag: "",
+            access,
+            body: None,
+            media: &["application/json"],
+            replies: Vec::new(),
+            parameters: Vec::new(),
+            idempotency: None,
+            tokenises: false,
+            handler: Arc::new(move |request| Box::pin(handler(request))),
+        }
+    }
+
+    /// Takes a body of this type.
+    #[must_use]
+    pub fn body<T: JsonSchema>(mut self) -> Operation {
+        self.body = Some(|generator| generator.subschema_for::<T>());
+        self
+    }
+
+    /// Takes bodies of these media types.
+    #[must_use]
+    pub fn media(mut self, media: &'static [&'static str]) -> Operation {
+        self.media = media;
+        self
+    }
+
+    /// Answers this type with a status.
+    #[must_use]
+    pub fn replies<T: JsonSchema>(mut self, status: u16) -> Operation {
+        self.replies.push((status, Some(|generator| generator.subschema_for::<T>())));
+        self
+    }
+
+    /// Answers an empty body with a status.
+    #[must_use]
+    pub fn replies_empty(mut self, status: u16) -> Operation {
+        self.replies.push((status, None));
+        self
+    }
+
+    /// Belongs to a group.
+    #[must_use]
+    pub fn tag(mut self, tag: &'static str) -> Operation {
+        self.tag = tag;
+        self
+    }
+
+    /// Takes parameters.
+    #[must_use]
+    pub fn takes(mut self, parameters: &[Parameter]) -> Operation {
+        self.parameters.extend_from_slice(parameters);
+        self
+    }
+
+    /// Honours idempotency keys.
+    #[must_use]
+    pub fn idempotent(mut self, rule: IdempotencyRule) -> Operation {
+        self.idempotency = Some(rule);
+        self
+    }
+
+    /// Turns card data into a token, so it may come in.
+    #[must_use]
+    pub fn tokenises(mut self) -> Operation {
+        self.tokenises = true;
+        self
+    }
+
+    /// Whether it may change something.
+    pub fn writes(&self) -> bool {
+        !matches!(self.access, Access::Needs(Role::Read)) || self.method != Method::GET
+    }
+}
+
+impl Parameter {
+    /// An optional query parameter.
+    pub const fn query(name: &'static str, kind: &'static str, about: &'static str) -> Parameter {
+        Parameter { name, place: "query", kind, required: false, about }
+    }
+
+    /// An optional header.
+    pub const fn header(name: &'static str, about: &'static str) -> Parameter {
+        Parameter { name, place: "header", kind: "string", required: false, about }
+    }
+
+    /// The same, required.
+    #[must_use]
+    pub const fn required(self) -> Parameter {
+        Parameter { required: true, ..self }
+    }
+}

@@ -1,0 +1,739 @@
+//! The customer record and how it changes.
+//!
+//! [`Customer::create`] and [`Customer::apply`] are pure: patch in, next record and the names of the
+//! changed fields out, or every problem at once. `version` counts changes of the customer's own
+//! fields; addresses that are changed as resources of their own have versions of their own.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    Identity, Ids, Patch, Problems, Timestamp, Why,
+    address::{ADDRESSES_MAX, Address, AddressEdit, Postal, Purpose},
+    currency::Currency,
+    email::Email,
+    language::Language,
+    metadata::{Metadata, MetadataPatch},
+    names::{self, Names},
+    phone::Phone,
+    text::{Line, Name, Note, Reference},
+    time_zone::TimeZone,
+};
+
+/// Former e-mail addresses kept on the record; older ones are in the journal.
+pub const FORMER_EMAILS_MAX: usize = 50;
+/// Most identifier fields.
+pub const IDENTIFIER_FIELDS_MAX: usize = 20;
+
+/// Whether a customer may be dealt with.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// In good standing.
+    #[default]
+    Active,
+    /// Not in use.
+    Inactive,
+    /// Locked out, for example after failed logins or on the person's own request (GDPR art. 18).
+    Locked,
+    /// Blocked by the business: may not pay.
+    Blocked,
+}
+
+impl Status {
+    /// The word for the status.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Active => "active",
+            Status::Inactive => "inactive",
+            Status::Locked => "locked",
+            Status::Blocked => "blocked",
+        }
+    }
+}
+
+/// Sign-in data of a customer portal.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Portal {
+    /// User name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<Line>,
+    /// Argon2id hash of the password; the password itself is never kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_hash: Option<PasswordHash>,
+}
+
+/// An Argon2id hash in PHC form.
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct PasswordHash(pub String);
+
+impl std::fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PasswordHash(…)")
+    }
+}
+
+/// An e-mail address the customer had before.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct FormerEmail {
+    /// The address.
+    pub email: Email,
+    /// Since when it was linked to the customer.
+    pub since: Timestamp,
+}
+
+/// A customer of a business.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Customer {
+    /// Number, unique in the deployment.
+    pub number: i64,
+    /// UUID.
+    pub uuid: Uuid,
+    /// Space it belongs to.
+    pub space: i64,
+    /// Counts the changes of the customer's own fields, from 1.
+    pub version: i64,
+    /// The merchant's own id, unique among the living customers of the space.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
+    /// Given name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_name: Option<Name>,
+    /// Family name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family_name: Option<Name>,
+    /// Full name, as it came in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_name: Option<Name>,
+    /// Mr, Mrs, Dr, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<Line>,
+    /// Company.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company_name: Option<Name>,
+    /// Number in a company register.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company_registration_number: Option<Line>,
+    /// Tax number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax_number: Option<Line>,
+    /// E-mail address. Not unique.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<Email>,
+    /// Since when this e-mail address is linked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_since: Option<Timestamp>,
+    /// E-mail addresses linked before, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_emails: Vec<FormerEmail>,
+    /// Phone number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<Phone>,
+    /// Phone number at work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work_phone: Option<Phone>,
+    /// Preferred language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
+    /// Preferred currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
+    /// Time zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<TimeZone>,
+    /// Free description.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<Note>,
+    /// The integrator's own pairs.
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
+    /// Status.
+    #[serde(default)]
+    pub status: Status,
+    /// Why it has this status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<Note>,
+    /// Until when; afterwards the customer counts as active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_until: Option<Timestamp>,
+    /// What the customer owes or has in credit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balance: Option<Decimal>,
+    /// Sign-in data of a customer portal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub portal: Option<Portal>,
+    /// Names of the fields that identify this customer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identifier_fields: Vec<Line>,
+    /// The address bills go to: the default one, or the next best.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billing: Option<Address>,
+    /// The address goods go to: the default one, or the next best; may be the same as `billing`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipping: Option<Address>,
+    /// All other addresses, by number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_addresses: Vec<Address>,
+    /// Fields that only one dialect knows, by dialect name, verbatim.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub extras: BTreeMap<String, BTreeMap<String, Value>>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When one of its own fields was last changed.
+    pub updated_at: Timestamp,
+    /// When it was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
+    /// The customer that took this one over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<i64>,
+}
+
+/// A change of a customer; every field has three states.
+#[derive(Debug, Clone, Default)]
+pub struct CustomerPatch {
+    /// The merchant's own id.
+    pub reference: Patch<Reference>,
+    /// Given name.
+    pub given_name: Patch<Name>,
+    /// Family name.
+    pub family_name: Patch<Name>,
+    /// Full name.
+    pub full_name: Patch<Name>,
+    /// Title.
+    pub title: Patch<Line>,
+    /// Company.
+    pub company_name: Patch<Name>,
+    /// Number in a company register.
+    pub company_registration_number: Patch<Line>,
+    /// Tax number.
+    pub tax_number: Patch<Line>,
+    /// E-mail address.
+    pub email: Patch<Email>,
+    /// Phone number.
+    pub phone: Patch<Phone>,
+    /// Phone number at work.
+    pub work_phone: Patch<Phone>,
+    /// Language.
+    pub language: Patch<Language>,
+    /// Currency.
+    pub currency: Patch<Currency>,
+    /// Time zone.
+    pub time_zone: Patch<TimeZone>,
+    /// Description.
+    pub description: Patch<Note>,
+    /// Metadata.
+    pub metadata: MetadataPatch,
+    /// Status; clearing it means active.
+    pub status: Patch<Status>,
+    /// Why.
+    pub status_reason: Patch<Note>,
+    /// Until when.
+    pub status_until: Patch<Timestamp>,
+    /// Balance.
+    pub balance: Patch<Decimal>,
+    /// Portal user name.
+    pub portal_user_name: Patch<Line>,
+    /// Portal password, already hashed.
+    pub portal_password: Patch<PasswordHash>,
+    /// Identifier fields.
+    pub identifier_fields: Patch<Vec<Line>>,
+    /// The billing address.
+    pub billing: AddressEdit,
+    /// The shipping address.
+    pub shipping: AddressEdit,
+    /// The address without particular purpose.
+    pub general: AddressEdit,
+    /// Dialect-only fields: dialect, field, change.
+    pub extras: Vec<(&'static str, &'static str, Patch<Value>)>,
+}
+
+/// Names of the fields a change touched, in core words.
+pub type Changes = Vec<&'static str>;
+
+impl Customer {
+    /// A new customer from a patch on an empty record.
+    ///
+    /// # Errors
+    /// Every problem of the patch.
+    pub fn create(
+        id: Identity,
+        space: i64,
+        patch: CustomerPatch,
+        now: Timestamp,
+        ids: &dyn Ids,
+    ) -> Result<Customer, Problems> {
+        let (mut customer, _) = Customer::blank(id, space, now).apply(patch, now, ids)?;
+        customer.version = 1;
+        Ok(customer)
+    }
+
+    fn blank(id: Identity, space: i64, now: Timestamp) -> Customer {
+        Customer {
+            number: id.number,
+            uuid: id.uuid,
+            space,
+            version: 1,
+            reference: None,
+            given_name: None,
+            family_name: None,
+            full_name: None,
+            title: None,
+            company_name: None,
+            company_registration_number: None,
+            tax_number: None,
+            email: None,
+            email_since: None,
+            former_emails: Vec::new(),
+            phone: None,
+            work_phone: None,
+            language: None,
+            currency: None,
+            time_zone: None,
+            description: None,
+            metadata: Metadata::default(),
+            status: Status::Active,
+            status_reason: None,
+            status_until: None,
+            balance: None,
+            portal: None,
+            identifier_fields: Vec::new(),
+            billing: None,
+            shipping: None,
+            other_addresses: Vec::new(),
+            extras: BTreeMap::new(),
+            created_at: now,
+            updated_at: now,
+            deleted_at: None,
+            merged_into: None,
+        }
+    }
+
+    /// The record after a change, and which fields differ. Nothing differs: version and time stay.
+    ///
+    /// # Errors
+    /// Every problem of the patch.
+    pub fn apply(
+        &self,
+        patch: CustomerPatch,
+        now: Timestamp,
+        ids: &dyn Ids,
+    ) -> Result<(Customer, Changes), Problems> {
+        // Destructured so that a new field of the patch cannot be forgotten.
+        let CustomerPatch {
+            reference,
+            given_name,
+            family_name,
+            full_name,
+            title,
+            company_name,
+            company_registration_number,
+            tax_number,
+            email,
+            phone,
+            work_phone,
+            language,
+            currency,
+            time_zone,
+            description,
+            metadata,
+            status,
+            status_reason,
+            status_until,
+            balance,
+            portal_user_name,
+            portal_password,
+            identifier_fields,
+            billing,
+            shipping,
+            general,
+            extras,
+        } = patch;
+        let mut next = self.clone();
+        let mut changes = Changes::new();
+        let mut problems = Problems::new();
+        let mut note = |differs: bool, field: &'static str| {
+            if differs {
+                changes.push(field);
+            }
+        };
+        note(reference.change(&mut next.reference), "reference");
+        note(given_name.change(&mut next.given_name), "given_name");
+        note(family_name.change(&mut next.family_name), "family_name");
+        note(full_name.change(&mut next.full_name), "full_name");
+        note(title.change(&mut next.title), "title");
+        note(company_name.change(&mut next.company_name), "company_name");
+        note(
+            company_registration_number.change(&mut next.company_registration_number),
+            "company_registration_number",
+        );
+        note(tax_number.change(&mut next.tax_number), "tax_number");
+        note(next.change_email(email, now), "email");
+        note(phone.change(&mut next.phone), "phone");
+        note(work_phone.change(&mut next.work_phone), "work_phone");
+        note(language.change(&mut next.language), "language");
+        note(currency.change(&mut next.currency), "currency");
+        note(time_zone.change(&mut next.time_zone), "time_zone");
+        note(description.change(&mut next.description), "description");
+        match next.metadata.changed(metadata) {
+            Ok(metadata) => {
+                note(metadata != next.metadata, "metadata");
+                next.metadata = metadata;
+            }
+            Err(found) => problems.append(found),
+        }
+        note(next.change_status(status), "status");
+        note(status_reason.change(&mut next.status_reason), "status_reason");
+        note(status_until.change(&mut next.status_until), "status_until");
+        note(balance.change(&mut next.balance), "balance");
+        note(next.change_portal(portal_user_name, portal_password), "portal");
+        if let Patch::Set(fields) = &identifier_fields
+            && fields.len() > IDENTIFIER_FIELDS_MAX
+        {
+            problems.add("identifier_fields", Why::TooMany { max: IDENTIFIER_FIELDS_MAX });
+        }
+        let fields = identifier_fields.apply(Some(std::mem::take(&mut next.identifier_fields)));
+        next.identifier_fields = fields.unwrap_or_default();
+        note(next.identifier_fields != self.identifier_fields, "identifier_fields");
+        note(next.change_extras(extras), "extras");
+        for (edit, purpose, field) in [
+            (billing, Purpose::Billing, "billing"),
+            (shipping, Purpose::Shipping, "shipping"),
+            (general, Purpose::Other, "address"),
+        ] {
+            note(next.edit_address(edit, purpose, now, ids), field);
+        }
+        if next.address_count() > ADDRESSES_MAX {
+            problems.add("addresses", Why::TooMany { max: ADDRESSES_MAX });
+        }
+        problems.into_result()?;
+        if !changes.is_empty() {
+            next.version = self.version + 1;
+            next.updated_at = now;
+        }
+        Ok((next, changes))
+    }
+
+    fn change_email(&mut self, patch: Patch<Email>, now: Timestamp) -> bool {
+        let before = self.email.clone();
+        if !patch.change(&mut self.email) {
+            return false;
+        }
+        let since = self.email_since.take();
+        if let Some(email) = before {
+            self.remember_email(FormerEmail { email, since: since.unwrap_or(self.created_at) });
+        }
+        self.email_since = self.email.is_some().then_some(now);
+        true
+    }
+
+    /// Keeps a former e-mail address, once each.
+    pub fn remember_email(&mut self, former: FormerEmail) {
+        if self.former_emails.iter().any(|known| known.email == former.email) {
+            return;
+        }
+        self.former_emails.push(former);
+        if self.former_emails.len() > FORMER_EMAILS_MAX {
+            self.former_emails.remove(0);
+        }
+    }
+
+    fn change_status(&mut self, patch: Patch<Status>) -> bool {
+        let before = self.status;
+        self.status = patch.apply(Some(before)).unwrap_or_default();
+        if self.status == before {
+            return false;
+        }
+        // Reason and term belong to the status they were given for.
+        self.status_reason = None;
+        self.status_until = None;
+        true
+    }
+
+    fn change_portal(&mut self, user_name: Patch<Line>, password: Patch<PasswordHash>) -> bool {
+        let mut portal = self.portal.take().unwrap_or_default();
+        let name_differs = user_name.change(&mut portal.user_name);
+        let password_differs = password.change(&mut portal.password_hash);
+        self.portal = (portal != Portal::default()).then_some(portal);
+        name_differs || password_differs
+    }
+
+    fn change_extras(&mut self, extras: Vec<(&'static str, &'static str, Patch<Value>)>) -> bool {
+        let mut differs = false;
+        for (dialect, field, patch) in extras {
+            let fields = self.extras.entry(dialect.to_owned()).or_default();
+            let mut value = fields.remove(field);
+            differs |= patch.change(&mut value);
+            if let Some(value) = value {
+                fields.insert(field.to_owned(), value);
+            }
+            if fields.is_empty() {
+                self.extras.remove(dialect);
+            }
+        }
+        differs
+    }
+
+    /// A field that only one dialect knows.
+    pub fn extra(&self, dialect: &str, field: &str) -> Option<&Value> {
+        self.extras.get(dialect)?.get(field)
+    }
+
+    /// All forms of the name.
+    pub fn names(&self) -> Names<'_> {
+        names::complete(
+            self.given_name.as_ref().map(Name::as_str),
+            self.family_name.as_ref().map(Name::as_str),
+            self.full_name.as_ref().map(Name::as_str),
+        )
+    }
+
+    /// The status at a moment: one with a term that has passed counts as active.
+    pub fn status_at(&self, now: Timestamp) -> Status {
+        match self.status_until {
+            Some(until) if until <= now => Status::Active,
+            _ => self.status,
+        }
+    }
+
+    /// Whether it is deleted (or absorbed by another).
+    pub fn is_deleted(&self) -> bool {
+        self.deleted_at.is_some()
+    }
+
+    // ---- addresses ---------------------------------------------------------------------------
+
+    /// All addresses, oldest first.
+    pub fn addresses(&self) -> Vec<&Address> {
+        let billing = self.billing.as_ref().map(|a| a.number);
+        let shipping = self.shipping.as_ref().filter(|a| Some(a.number) != billing);
+        let mut all: Vec<&Address> =
+            self.billing.iter().chain(shipping).chain(&self.other_addresses).collect();
+        all.sort_by_key(|address| address.number);
+        all
+    }
+
+    /// One address.
+    pub fn address(&self, number: i64) -> Option<&Address> {
+        self.billing
+            .iter()
+            .chain(&self.shipping)
+            .chain(&self.other_addresses)
+            .find(|address| address.number == number)
+    }
+
+    /// The address without particular purpose, or else the billing address.
+    pub fn general_address(&self) -> Option<&Address> {
+        let addresses = self.addresses();
+        addresses
+            .iter()
+            .find(|a| a.purpose == Purpose::Other)
+            .copied()
+            .or(self.billing.as_ref())
+    }
+
+    fn address_count(&self) -> usize {
+        let same = matches!((&self.billing, &self.shipping), (Some(b), Some(s)) if b.number == s.number);
+        usize::from(self.billing.is_some()) + usize::from(self.shipping.is_some() && !same)
+            + self.other_addresses.len()
+    }
+
+    /// Changes the addresses as a whole and finds out anew which are used for bills and goods.
+    pub fn change_addresses<R>(&mut self, change: impl FnOnce(&mut Vec<Address>) -> R) -> R {
+        let mut all: Vec<Address> = self.addresses().into_iter().cloned().collect();
+        let answer = change(&mut all);
+        all.sort_by_key(|address| address.number);
+        self.billing = preferred(&all, &[Purpose::Billing, Purpose::Both, Purpose::Other]).cloned();
+        self.shipping = preferred(&all, &[Purpose::Shipping, Purpose::Both]).cloned();
+        let used = [&self.billing, &self.shipping].map(|slot| slot.as_ref().map(|a| a.number));
+        all.retain(|address| !used.contains(&Some(address.number)));
+        self.other_addresses = all;
+        answer
+    }
+
+    /// Edits the address of exactly one purpose. One that serves several is left to the others.
+    fn edit_address(
+        &mut self,
+        edit: AddressEdit,
+        purpose: Purpose,
+        now: Timestamp,
+        ids: &dyn Ids,
+    ) -> bool {
+        let (own, seen) = {
+            let addresses: Vec<Address> = self.addresses().into_iter().cloned().collect();
+            let own = preferred(&addresses, &[purpose]).cloned();
+            let seen = match purpose {
+                Purpose::Billing => self.billing.clone(),
+                Purpose::Shipping => self.shipping.clone(),
+                Purpose::Both | Purpose::Other => self.general_address().cloned(),
+            };
+            (own, seen)
+        };
+        let before = seen.as_ref().map(|a| a.postal.clone()).unwrap_or_default();
+        let postal = match edit {
+            AddressEdit::Keep => return false,
+            AddressEdit::Clear => Postal::default(),
+            AddressEdit::Replace(postal) => postal,
+            AddressEdit::Merge(patch) => before.changed(patch),
+        };
+        if postal == before {
+            return false;
+        }
+        if postal.is_empty() {
+            return self.clear_purpose(purpose, now);
+        }
+        self.change_addresses(|all| match own {
+            Some(own) => {
+                for address in all.iter_mut().filter(|a| a.number == own.number) {
+                    address.postal = postal.clone();
+                    address.version += 1;
+                    address.updated_at = now;
+                }
+            }
+            None => all.push(Address::new(ids.next(), purpose, postal, now)),
+        });
+        true
+    }
+
+    /// Makes sure that no address serves a purpose: those of exactly this purpose go, those that
+    /// serve both stay for the other one.
+    fn clear_purpose(&mut self, purpose: Purpose, now: Timestamp) -> bool {
+        let left = match purpose {
+            Purpose::Billing => Purpose::Shipping,
+            Purpose::Shipping => Purpose::Billing,
+            Purpose::Both | Purpose::Other => Purpose::Other,
+        };
+        self.change_addresses(|all| {
+            let count = all.len();
+            let serves_bills = |a: &Address| purpose == Purpose::Billing && a.purpose == Purpose::Other;
+            all.retain(|a| a.purpose != purpose && !serves_bills(a));
+            let mut differs = all.len() != count;
+            for address in all.iter_mut().filter(|a| a.purpose == Purpose::Both) {
+                address.purpose = left;
+                address.version += 1;
+                address.updated_at = now;
+                differs = true;
+            }
+            differs
+        })
+    }
+
+    // ---- merge -------------------------------------------------------------------------------
+
+    /// This customer after it has taken over another: own values win, missing ones come from the
+    /// other; addresses and former e-mail addresses move.
+    ///
+    /// # Errors
+    /// When the result would break a limit.
+    pub fn absorb(&self, other: &Customer, now: Timestamp) -> Result<Customer, Problems> {
+        let mut next = self.clone();
+        let fill = |mine: &Option<Name>, theirs: &Option<Name>| mine.clone().or(theirs.clone());
+        let nameless =
+            self.given_name.is_none() && self.family_name.is_none() && self.full_name.is_none();
+        if nameless {
+            // Names are one fact: parts of two people's names are never mixed.
+            next.given_name = other.given_name.clone();
+            next.family_name = other.family_name.clone();
+            next.full_name = other.full_name.clone();
+        }
+        next.reference = self.reference.clone().or(other.reference.clone());
+        next.title = self.title.clone().or(other.title.clone());
+        next.company_name = fill(&self.company_name, &other.company_name);
+        next.company_registration_number = self
+            .company_registration_number
+            .clone()
+            .or(other.company_registration_number.clone());
+        next.tax_number = self.tax_number.clone().or(other.tax_number.clone());
+        next.phone = self.phone.clone().or(other.phone.clone());
+        next.work_phone = self.work_phone.clone().or(other.work_phone.clone());
+        next.language = self.language.clone().or(other.language.clone());
+        next.currency = self.currency.clone().or(other.currency.clone());
+        next.time_zone = self.time_zone.clone().or(other.time_zone.clone());
+        next.description = self.description.clone().or(other.description.clone());
+        next.balance = match (self.balance, other.balance) {
+            (Some(mine), Some(theirs)) => mine.checked_add(theirs).or(Some(mine)),
+            (mine, theirs) => mine.or(theirs),
+        };
+        next.portal = self.portal.clone().or(other.portal.clone());
+        if self.identifier_fields.is_empty() {
+            next.identifier_fields = other.identifier_fields.clone();
+        }
+        let mut pairs = other.metadata.pairs().clone();
+        pairs.extend(self.metadata.pairs().clone());
+        next.metadata = Metadata::parse("metadata", pairs)?;
+        for (dialect, fields) in &other.extras {
+            let mine = next.extras.entry(dialect.clone()).or_default();
+            for (field, value) in fields {
+                mine.entry(field.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        next.absorb_emails(other);
+        let moved: Vec<Address> = other
+            .addresses()
+            .into_iter()
+            .cloned()
+            .map(|address| Address { is_default: false, ..address })
+            .collect();
+        next.change_addresses(|all| all.extend(moved));
+        if next.address_count() > ADDRESSES_MAX {
+            return Err(Problems::one("addresses", Why::TooMany { max: ADDRESSES_MAX }));
+        }
+        next.version = self.version + 1;
+        next.updated_at = now;
+        Ok(next)
+    }
+
+    fn absorb_emails(&mut self, other: &Customer) {
+        let theirs = other.email.clone().map(|email| FormerEmail {
+            email,
+            since: other.email_since.unwrap_or(other.created_at),
+        });
+        for former in other.former_emails.iter().cloned() {
+            self.remember_email(former);
+        }
+        match (self.email.is_some(), theirs) {
+            (true, Some(former)) if Some(&former.email) != self.email.as_ref() => {
+                self.remember_email(former);
+            }
+            (false, Some(FormerEmail { email, since })) => {
+                self.email = Some(email);
+                self.email_since = Some(since);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Address {
+    /// A new address.
+    pub fn new(id: Identity, purpose: Purpose, postal: Postal, now: Timestamp) -> Address {
+        Address {
+            number: id.number,
+            uuid: id.uuid,
+            version: 1,
+            purpose,
+            is_default: false,
+            postal,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+/// The address to use: purposes in order of preference, a default before others, the oldest first.
+/// A default of a later purpose wins over a plain address of an earlier one.
+fn preferred<'a>(all: &'a [Address], purposes: &[Purpose]) -> Option<&'a Address> {
+    let of = |purpose: Purpose, default: bool| {
+        all.iter().find(move |a| a.purpose == purpose && (a.is_default || !default))
+    };
+    purposes
+        .iter()
+        .find_map(|purpose| of(*purpose, true))
+        .or_else(|| purposes.iter().find_map(|purpose| of(*purpose, false)))
+}

@@ -1,0 +1,195 @@
+//! Why a use case did not do what was asked: a closed enum without HTTP in it. Each dialect renders
+//! it by an exhaustive `match`, so a new variant breaks the build everywhere.
+
+use std::fmt;
+
+use crate::Problems;
+
+/// The kinds of things a failure can speak of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noun {
+    /// A customer.
+    Customer,
+    /// An address of a customer.
+    Address,
+    /// A comment on a customer.
+    Comment,
+    /// A saved payment method.
+    PaymentMethod,
+    /// A payment.
+    Payment,
+    /// An account.
+    Account,
+    /// A space.
+    Space,
+    /// A key.
+    Key,
+    /// A journal entry or a past version.
+    Entry,
+}
+
+impl Noun {
+    /// The noun in English.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Noun::Customer => "customer",
+            Noun::Address => "address",
+            Noun::Comment => "comment",
+            Noun::PaymentMethod => "payment method",
+            Noun::Payment => "payment",
+            Noun::Account => "account",
+            Noun::Space => "space",
+            Noun::Key => "key",
+            Noun::Entry => "journal entry",
+        }
+    }
+}
+
+/// Why a request was refused or failed.
+#[derive(Debug, Clone)]
+pub enum Failure {
+    /// There is no such thing, or not for this caller.
+    NotFound {
+        /// What was looked for.
+        noun: Noun,
+    },
+    /// The API has no such path.
+    NoRoute,
+    /// The path exists, the method does not.
+    MethodNotAllowed {
+        /// Methods that do, comma separated.
+        allowed: String,
+    },
+    /// The input is understood and refused.
+    Invalid(Problems),
+    /// The input is not understood: wrong JSON, wrong types, bad parameters.
+    Malformed(Problems),
+    /// The record has another version than the caller expects.
+    Stale {
+        /// Version of the record.
+        have: i64,
+        /// Version the caller expects.
+        want: i64,
+    },
+    /// A precondition that is not a version does not hold (`If-None-Match`, a JSON Patch `test`).
+    PreconditionFailed {
+        /// Which one.
+        what: &'static str,
+    },
+    /// The space demands a precondition and the request has none.
+    PreconditionRequired,
+    /// A unique field has this value in another living record.
+    Exists {
+        /// What exists already.
+        noun: Noun,
+        /// The unique field, in core words.
+        field: &'static str,
+    },
+    /// The record is in a state that does not allow this.
+    WrongState {
+        /// What it is.
+        is: &'static str,
+        /// What it would have to be.
+        needs: &'static str,
+    },
+    /// Credentials are missing, unknown or wrong. The reason is for the log only.
+    Unauthenticated {
+        /// Reason, without the credential.
+        reason: &'static str,
+    },
+    /// Known caller without the right.
+    Forbidden,
+    /// The idempotency key was used with another request.
+    KeyReused,
+    /// A request with the same idempotency key is still running.
+    InFlight,
+    /// Too many requests.
+    TooMany {
+        /// Seconds after which another attempt makes sense.
+        retry_after_seconds: u64,
+    },
+    /// The body is too large.
+    TooLarge {
+        /// Bytes or items allowed.
+        limit: usize,
+    },
+    /// A position beyond what can be asked for.
+    OutOfRange {
+        /// Largest position allowed.
+        max: u64,
+    },
+    /// The body's media type is not supported.
+    UnsupportedMediaType {
+        /// What is supported.
+        supported: &'static str,
+    },
+    /// None of the media types the caller accepts can be produced.
+    NotAcceptable,
+    /// The request took too long.
+    TimedOut,
+    /// The server cannot do it now.
+    Unavailable {
+        /// Seconds after which another attempt makes sense.
+        retry_after_seconds: u64,
+    },
+    /// The server is at fault.
+    Internal(Report),
+}
+
+/// A fault of the server: an id that is logged and shown, details that are only logged.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// What went wrong, for the log. Holds no personal data.
+    pub details: String,
+}
+
+impl Failure {
+    /// A fault of the server.
+    pub fn internal(details: impl fmt::Display) -> Failure {
+        Failure::Internal(Report { details: details.to_string() })
+    }
+
+    /// One refused field.
+    pub fn invalid(field: &str, why: crate::Why) -> Failure {
+        Failure::Invalid(Problems::one(field, why))
+    }
+
+    /// One field that was not understood.
+    pub fn malformed(field: &str, why: crate::Why) -> Failure {
+        Failure::Malformed(Problems::one(field, why))
+    }
+
+    /// The variant's name, for metrics and logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Failure::NotFound { .. } => "not_found",
+            Failure::NoRoute => "no_route",
+            Failure::MethodNotAllowed { .. } => "method_not_allowed",
+            Failure::Invalid(_) => "invalid",
+            Failure::Malformed(_) => "malformed",
+            Failure::Stale { .. } => "stale",
+            Failure::PreconditionFailed { .. } => "precondition_failed",
+            Failure::PreconditionRequired => "precondition_required",
+            Failure::Exists { .. } => "exists",
+            Failure::WrongState { .. } => "wrong_state",
+            Failure::Unauthenticated { .. } => "unauthenticated",
+            Failure::Forbidden => "forbidden",
+            Failure::KeyReused => "key_reused",
+            Failure::InFlight => "in_flight",
+            Failure::TooMany { .. } => "too_many",
+            Failure::TooLarge { .. } => "too_large",
+            Failure::OutOfRange { .. } => "out_of_range",
+            Failure::UnsupportedMediaType { .. } => "unsupported_media_type",
+            Failure::NotAcceptable => "not_acceptable",
+            Failure::TimedOut => "timed_out",
+            Failure::Unavailable { .. } => "unavailable",
+            Failure::Internal(_) => "internal",
+        }
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Failure {
+        Failure::Invalid(problems)
+    }
+}

@@ -1,0 +1,37 @@
+//! The nouns of Patron and their rules. Pure: no HTTP, no SQL, no clock, no tasks.
+//!
+//! - [`customer`]: the customer record and how a patch is applied to it.
+//! - [`address`]: postal addresses; they live inside the customer's document.
+//! - [`comment`], [`payment_method`]: records that hang on a customer.
+//! - [`space`]: accounts, spaces (tenants) and the keys that open them.
+//! - Values that parse: [`text`], [`email`], [`phone`], [`country`], [`currency`], [`language`],
+//!   [`time_zone`], [`metadata`], [`time`]. One that exists is valid; `Debug` masks personal data.
+//! - [`card`]: recognising card numbers, so that they can be refused or tokenised.
+//! - [`problem`] and [`failure`]: what can be wrong, without words and without HTTP.
+
+pub mod address;
+pub mod card;
+pub mod comment;
+pub mod country;
+pub mod currency;
+pub mod customer;
+pub mod email;
+pub mod failure;
+pub mod identity;
+pub mod language;
+pub mod metadata;
+pub mod names;
+pub mod patch;
+pub mod payment_method;
+pub mod phone;
+pub mod problem;
+pub mod space;
+pub mod text;
+pub mod time;
+pub mod time_zone;
+
+pub use failure::{Failure, Noun, Report};
+pub use identity::{Identity, Ids};
+pub use patch::Patch;
+pub use problem::{Problem, Problems, Why};
+pub use time::Timestamp;

@@ -1,0 +1,244 @@
+//! A batch: writes that stand or fall together. Everything one request changes is one batch:
+//! records, their search terms, the journal entries and the outcome under an idempotency key.
+
+use uuid::Uuid;
+
+use crate::{Kind, Shape, StoreError, Value};
+
+/// A record as it is written.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// Space it belongs to; 0 for records of the deployment itself.
+    pub tenant: i64,
+    /// Number, unique in the whole deployment.
+    pub number: i64,
+    /// UUID, unique in the whole deployment.
+    pub uuid: Uuid,
+    /// Compare-and-set counter: 1 on insert, one more on each replace.
+    pub revision: i64,
+    /// Values of the declared columns, in the order of [`Kind::columns`].
+    pub columns: Vec<Value>,
+    /// The document (JSON).
+    pub doc: String,
+    /// Sorted, distinct free-text terms; empty for kinds without terms.
+    pub terms: Vec<String>,
+}
+
+/// A record as it is read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Space it belongs to.
+    pub tenant: i64,
+    /// Number.
+    pub number: i64,
+    /// UUID.
+    pub uuid: Uuid,
+    /// Compare-and-set counter.
+    pub revision: i64,
+    /// The document (JSON), byte for byte as written.
+    pub doc: String,
+}
+
+/// One change in a [`Batch`].
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// A new record. Refused with [`crate::StoreError::Unique`] when a unique column is taken.
+    Insert {
+        /// Kind of the record.
+        kind: &'static Kind,
+        /// The record.
+        record: Record,
+    },
+    /// A new state of a record whose revision is still `after.revision - 1`, otherwise
+    /// [`crate::StoreError::Conflict`]. Only what differs is written: columns by comparison of
+    /// `before_columns` with `after.columns`, terms by comparison of `before_terms` with `after.terms`.
+    Replace {
+        /// Kind of the record.
+        kind: &'static Kind,
+        /// The record as it shall be.
+        after: Record,
+        /// The declared columns as they were read.
+        before_columns: Vec<Value>,
+        /// The terms as they were.
+        before_terms: Vec<String>,
+    },
+    /// Removes a record whose revision is still `revision`, and its terms.
+    Remove {
+        /// Kind of the record.
+        kind: &'static Kind,
+        /// Space.
+        tenant: i64,
+        /// Number.
+        number: i64,
+        /// Revision it must still have.
+        revision: i64,
+    },
+    /// Nothing is written; the batch is refused with `Conflict` unless the record still has this revision.
+    Assert {
+        /// Kind of the record.
+        kind: &'static Kind,
+        /// Space.
+        tenant: i64,
+        /// Number.
+        number: i64,
+        /// Revision it must still have.
+        revision: i64,
+    },
+}
+
+/// A journal entry as it is written; its position is given out by the store.
+#[derive(Debug, Clone)]
+pub struct NewEntry {
+    /// Name of the kind that changed.
+    pub kind: &'static str,
+    /// Number of the record that changed.
+    pub number: i64,
+    /// Number of the record it hangs on (a customer); its own number when it hangs on none.
+    pub root: i64,
+    /// Revision after the change.
+    pub revision: i64,
+    /// What happened, in past tense: `created`, `updated`, …
+    pub action: &'static str,
+    /// When, in microseconds since the epoch.
+    pub at: i64,
+    /// Who: key and, where known, person.
+    pub actor: String,
+    /// Request that caused it.
+    pub request: String,
+    /// Names of the changed fields, as a JSON array.
+    pub changed: String,
+    /// The document after the change.
+    pub doc: String,
+}
+
+/// A journal entry as it is read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Space.
+    pub tenant: i64,
+    /// Position in the space's journal: 1, 2, 3, … without gaps, in commit order.
+    pub seq: i64,
+    /// Kind that changed.
+    pub kind: String,
+    /// Number of the record that changed.
+    pub number: i64,
+    /// Number of the record it hangs on.
+    pub root: i64,
+    /// Revision after the change.
+    pub revision: i64,
+    /// What happened.
+    pub action: String,
+    /// When, in microseconds since the epoch.
+    pub at: i64,
+    /// Who.
+    pub actor: String,
+    /// Request that caused it.
+    pub request: String,
+    /// Names of the changed fields, as a JSON array.
+    pub changed: String,
+    /// The document after the change.
+    pub doc: String,
+}
+
+/// The outcome of a request under an idempotency key: enough to render the same answer again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The key as the caller sent it.
+    pub key: String,
+    /// Operation id it was used with.
+    pub operation: String,
+    /// Fingerprint of the request.
+    pub fingerprint: String,
+    /// What came of it (JSON), opaque to the store.
+    pub outcome: String,
+    /// When, in microseconds since the epoch.
+    pub at: i64,
+}
+
+/// Writes that stand or fall together.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// Space whose journal and idempotency keys are meant.
+    pub tenant: i64,
+    /// Changes of records.
+    pub writes: Vec<Write>,
+    /// Journal entries, in order.
+    pub entries: Vec<NewEntry>,
+    /// Outcome to keep under an idempotency key. Refused with
+    /// [`crate::StoreError::Answered`] when the key has an answer younger than `answer_since`.
+    pub answer: Option<Answer>,
+    /// Answers older than this (microseconds since the epoch) count as forgotten and are replaced.
+    pub answer_since: i64,
+    /// Check everything, then undo it.
+    pub dry_run: bool,
+}
+
+impl NewEntry {
+    /// The entry at the place it got.
+    pub(crate) fn at_position(self, tenant: i64, seq: i64) -> Entry {
+        Entry {
+            tenant,
+            seq,
+            kind: self.kind.to_owned(),
+            number: self.number,
+            root: self.root,
+            revision: self.revision,
+            action: self.action.to_owned(),
+            at: self.at,
+            actor: self.actor,
+            request: self.request,
+            changed: self.changed,
+            doc: self.doc,
+        }
+    }
+}
+
+impl Batch {
+    /// Refuses what no engine could keep, before any engine sees it: the wrong number of columns,
+    /// terms on a kind without terms, and the NUL character, which PostgreSQL has no place for.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        for write in &self.writes {
+            let (Write::Insert { kind, record } | Write::Replace { kind, after: record, .. }) =
+                write
+            else {
+                continue;
+            };
+            check_record(kind, record)?;
+        }
+        Ok(())
+    }
+}
+
+fn check_record(kind: &Kind, record: &Record) -> Result<(), StoreError> {
+    let refuse = |what: &str| {
+        Err(StoreError::Engine(format!("{} {}: {what}", kind.name, record.number)))
+    };
+    if record.columns.len() != kind.columns.len() {
+        return refuse("not one value per declared column");
+    }
+    for (column, value) in kind.columns.iter().zip(&record.columns) {
+        match (column.shape, value) {
+            (_, Value::Null) | (Shape::Int, Value::Int(_)) => {}
+            (Shape::Text, Value::Text(text)) if !text.contains('\0') => {}
+            _ => return refuse("a column cannot hold its value"),
+        }
+    }
+    if !kind.terms && !record.terms.is_empty() {
+        return refuse("this kind keeps no terms");
+    }
+    if record.terms.iter().any(|term| term.contains('\0')) {
+        return refuse("a term has a NUL character");
+    }
+    if has_nul_escape(&record.doc) {
+        return refuse("the document has a NUL character");
+    }
+    Ok(())
+}
+
+/// Whether a JSON text spells a NUL character: `\u0000` behind an even number of backslashes.
+fn has_nul_escape(doc: &str) -> bool {
+    doc.match_indices("\\u0000").any(|(at, _)| {
+        let backslashes = doc.as_bytes()[..at].iter().rev().take_while(|b| **b == b'\\').count();
+        backslashes % 2 == 0
+    })
+}

@@ -1,0 +1,197 @@
+//! Does what must agree agree? One pass over the same snapshot stream a dump reads, so there is one
+//! check for all engines, and the engine's own integrity check before it.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use serde::de::IgnoredAny;
+use uuid::Uuid;
+
+use crate::dump::{self, Line, RecordLine};
+use crate::{Entry, Kind, Row, Store, StoreError, Value, sql};
+
+/// Findings reported at most; the rest is only counted.
+const FINDINGS_MAX: usize = 100;
+
+/// Gives the declared columns of a row as its document implies them; `None`: not to be compared.
+pub type ColumnsOf<'a> = dyn Fn(&Kind, &Row) -> Option<Vec<Value>> + Send + Sync + 'a;
+
+/// What [`Store::check`] found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckReport {
+    /// Records read.
+    pub records: u64,
+    /// Terms read.
+    pub terms: u64,
+    /// Journal entries read.
+    pub entries: u64,
+    /// What does not agree, in plain words; the first hundred.
+    pub findings: Vec<String>,
+    /// Findings beyond those.
+    pub findings_left_out: u64,
+}
+
+impl CheckReport {
+    /// Whether everything agrees.
+    pub fn is_clean(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    fn find(&mut self, finding: String) {
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(finding);
+        } else {
+            self.findings_left_out += 1;
+        }
+    }
+}
+
+/// What a record says about itself, to be held against the journal.
+struct State {
+    tenant: i64,
+    revision: i64,
+    doc: u64,
+    /// Whether the latest entry seen so far agrees; `None` before the first one.
+    agrees: Option<bool>,
+}
+
+#[derive(Default)]
+struct Checker {
+    report: CheckReport,
+    records: HashMap<(&'static str, i64), State>,
+    uuids: HashSet<(&'static str, Uuid)>,
+    heads: HashMap<i64, i64>,
+    last_seq: HashMap<i64, i64>,
+}
+
+pub(crate) async fn check(
+    store: &Store,
+    columns: &ColumnsOf<'_>,
+) -> Result<CheckReport, StoreError> {
+    let mut checker = Checker::default();
+    for finding in store.integrity().await? {
+        checker.report.find(finding);
+    }
+    dump::export(store, async |lines| {
+        for line in lines {
+            checker.line(store.kinds(), columns, line)?;
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(checker.finish())
+}
+
+impl Checker {
+    fn line(
+        &mut self,
+        kinds: &'static [&'static Kind],
+        columns: &ColumnsOf<'_>,
+        line: Line,
+    ) -> Result<(), StoreError> {
+        match line {
+            Line::Record(record) => {
+                let kind = sql::kind_named(kinds, &record.kind)?;
+                self.record(kind, columns, record)?;
+            }
+            Line::Term { kind, tenant, number, term } => {
+                let kind = sql::kind_named(kinds, &kind)?;
+                self.report.terms += 1;
+                if self.records.get(&(kind.name, number)).is_none_or(|s| s.tenant != tenant) {
+                    let name = kind.name;
+                    self.report.find(format!("{name} {number} is gone, its term {term:?} is not"));
+                }
+            }
+            Line::Head { tenant, last } => {
+                self.heads.insert(tenant, last);
+            }
+            Line::Entry(entry) => self.entry(kinds, &entry),
+            Line::Answer(_) | Line::Counter { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn record(
+        &mut self,
+        kind: &'static Kind,
+        columns: &ColumnsOf<'_>,
+        record: RecordLine,
+    ) -> Result<(), StoreError> {
+        let held = record.values(kind)?;
+        let row = record.into_row();
+        let (name, number) = (kind.name, row.number);
+        self.report.records += 1;
+        if serde_json::from_str::<IgnoredAny>(&row.doc).is_err() {
+            self.report.find(format!("{name} {number}: the document is not JSON"));
+        } else if let Some(implied) = columns(kind, &row) {
+            let pairs = kind.columns.iter().zip(held.iter().zip(&implied));
+            let differing: BTreeSet<&str> =
+                pairs.filter(|(_, (a, b))| a != b).map(|(column, _)| column.name).collect();
+            if !differing.is_empty() {
+                self.report.find(format!("{name} {number}: the document disagrees in {differing:?}"));
+            }
+        }
+        if !self.uuids.insert((name, row.uuid)) {
+            self.report.find(format!("{name} {number}: another record has its UUID {}", row.uuid));
+        }
+        let state = State {
+            tenant: row.tenant,
+            revision: row.revision,
+            doc: digest(&row.doc),
+            agrees: None,
+        };
+        if self.records.insert((name, number), state).is_some() {
+            self.report.find(format!("{name} {number} is there twice"));
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, kinds: &'static [&'static Kind], entry: &Entry) {
+        self.report.entries += 1;
+        let last = self.last_seq.entry(entry.tenant).or_default();
+        if entry.seq != *last + 1 {
+            let (tenant, last, seq) = (entry.tenant, *last, entry.seq);
+            self.report.find(format!("journal of space {tenant}: {seq} follows {last}"));
+        }
+        *last = entry.seq;
+        let Ok(kind) = sql::kind_named(kinds, &entry.kind) else {
+            let (tenant, seq, name) = (entry.tenant, entry.seq, &entry.kind);
+            self.report.find(format!("journal of space {tenant}: {seq} names no kind: {name}"));
+            return;
+        };
+        // A record that is gone has no state to compare with.
+        if let Some(state) = self.records.get_mut(&(kind.name, entry.number)) {
+            let same = state.revision == entry.revision && state.doc == digest(&entry.doc);
+            state.agrees = Some(same);
+        }
+    }
+
+    fn finish(mut self) -> CheckReport {
+        let mut disagreeing: Vec<_> = self
+            .records
+            .iter()
+            .filter(|(_, state)| state.agrees == Some(false))
+            .map(|(record, _)| *record)
+            .collect();
+        disagreeing.sort_unstable();
+        for (kind, number) in disagreeing {
+            self.report.find(format!("{kind} {number} is not what its latest journal entry says"));
+        }
+        let tenants: BTreeSet<i64> = self.heads.keys().chain(self.last_seq.keys()).copied().collect();
+        for tenant in tenants {
+            let head = self.heads.get(&tenant).copied().unwrap_or(0);
+            let last = self.last_seq.get(&tenant).copied().unwrap_or(0);
+            if head != last {
+                self.report.find(format!("journal of space {tenant} ends at {last}, not at {head}"));
+            }
+        }
+        self.report
+    }
+}
+
+/// Tells documents apart without keeping them.
+fn digest(doc: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    doc.hash(&mut hasher);
+    hasher.finish()
+}

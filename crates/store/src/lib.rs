@@ -1,0 +1,35 @@
+//! The record store: it moves documents and declared columns, and does not know what a customer is.
+//!
+//! One [`Store`] with a small set of verbs over three engines: `memory` (the oracle of the tests),
+//! `sqlite` (embedded, one writer thread with group commit) and `postgres` (several processes on one
+//! database). A [`Batch`] is the only way to write. Read this file first, then `store.rs`.
+//!
+//! What is deliberately absent: joins, transactions that outlive a call, schema knowledge, and any
+//! reading of documents beyond the fields a [`Predicate`] names.
+
+mod batch;
+mod check;
+mod document;
+mod dump;
+mod error;
+mod evaluate;
+mod kind;
+mod memory;
+mod options;
+mod postgres;
+mod query;
+mod sql;
+mod sqlite;
+mod statistics;
+mod store;
+
+pub use batch::{Answer, Batch, Entry, NewEntry, Record, Row, Write};
+pub use check::{CheckReport, ColumnsOf};
+pub use dump::DumpSummary;
+pub use error::StoreError;
+pub use evaluate::Subject;
+pub use kind::{Column, Index, Kind, Shape};
+pub use options::{Location, Options, Synchronous};
+pub use query::{After, Compare, Field, Order, Predicate, Query, SortKey, Value};
+pub use statistics::Statistics;
+pub use store::{Committed, EngineInfo, Found, Store};

@@ -1,0 +1,87 @@
+//! Where the records are and how the engine is set up. Every limit is named here, with its unit.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where the records are kept.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Location {
+    /// In this process, gone with it. For tests and trials.
+    Memory,
+    /// In this SQLite file (and its `-wal` and `-shm` neighbours).
+    Sqlite(PathBuf),
+    /// In the PostgreSQL database behind this URL.
+    Postgres(String),
+}
+
+/// Never shows a password: locations end up in logs and on the health page.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Location::Memory => f.write_str("memory"),
+            Location::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Location::Postgres(url) => f.write_str(&crate::postgres::describe(url)),
+        }
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// How SQLite makes a commit durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Synchronous {
+    /// A commit is acknowledged after it has been flushed to the disk.
+    Full,
+    /// No flush: a power failure loses acknowledged commits. Only for benchmarks; logged as a warning.
+    Off,
+}
+
+/// Limits and settings of the engines. The defaults suit a small server.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Flushing of SQLite commits.
+    pub synchronous: Synchronous,
+    /// Writes that may wait for the SQLite writer (batches); more are refused with `Full`.
+    pub write_queue_max: usize,
+    /// Batches in one SQLite transaction at most; more than 64 buys nothing.
+    pub group_max: usize,
+    /// SQLite connections for bounded reads, called without a change of thread.
+    pub sqlite_readers: usize,
+    /// SQLite connections for long reads, called on blocking threads.
+    pub sqlite_scanners: usize,
+    /// Page cache of each SQLite connection (KiB).
+    pub sqlite_cache_kib: u32,
+    /// Part of the SQLite file that is mapped into memory (bytes).
+    pub sqlite_mmap_bytes: u64,
+    /// How long SQLite waits for another process that writes (milliseconds).
+    pub sqlite_busy_ms: u64,
+    /// Prepared statements kept per connection.
+    pub statement_cache: usize,
+    /// PostgreSQL connections at most.
+    pub postgres_pool_max: usize,
+    /// How long a request waits for a PostgreSQL connection, and a connection for the server
+    /// (milliseconds).
+    pub postgres_wait_ms: u64,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            synchronous: Synchronous::Full,
+            write_queue_max: 4096,
+            group_max: 64,
+            sqlite_readers: 8,
+            sqlite_scanners: 4,
+            sqlite_cache_kib: 8 * 1024,
+            sqlite_mmap_bytes: 1 << 30,
+            sqlite_busy_ms: 5_000,
+            statement_cache: 256,
+            postgres_pool_max: 16,
+            postgres_wait_ms: 5_000,
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! The verbs. Each one is an enum dispatch to the engine; what all engines share (checks of the input,
+//! the wake-up of watchers) happens here, once.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use tokio::io::{AsyncBufRead, AsyncWrite};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::memory::Memory;
+use crate::options::{Location, Options};
+use crate::postgres::Postgres;
+use crate::sqlite::Sqlite;
+use crate::statistics::Statistics;
+use crate::{
+    Answer, Batch, CheckReport, ColumnsOf, DumpSummary, Entry, Kind, Predicate, Query, Row,
+    StoreError, check, dump, sql,
+};
+
+/// What [`Store::commit`] gave out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// Journal position of the first entry; 0 when the batch had none or was a dry run.
+    pub first_seq: i64,
+    /// Journal position of the last entry; 0 when the batch had none or was a dry run.
+    pub last_seq: i64,
+}
+
+/// A page of records.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Found {
+    /// The records, in the order asked for.
+    pub rows: Vec<Row>,
+    /// Whether there are more behind the last one.
+    pub more: bool,
+}
+
+/// What the start-up block and the health page say about the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineInfo {
+    /// `memory`, `sqlite` or `postgres`.
+    pub name: &'static str,
+    /// Version of the engine.
+    pub version: String,
+    /// Where the records are, without secrets.
+    pub location: String,
+    /// What an acknowledged commit survives.
+    pub durability: &'static str,
+}
+
+/// The record store. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    engine: Arc<Engine>,
+    info: Arc<EngineInfo>,
+    watch: Arc<watch::Sender<u64>>,
+    kinds: &'static [&'static Kind],
+}
+
+/// The three engines. Same verbs, no trait object, no generics.
+pub(crate) enum Engine {
+    Memory(Memory),
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+/// Calls the same verb on whichever engine is behind the store.
+macro_rules! on_engine {
+    ($store:expr, $engine:ident => $call:expr) => {
+        match $store.inner() {
+            Engine::Memory($engine) => $call,
+            Engine::Sqlite($engine) => $call,
+            Engine::Postgres($engine) => $call,
+        }
+    };
+}
+pub(crate) use on_engine;
+
+impl Store {
+    /// Opens the store and brings its tables to the declared kinds. Safe when several processes
+    /// start together.
+    pub async fn open(
+        location: &Location,
+        kinds: &'static [&'static Kind],
+        options: Options,
+    ) -> Result<Store, StoreError> {
+        sql::check_kinds(kinds)?;
+        let watch = Arc::new(watch::Sender::new(0));
+        let engine = match location {
+            Location::Memory => Engine::Memory(Memory::new(kinds, watch.clone())),
+            Location::Sqlite(path) => {
+                Engine::Sqlite(Sqlite::open(path, kinds, options, watch.clone()).await?)
+            }
+            Location::Postgres(url) => {
+                Engine::Postgres(Postgres::open(url, kinds, options, watch.clone()).await?)
+            }
+        };
+        let info = match &engine {
+            Engine::Memory(memory) => memory.info(),
+            Engine::Sqlite(sqlite) => sqlite.info(),
+            Engine::Postgres(postgres) => postgres.info(),
+        };
+        Ok(Store { engine: Arc::new(engine), info: Arc::new(info), watch, kinds })
+    }
+
+    /// What is behind this store.
+    pub fn engine(&self) -> &EngineInfo {
+        &self.info
+    }
+
+    /// The kinds this store was opened with.
+    pub fn kinds(&self) -> &'static [&'static Kind] {
+        self.kinds
+    }
+
+    /// A record of one tenant.
+    pub async fn get(
+        &self,
+        kind: &'static Kind,
+        tenant: i64,
+        number: i64,
+    ) -> Result<Option<Row>, StoreError> {
+        on_engine!(self, engine => engine.get(kind, tenant, number).await)
+    }
+
+    /// A record of whichever tenant.
+    pub async fn get_anywhere(
+        &self,
+        kind: &'static Kind,
+        number: i64,
+    ) -> Result<Option<Row>, StoreError> {
+        on_engine!(self, engine => engine.get_anywhere(kind, number).await)
+    }
+
+    /// A record of one tenant, by UUID.
+    pub async fn get_by_uuid(
+        &self,
+        kind: &'static Kind,
+        tenant: i64,
+        uuid: Uuid,
+    ) -> Result<Option<Row>, StoreError> {
+        on_engine!(self, engine => engine.get_by_uuid(kind, tenant, uuid).await)
+    }
+
+    /// A record by the value of a unique text column; for a column that is unique everywhere the
+    /// tenant is ignored.
+    pub async fn get_by(
+        &self,
+        kind: &'static Kind,
+        tenant: i64,
+        column: &'static str,
+        value: &str,
+    ) -> Result<Option<Row>, StoreError> {
+        let position = sql::unique_text_column(kind, column)?;
+        on_engine!(self, engine => engine.get_by(kind, tenant, position, value).await)
+    }
+
+    /// A page of records.
+    pub async fn find(&self, kind: &'static Kind, query: &Query) -> Result<Found, StoreError> {
+        query.check()?;
+        on_engine!(self, engine => engine.find(kind, query).await)
+    }
+
+    /// How many records of these tenants meet a condition.
+    pub async fn count(
+        &self,
+        kind: &'static Kind,
+        tenants: &[i64],
+        predicate: &Predicate,
+    ) -> Result<u64, StoreError> {
+        on_engine!(self, engine => engine.count(kind, tenants, predicate).await)
+    }
+
+    /// Terms that start with a prefix, each with its record, in the order of (term, number).
+    pub async fn scan_terms(
+        &self,
+        kind: &'static Kind,
+        tenant: i64,
+        prefix: &str,
+        after: Option<(&str, i64)>,
+        limit: u32,
+    ) -> Result<Vec<(String, Row)>, StoreError> {
+        if !kind.terms {
+            return Err(StoreError::Engine(format!("kind {} keeps no terms", kind.name)));
+        }
+        on_engine!(self, engine => engine.scan_terms(kind, tenant, prefix, after, limit).await)
+    }
+
+    /// Writes a batch, whole or not at all; answers after it is durable.
+    pub async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+        batch.check()?;
+        on_engine!(self, engine => engine.commit(batch).await)
+    }
+
+    /// Writes many batches, each whole or not at all, with one verdict per batch. For imports: they
+    /// share transactions where the engine can, and wait for room in the queue instead of being
+    /// refused with `Full`. Batches of one call may be committed in any order.
+    pub async fn commit_many(&self, batches: Vec<Batch>) -> Vec<Result<Committed, StoreError>> {
+        let verdicts: Vec<_> = batches.iter().map(Batch::check).collect();
+        let sound = batches.into_iter().zip(&verdicts).filter(|(_, v)| v.is_ok());
+        let sound: Vec<Batch> = sound.map(|(batch, _)| batch).collect();
+        let mut done = on_engine!(self, engine => engine.commit_many(sound).await).into_iter();
+        let lost = || Err(StoreError::Engine("a batch got no verdict".to_owned()));
+        verdicts.into_iter().map(|v| v.and_then(|()| done.next().unwrap_or_else(lost))).collect()
+    }
+
+    /// The feed: entries of one tenant behind a position, in commit order.
+    pub async fn entries(
+        &self,
+        tenant: i64,
+        after_seq: i64,
+        limit: u32,
+    ) -> Result<Vec<Entry>, StoreError> {
+        on_engine!(self, engine => engine.entries(tenant, after_seq, limit).await)
+    }
+
+    /// One entry by position.
+    pub async fn entry(&self, tenant: i64, seq: i64) -> Result<Option<Entry>, StoreError> {
+        let found = self.entries(tenant, seq.saturating_sub(1), 1).await?;
+        Ok(found.into_iter().next().filter(|entry| entry.seq == seq))
+    }
+
+    /// Entries of everything that hangs on one record, newest first.
+    pub async fn history(
+        &self,
+        tenant: i64,
+        root: i64,
+        before_seq: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let before = before_seq.unwrap_or(i64::MAX);
+        on_engine!(self, engine => engine.history(tenant, root, before, limit).await)
+    }
+
+    /// The entry that made a revision of a record.
+    pub async fn entry_at_revision(
+        &self,
+        tenant: i64,
+        kind: &str,
+        root: i64,
+        number: i64,
+        revision: i64,
+    ) -> Result<Option<Entry>, StoreError> {
+        on_engine!(self, engine =>
+            engine.entry_at_revision(tenant, kind, root, number, revision).await)
+    }
+
+    /// The latest entry of a record that is not younger than a time (microseconds since the epoch).
+    pub async fn entry_at_time(
+        &self,
+        tenant: i64,
+        kind: &str,
+        root: i64,
+        number: i64,
+        at_us: i64,
+    ) -> Result<Option<Entry>, StoreError> {
+        on_engine!(self, engine => engine.entry_at_time(tenant, kind, root, number, at_us).await)
+    }
+
+    /// Position of the last entry of a tenant; 0 when it has none.
+    pub async fn head(&self, tenant: i64) -> Result<i64, StoreError> {
+        on_engine!(self, engine => engine.head(tenant).await)
+    }
+
+    /// Changes after every commit of this process that wrote entries. Other processes are not seen:
+    /// whoever waits for the feed of a shared database polls as well.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.watch.subscribe()
+    }
+
+    /// The answer kept under an idempotency key, however old.
+    pub async fn answer(&self, tenant: i64, key: &str) -> Result<Option<Answer>, StoreError> {
+        on_engine!(self, engine => engine.answer(tenant, key).await)
+    }
+
+    /// Removes answers older than a time (microseconds since the epoch); says how many.
+    pub async fn forget_answers(&self, before_us: i64) -> Result<u64, StoreError> {
+        on_engine!(self, engine => engine.forget_answers(before_us).await)
+    }
+
+    /// Takes a block of `n` numbers out of a counter that starts at 1. Never gives one out twice,
+    /// also not after a crash; unused numbers are lost.
+    pub async fn reserve(&self, counter: &'static str, n: i64) -> Result<Range<i64>, StoreError> {
+        if !(1..=sql::RESERVE_MAX).contains(&n) {
+            return Err(StoreError::Engine(format!("cannot reserve {n} numbers at once")));
+        }
+        on_engine!(self, engine => engine.reserve(counter, n).await)
+    }
+
+    /// Proves by a tiny durable write that the store accepts writes.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        on_engine!(self, engine => engine.ready().await)
+    }
+
+    /// Reads everything in one snapshot and compares what must agree. `columns` gives the declared
+    /// columns of a row as its document implies them, `None` where they are not to be compared.
+    /// Holds a few dozen bytes per record in memory.
+    pub async fn check(&self, columns: &ColumnsOf<'_>) -> Result<CheckReport, StoreError> {
+        check::check(self, columns).await
+    }
+
+    /// Problems the engine itself knows of.
+    pub(crate) async fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        on_engine!(self, engine => engine.integrity().await)
+    }
+
+    /// Writes everything, as of one moment, as lines of JSON; see `dump.rs`. Runs beside other work.
+    pub async fn dump(
+        &self,
+        out: &mut (dyn AsyncWrite + Unpin + Send),
+    ) -> Result<DumpSummary, StoreError> {
+        dump::dump(self, out).await
+    }
+
+    /// Reads a dump of any engine into an empty store. Nothing is kept unless the whole dump was
+    /// read and its counts and hash agree.
+    pub async fn restore(
+        location: &Location,
+        kinds: &'static [&'static Kind],
+        reader: &mut (dyn AsyncBufRead + Unpin + Send),
+    ) -> Result<DumpSummary, StoreError> {
+        let store = Store::open(location, kinds, Options::default()).await?;
+        let outcome = store.restore_here(reader).await;
+        store.close().await;
+        outcome
+    }
+
+    /// Like [`Store::restore`], into this store, which must be empty.
+    pub async fn restore_here(
+        &self,
+        reader: &mut (dyn AsyncBufRead + Unpin + Send),
+    ) -> Result<DumpSummary, StoreError> {
+        dump::restore(self, reader).await
+    }
+
+    /// The store's own counters. Cheap.
+    pub fn statistics(&self) -> Statistics {
+        on_engine!(self, engine => engine.statistics())
+    }
+
+    /// Waits for the writes under way, then lets go of the engine. Writes handed in later through
+    /// other clones are refused.
+    pub async fn close(self) {
+        on_engine!(self, engine => engine.close().await);
+    }
+
+    pub(crate) fn inner(&self) -> &Engine {
+        &self.engine
+    }
+}

@@ -1,0 +1,1 @@
+//! Test servers, typed callers and throw-away PostgreSQL.

@@ -1,0 +1,1 @@
+//! The notchpay dialect.
