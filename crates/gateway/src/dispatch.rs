@@ -136,7 +136,8 @@ impl Gateway {
             };
         };
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-        request.extensions_mut().insert(RawTarget(target.to_owned()));
+        let target = RawTarget(target.to_owned());
+        request.extensions_mut().insert(target);
         fold_path(&mut request, mount.dialect);
         match mount.router.clone().oneshot(request).await {
             Ok(response) => response,

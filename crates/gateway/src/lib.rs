@@ -19,6 +19,7 @@ pub mod limits;
 pub mod metrics;
 pub mod openapi;
 pub mod operation;
+pub mod provision;
 pub mod reference;
 pub mod server;
 

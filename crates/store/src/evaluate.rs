@@ -81,7 +81,7 @@ impl Field {
     }
 
     /// The text of this field; `None` when it is missing or no text.
-    fn text(&self, subject: &Subject<'_>) -> Option<String> {
+    fn text_of(&self, subject: &Subject<'_>) -> Option<String> {
         match (self.domain(subject.kind), self.sortable(subject)) {
             (Domain::Text, Value::Text(text)) => Some(text),
             _ => None,
@@ -128,16 +128,16 @@ impl Predicate {
             }
             Predicate::Missing(field) => field.sortable(subject) == Value::Null,
             Predicate::Contains(field, needle) => {
-                field.text(subject).is_some_and(|text| fold(&text).contains(&fold(needle)))
+                field.text_of(subject).is_some_and(|text| fold(&text).contains(&fold(needle)))
             }
             Predicate::StartsWith(field, prefix) => {
-                field.text(subject).is_some_and(|text| fold(&text).starts_with(&fold(prefix)))
+                field.text_of(subject).is_some_and(|text| fold(&text).starts_with(&fold(prefix)))
             }
             Predicate::EqualFolded(field, other) => {
-                field.text(subject).is_some_and(|text| fold(&text) == fold(other))
+                field.text_of(subject).is_some_and(|text| fold(&text) == fold(other))
             }
             Predicate::Matches(field, regex) => {
-                field.text(subject).is_some_and(|text| regex.is_match(&text))
+                field.text_of(subject).is_some_and(|text| regex.is_match(&text))
             }
             Predicate::HasTerm(term) => subject.terms.contains(term),
         }

@@ -1,1 +1,181 @@
-//! Test servers, typed callers and throw-away PostgreSQL.
+//! What tests are made of: a real server on a real port over a store of their own, callers that
+//! sign as each dialect does, and golden exchanges.
+//!
+//! The engine is chosen by `PATRON_TEST_ENGINE` (`sqlite`, `postgres` or `memory`; SQLite when
+//! unset), so that the same tests run on all. PostgreSQL is found by `PATRON_TEST_POSTGRES_URL`, a
+//! superuser's URL; every server gets a database of its own there.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up must fail loudly")]
+
+pub mod client;
+pub mod engine;
+pub mod golden;
+
+use std::sync::Arc;
+
+use patron_app::{App, Clock, secrets::Secrets};
+use patron_gateway::{
+    Dialect, Gateway,
+    dispatch::RequestLog,
+    limits::Limits,
+    provision::{self, KeySource, NewSpace},
+    server,
+};
+use serde_json::Value;
+
+pub use client::Answer;
+
+/// Master key of all test servers.
+const MASTER_KEY: [u8; 32] = *b"a master key for tests only, ok?";
+
+/// A server for one test.
+pub struct TestServer {
+    /// Where it answers, without trailing slash.
+    pub base_url: String,
+    /// The app behind it.
+    pub app: Arc<App>,
+    dialects: Vec<&'static Dialect>,
+    credentials: Value,
+    task: tokio::task::JoinHandle<()>,
+    client: client::Client,
+    _engine: engine::TestEngine,
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl TestServer {
+    /// A server with the well-known sandbox keys.
+    pub async fn start(dialects: &[&'static Dialect]) -> TestServer {
+        TestServer::start_with(dialects, Clock::System, Limits::default()).await
+    }
+
+    /// A server with a clock and limits of the test's own.
+    pub async fn start_with(
+        dialects: &[&'static Dialect],
+        clock: Clock,
+        limits: Limits,
+    ) -> TestServer {
+        let engine = engine::TestEngine::new().await;
+        let store = engine.open().await;
+        let app = App::new(store, clock, Secrets::new(&MASTER_KEY));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let new = NewSpace {
+            name: "Test",
+            account: None,
+            uuid: None,
+            keys: KeySource::WellKnown,
+            base_url: &base_url,
+        };
+        let credentials = provision::space(&app, dialects, &new).await.unwrap();
+        let pages = axum::Router::new();
+        let gateway =
+            Gateway::new(Arc::clone(&app), dialects, limits, &[], RequestLog::None, pages);
+        let task = tokio::spawn(async move {
+            server::serve(gateway, listener, std::future::pending()).await.unwrap();
+        });
+        TestServer {
+            base_url,
+            app,
+            dialects: dialects.to_vec(),
+            credentials,
+            task,
+            client: client::Client::new(),
+            _engine: engine,
+        }
+    }
+
+    /// The credentials of the first space: the dialect's part of the sandbox JSON.
+    pub fn credentials(&self, dialect: &str) -> Value {
+        self.credentials[dialect].clone()
+    }
+
+    /// All credentials of the first space, in the shape of the sandbox contract.
+    pub fn all_credentials(&self) -> &Value {
+        &self.credentials
+    }
+
+    /// Credentials of a new space in another account.
+    pub async fn other_space(&self, dialect: &str) -> Value {
+        self.new_space(None).await[dialect].clone()
+    }
+
+    /// All credentials of a new space; in another account unless one is named.
+    pub async fn new_space(&self, account: Option<i64>) -> Value {
+        let new = NewSpace {
+            name: "Other",
+            account,
+            uuid: None,
+            keys: KeySource::Random,
+            base_url: &self.base_url,
+        };
+        provision::space(&self.app, &self.dialects, &new).await.unwrap()
+    }
+
+    /// A call signed with credentials as the dialect signs.
+    pub async fn call(
+        &self,
+        dialect: &Dialect,
+        credentials: &Value,
+        method: &str,
+        target: &str,
+        body: Option<Value>,
+    ) -> Answer {
+        self.call_with(dialect, credentials, method, target, &[], body).await
+    }
+
+    /// The same with more headers.
+    pub async fn call_with(
+        &self,
+        dialect: &Dialect,
+        credentials: &Value,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Answer {
+        let text = body.map(|body| body.to_string()).unwrap_or_default();
+        let mut all = self.signed(dialect, credentials, method, target, &text);
+        if !text.is_empty() && !headers.iter().any(|(name, _)| *name == "content-type") {
+            all.push(("content-type".into(), "application/json".into()));
+        }
+        all.extend(headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())));
+        self.client.send(&self.base_url, method, target, &all, text.as_bytes()).await
+    }
+
+    /// The headers that authenticate a request.
+    pub fn signed(
+        &self,
+        dialect: &Dialect,
+        credentials: &Value,
+        method: &str,
+        target: &str,
+        body: &str,
+    ) -> Vec<(String, String)> {
+        let request = patron_gateway::SignRequest {
+            credentials,
+            method,
+            target,
+            body,
+            now: self.app.clock.now(),
+        };
+        let headers = (dialect.credentials.sign)(&request).unwrap();
+        headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// A request exactly as given.
+    pub async fn raw(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        let headers: Vec<(String, String)> =
+            headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        self.client.send(&self.base_url, method, target, &headers, body).await
+    }
+}

@@ -1,0 +1,94 @@
+//! Making an account with a space and a key for every dialect, and showing the keys once.
+
+use std::sync::Arc;
+
+use patron_app::{
+    App,
+    keys::{self, NewKey},
+    spaces,
+};
+use patron_model::{
+    Failure,
+    space::{Role, Space},
+    text::Name,
+};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::dialect::{Dialect, Shown};
+
+/// Where the keys of a new space come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeySource {
+    /// The well-known keys of the sandbox.
+    WellKnown,
+    /// Random keys.
+    Random,
+}
+
+/// What is to be made.
+#[derive(Debug)]
+pub struct NewSpace<'a> {
+    /// Name of the space, and of the account when one is made.
+    pub name: &'a str,
+    /// Existing account; none makes a new one, whose keys may open all its spaces.
+    pub account: Option<i64>,
+    /// UUID of the space, when it must be a well-known one.
+    pub uuid: Option<Uuid>,
+    /// Where the keys come from.
+    pub keys: KeySource,
+    /// Where the server answers, without trailing slash.
+    pub base_url: &'a str,
+}
+
+/// Makes a space with a key for every dialect. Answers the credentials in the shape of the sandbox
+/// contract; they are shown this once.
+///
+/// # Errors
+/// `Invalid` for a bad name, `NotFound` for an unknown account, `Exists` when a well-known key exists.
+pub async fn space(
+    app: &Arc<App>,
+    dialects: &[&'static Dialect],
+    new: &NewSpace<'_>,
+) -> Result<Value, Failure> {
+    let cx = app.operator(0, "provision");
+    let name = Name::parse(new.name).map_err(|why| Failure::invalid("name", why))?;
+    let account = match new.account {
+        Some(account) => account,
+        None => spaces::create_account(&cx, None, name.clone()).await?.number,
+    };
+    let space = spaces::create_space(&cx, account, new.uuid, name).await?.record;
+    let mut credentials = Map::new();
+    credentials.insert("base_url".into(), new.base_url.into());
+    for dialect in dialects {
+        let shown = key(app, dialect, &space, new).await?;
+        credentials.insert(dialect.name.into(), shown);
+    }
+    Ok(Value::Object(credentials))
+}
+
+async fn key(
+    app: &Arc<App>,
+    dialect: &'static Dialect,
+    space: &Space,
+    new: &NewSpace<'_>,
+) -> Result<Value, Failure> {
+    let minted = match new.keys {
+        KeySource::WellKnown => (dialect.credentials.sandbox)(),
+        KeySource::Random => (dialect.credentials.mint)(),
+    };
+    let wanted = NewKey {
+        account: space.account,
+        space: space.number,
+        account_wide: new.account.is_none(),
+        dialect: dialect.name,
+        name: format!("{} of {}", dialect.title, space.name.as_str()),
+        role: Role::Admin,
+        handle: minted.handle,
+        secret: minted.secret,
+    };
+    let key = keys::create(&app.operator(0, "provision"), wanted).await?.record;
+    let shown =
+        Shown { base_url: new.base_url, space, key: &key, secret: &minted.shown };
+    Ok((dialect.credentials.show)(&shown))
+}
