@@ -21,6 +21,8 @@ use crate::{
 pub const MOVED_MAX: usize = 10_000;
 /// Rows looked at for one page of a free-text search before it is answered short.
 const TEXT_SCAN_MAX: usize = 5_000;
+/// Numbers that a customer with as many addresses as allowed takes.
+const ADDRESSES_MAX_IDS: i64 = patron_model::address::ADDRESSES_MAX as i64;
 /// Absorbed customers followed from one to the next.
 const MERGE_CHAIN_MAX: usize = 64;
 
@@ -218,7 +220,8 @@ async fn draft_create(
     cx: &Cx,
     patch: CustomerPatch,
 ) -> Result<(Draft<'_>, Customer), Failure> {
-    cx.app.ensure_ids(8).await?;
+    let wanted = i64::try_from(patch.add_addresses.len()).unwrap_or(i64::MAX);
+    cx.app.ensure_ids(wanted.min(ADDRESSES_MAX_IDS) + 8).await?;
     let app = &*cx.app;
     let customer = Customer::create(app.next(), cx.space, patch, cx.now, app)?;
     let mut draft = cx.draft();

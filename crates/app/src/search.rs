@@ -226,3 +226,25 @@ pub(crate) fn is_match<T: crate::commit::Document>(
     };
     filter.matches(&subject)
 }
+
+/// The place of a record in an order: where the next page begins.
+///
+/// # Errors
+/// `Internal` when the record cannot be written as JSON.
+pub fn place_of<T: crate::commit::Document>(
+    loaded: &crate::Loaded<T>,
+    order: &Order,
+) -> Result<After, patron_model::Failure> {
+    let (number, uuid) = loaded.record.identity();
+    let doc = serde_json::to_string(&loaded.record).map_err(patron_model::Failure::internal)?;
+    let tenant = loaded.record.tenant();
+    let row = patron_store::Row { tenant, number, uuid, revision: loaded.revision, doc };
+    let subject = patron_store::Subject {
+        kind: T::KIND,
+        row: &row,
+        columns: &loaded.record.columns(),
+        terms: &loaded.record.terms(),
+    };
+    let keys = order.keys.iter().map(|key| key.field.value(&subject)).collect();
+    Ok(After { keys, number })
+}

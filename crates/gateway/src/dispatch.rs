@@ -212,6 +212,10 @@ impl Gateway {
             Access::Needs(role) => {
                 let claim = (route.dialect.authenticate)(&self.app, &exchange).await?;
                 let Claim { caller, space } = claim;
+                if let Some(record) = caller.space(space) {
+                    // Only this request sets it, and only once.
+                    let _ = exchange.space.set(Arc::clone(record));
+                }
                 *quota = self
                     .rate
                     .take(caller.key.number)
@@ -303,6 +307,7 @@ impl Gateway {
             request_id,
             peer: parts.extensions.get::<Peer>().map(|peer| peer.0),
             now: self.app.clock.now(),
+            space: Arc::default(),
         };
         (exchange, body)
     }

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use patron_app::Cx;
-use patron_model::{Failure, Timestamp, Why};
+use patron_model::{Failure, Timestamp, Why, space::Space};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::decode::{self, Params};
@@ -31,9 +31,32 @@ pub struct Exchange {
     pub peer: Option<IpAddr>,
     /// When it arrived.
     pub now: Timestamp,
+    /// The space it works in, once sign-in has found it. Copies share it, so that failures can be
+    /// rendered as the space wants them.
+    pub space: Arc<OnceLock<Arc<Space>>>,
 }
 
 impl Exchange {
+    /// A request without headers and body.
+    pub fn new(method: Method, target: &str, now: Timestamp) -> Exchange {
+        Exchange {
+            method,
+            target: target.to_owned(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            params: Vec::new(),
+            request_id: "".into(),
+            peer: None,
+            now,
+            space: Arc::default(),
+        }
+    }
+
+    /// A switch of one dialect in the space the request works in; none before sign-in.
+    pub fn switch(&self, dialect: &str, name: &str) -> Option<&str> {
+        self.space.get()?.switch(dialect, name)
+    }
+
     /// The path as on the request line.
     pub fn path(&self) -> &str {
         self.target.split_once('?').map_or(self.target.as_str(), |(path, _)| path)

@@ -200,4 +200,7 @@ pub enum AddressEdit {
     Replace(Postal),
     /// Is changed field by field.
     Merge(PostalPatch),
+    /// Becomes exactly this, and is removed when it is empty. Unlike with the others, an address of
+    /// another purpose that stands in where there is none of this purpose neither counts nor goes.
+    Own(Postal),
 }

@@ -250,8 +250,21 @@ pub struct CustomerPatch {
     pub shipping: AddressEdit,
     /// The address without particular purpose.
     pub general: AddressEdit,
+    /// Addresses that are added.
+    pub add_addresses: Vec<NewAddress>,
     /// Dialect-only fields: dialect, field, change.
     pub extras: Vec<(&'static str, &'static str, Patch<Value>)>,
+}
+
+/// An address to be added with a customer.
+#[derive(Debug, Clone)]
+pub struct NewAddress {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Whether it is preferred over others of its purpose.
+    pub is_default: bool,
+    /// Where it is.
+    pub postal: Postal,
 }
 
 /// Names of the fields a change touched, in core words.
@@ -353,6 +366,7 @@ impl Customer {
             billing,
             shipping,
             general,
+            add_addresses,
             extras,
         } = patch;
         let mut next = self.clone();
@@ -409,8 +423,11 @@ impl Customer {
         ] {
             note(next.edit_address(edit, purpose, now, ids), field);
         }
-        if next.address_count() > ADDRESSES_MAX {
+        note(!add_addresses.is_empty(), "addresses");
+        if self.address_count() + add_addresses.len() > ADDRESSES_MAX {
             problems.add("addresses", Why::TooMany { max: ADDRESSES_MAX });
+        } else {
+            next.add_addresses(add_addresses, now, ids);
         }
         problems.into_result()?;
         if !changes.is_empty() {
@@ -565,10 +582,14 @@ impl Customer {
         now: Timestamp,
         ids: &dyn Ids,
     ) -> bool {
+        let alone = matches!(edit, AddressEdit::Own(_));
         let (own, seen) = {
             let addresses: Vec<Address> = self.addresses().into_iter().cloned().collect();
             let own = preferred(&addresses, &[purpose]).cloned();
+            let shared = [Purpose::Billing, Purpose::Shipping].contains(&purpose);
             let seen = match purpose {
+                _ if alone && shared => preferred(&addresses, &[purpose, Purpose::Both]).cloned(),
+                _ if alone => own.clone(),
                 Purpose::Billing => self.billing.clone(),
                 Purpose::Shipping => self.shipping.clone(),
                 Purpose::Both | Purpose::Other => self.general_address().cloned(),
@@ -579,14 +600,14 @@ impl Customer {
         let postal = match edit {
             AddressEdit::Keep => return false,
             AddressEdit::Clear => Postal::default(),
-            AddressEdit::Replace(postal) => postal,
+            AddressEdit::Replace(postal) | AddressEdit::Own(postal) => postal,
             AddressEdit::Merge(patch) => before.changed(patch),
         };
         if postal == before {
             return false;
         }
         if postal.is_empty() {
-            return self.clear_purpose(purpose, now);
+            return self.clear_purpose(purpose, alone, now);
         }
         self.change_addresses(|all| match own {
             Some(own) => {
@@ -601,9 +622,27 @@ impl Customer {
         true
     }
 
+    fn add_addresses(&mut self, added: Vec<NewAddress>, now: Timestamp, ids: &dyn Ids) {
+        if added.is_empty() {
+            return;
+        }
+        self.change_addresses(|all| {
+            for NewAddress { purpose, is_default, postal } in added {
+                let mut address = Address::new(ids.next(), purpose, postal, now);
+                if is_default {
+                    for other in all.iter_mut().filter(|other| other.purpose.overlaps(purpose)) {
+                        other.is_default = false;
+                    }
+                }
+                address.is_default = is_default;
+                all.push(address);
+            }
+        });
+    }
+
     /// Makes sure that no address serves a purpose: those of exactly this purpose go, those that
-    /// serve both stay for the other one.
-    fn clear_purpose(&mut self, purpose: Purpose, now: Timestamp) -> bool {
+    /// serve both stay for the other one. Those that only stand in go as well, unless `alone`.
+    fn clear_purpose(&mut self, purpose: Purpose, alone: bool, now: Timestamp) -> bool {
         let left = match purpose {
             Purpose::Billing => Purpose::Shipping,
             Purpose::Shipping => Purpose::Billing,
@@ -611,7 +650,9 @@ impl Customer {
         };
         self.change_addresses(|all| {
             let count = all.len();
-            let serves_bills = |a: &Address| purpose == Purpose::Billing && a.purpose == Purpose::Other;
+            let serves_bills = |a: &Address| {
+                !alone && purpose == Purpose::Billing && a.purpose == Purpose::Other
+            };
             all.retain(|a| a.purpose != purpose && !serves_bills(a));
             let mut differs = all.len() != count;
             for address in all.iter_mut().filter(|a| a.purpose == Purpose::Both) {

@@ -1,1 +1,47 @@
-//! The native dialect.
+//! Patron's own REST API under `/v1`. A dialect like the others, so the kit cannot favour it.
+//!
+//! Bearer keys; RFC 9457 problem documents; strong `ETag` and `If-Match`; JSON Merge Patch and JSON
+//! Patch; `Idempotency-Key` on every write; cursor pages; `Prefer: dry-run`. Every operation stands
+//! in [`operations`].
+
+mod accounts;
+mod addresses;
+mod auth;
+mod comments;
+mod conditions;
+mod cursor;
+mod customers;
+mod errors;
+mod events;
+mod filters;
+mod operations;
+mod patches;
+mod payment_methods;
+mod spaces;
+mod wire;
+
+use patron_gateway::{
+    Dialect,
+    dialect::{Credentials, exact},
+};
+
+/// The native API.
+pub static DIALECT: Dialect = Dialect {
+    name: "native",
+    title: "Patron",
+    mounts: &["/v1"],
+    route: exact,
+    authenticate: auth::authenticate,
+    operations: operations::all,
+    render: errors::render,
+    finish: errors::finish,
+    security: auth::security,
+    error_schema: |generator| generator.subschema_for::<errors::ProblemDocument>(),
+    credentials: Credentials {
+        sandbox: auth::sandbox,
+        mint: auth::mint,
+        show: auth::show,
+        sign: auth::sign,
+        examples: auth::examples,
+    },
+};

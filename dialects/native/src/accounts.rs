@@ -1,0 +1,141 @@
+//! Accounts: `/v1/accounts`. An admin sees the own account and those made by it.
+
+use patron_app::{
+    Actor, Loaded,
+    search::{Field, Filter, Query},
+    spaces::{self, AccountPatch},
+};
+use patron_gateway::{Fields, Member, Reading, Reply, Request};
+use patron_model::{Failure, Noun, Patch, Timestamp, Why, space::Account, text::Name};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{conditions, customers::PAGE_MAX, wire::ListOut};
+
+/// An account.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Account")]
+pub(crate) struct AccountOut<'a> {
+    /// UUID.
+    id: uuid::Uuid,
+    /// Number; names the account in paths.
+    number: i64,
+    /// Counts the changes, from 1.
+    version: i64,
+    /// What people call it.
+    name: &'a str,
+    /// The account whose admins made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<i64>,
+    /// When it was created.
+    created_at: String,
+    /// When it was last changed.
+    updated_at: String,
+    /// When it was archived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archived_at: Option<String>,
+}
+
+impl<'a> AccountOut<'a> {
+    fn of(account: &'a Account) -> Self {
+        AccountOut {
+            id: account.uuid,
+            number: account.number,
+            version: account.version,
+            name: account.name.as_str(),
+            parent: account.parent,
+            created_at: account.created_at.rfc3339_micros(),
+            updated_at: account.updated_at.rfc3339_micros(),
+            archived_at: account.archived_at.map(Timestamp::rfc3339_micros),
+        }
+    }
+}
+
+/// An account as it is written.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "AccountInput")]
+pub(crate) struct AccountIn {
+    /// What people call it.
+    name: Member<String>,
+    /// Whether it is archived: its keys open nothing any more.
+    archived: Member<bool>,
+}
+
+/// The account of the caller, when its key is for the whole account.
+pub(crate) fn own_account(request: &Request) -> Result<i64, Failure> {
+    match &request.cx.actor {
+        Actor::Caller(caller) if caller.key.account_wide => Ok(caller.key.account),
+        Actor::Caller(_) | Actor::Operator => Err(Failure::Forbidden),
+    }
+}
+
+/// An account the caller may see.
+pub(crate) async fn visible(request: &Request, number: i64) -> Result<Loaded<Account>, Failure> {
+    let own = own_account(request)?;
+    let account = spaces::get::<Account>(&request.cx, number).await?;
+    let is_visible = account.number == own || account.parent == Some(own);
+    if is_visible { Ok(account) } else { Err(Failure::NotFound { noun: Noun::Account }) }
+}
+
+fn number(request: &Request) -> Result<i64, Failure> {
+    request.param("account").parse().map_err(|_| Failure::NotFound { noun: Noun::Account })
+}
+
+fn name(member: Member<String>) -> Result<Option<Name>, Failure> {
+    let mut fields = Fields::new(Reading::NullKeeps);
+    let patch = fields.text("name", member, Name::parse);
+    fields.finish()?;
+    Ok(match patch {
+        Patch::Set(name) => Some(name),
+        Patch::Keep | Patch::Clear => None,
+    })
+}
+
+/// The own account and those made by it.
+pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
+    let own = own_account(&request)?;
+    let predicate = Filter::Or(vec![
+        Filter::equal(Field::Number, own),
+        Filter::equal(Field::Column("parent"), own),
+    ]);
+    let limit = u32::try_from(PAGE_MAX).unwrap_or(200);
+    let query = Query { predicate, limit, ..Query::of(0) };
+    let page = spaces::list::<Account>(&request.cx, query).await?;
+    let data: Vec<AccountOut<'_>> = page.items.iter().map(|a| AccountOut::of(a)).collect();
+    Reply::json(200, &ListOut { data, has_more: page.more, next_cursor: None, total: None })
+}
+
+/// One account.
+pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
+    let account = visible(&request, number(&request)?).await?;
+    let reply = Reply::json(200, &AccountOut::of(&account))?;
+    Ok(conditions::unless_matched(&request, &conditions::tag(account.version), reply))
+}
+
+/// A new account.
+pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
+    let own = own_account(&request)?;
+    let body: AccountIn = request.json()?;
+    let name = name(body.name)?.ok_or(Failure::invalid("name", Why::Required))?;
+    let account = spaces::create_account(&request.cx, Some(own), name).await?;
+    Ok(Reply::json(201, &AccountOut::of(&account))?
+        .with("etag", conditions::tag(account.version))
+        .with("location", format!("/v1/accounts/{}", account.number)))
+}
+
+/// A changed or archived account.
+pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
+    let condition = conditions::if_match(&request)?;
+    let number = visible(&request, number(&request)?).await?.number;
+    let body: AccountIn = request.json()?;
+    let archived = body.archived.value();
+    if archived == Some(true) && number == own_account(&request)? {
+        let (is, needs) = ("the account of this key", "another");
+        return Err(Failure::WrongState { is, needs });
+    }
+    let patch = AccountPatch { name: name(body.name)?, archived };
+    let expect = condition.expect(None);
+    let account = spaces::update_account(&request.cx, number, expect, patch).await?;
+    Ok(Reply::json(200, &AccountOut::of(&account))?.with("etag", conditions::tag(account.version)))
+}

@@ -1,0 +1,252 @@
+//! Failures as RFC 9457 problem documents: a stable `type`, every fault with a JSON pointer.
+
+use patron_gateway::{Exchange, Reply, limits::QuotaState};
+use patron_model::{Failure, Problems, Why};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// A problem document (RFC 9457).
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ProblemDocument {
+    /// Stable address of the kind of problem; the reference explains it.
+    #[serde(rename = "type")]
+    kind: String,
+    /// What went wrong, in general.
+    title: &'static str,
+    /// HTTP status.
+    status: u16,
+    /// What went wrong this time and what to do.
+    detail: String,
+    /// Id of the request, also in the log.
+    request_id: String,
+    /// Every fault of the input.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Fault>,
+    /// Version the record has, when another was expected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current_version: Option<i64>,
+}
+
+/// One fault of the input.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Fault {
+    /// JSON pointer into the body, or the name of a parameter or header.
+    pointer: String,
+    /// Stable word for the fault.
+    code: &'static str,
+    /// What is wrong with it.
+    detail: String,
+}
+
+struct Shape {
+    status: u16,
+    slug: &'static str,
+    title: &'static str,
+    detail: String,
+}
+
+fn shape(status: u16, slug: &'static str, title: &'static str, detail: impl Into<String>) -> Shape {
+    Shape { status, slug, title, detail: detail.into() }
+}
+
+/// A failure in this API's error shape.
+pub(crate) fn render(failure: &Failure, exchange: &Exchange) -> Reply {
+    let (errors, current_version) = match failure {
+        Failure::Invalid(problems) | Failure::Malformed(problems) => (faults(problems), None),
+        Failure::Exists { field, .. } => {
+            (faults(&Problems::one(*field, Why::Taken)), None)
+        }
+        Failure::Stale { have, .. } => (Vec::new(), Some(*have)),
+        _ => (Vec::new(), None),
+    };
+    let Shape { status, slug, title, detail } = describe(failure);
+    let document = ProblemDocument {
+        kind: format!("/docs/native#problem-{slug}"),
+        title,
+        status,
+        detail,
+        request_id: exchange.request_id.to_string(),
+        errors,
+        current_version,
+    };
+    let body = serde_json::to_vec(&document).unwrap_or_default();
+    let mut reply = Reply::bytes(status, "application/problem+json", body);
+    match failure {
+        Failure::Unauthenticated { .. } => reply.set("www-authenticate", "Bearer"),
+        Failure::TooMany { retry_after_seconds } | Failure::Unavailable { retry_after_seconds } => {
+            reply.set("retry-after", retry_after_seconds.to_string());
+        }
+        Failure::MethodNotAllowed { allowed } => reply.set("allow", allowed),
+        _ => {}
+    }
+    reply
+}
+
+fn describe(failure: &Failure) -> Shape {
+    match failure {
+        Failure::NotFound { noun } => {
+            shape(404, "not-found", "Not found", format!("There is no such {}.", noun.as_str()))
+        }
+        Failure::NoRoute => shape(404, "no-route", "No such path", "See /docs/native for all paths."),
+        Failure::MethodNotAllowed { allowed } => shape(
+            405,
+            "method-not-allowed",
+            "Method not allowed",
+            format!("This path answers {allowed}."),
+        ),
+        Failure::Invalid(_) => shape(
+            422,
+            "invalid",
+            "Refused input",
+            "Nothing was changed. Every fault is listed in errors.",
+        ),
+        Failure::Malformed(_) => shape(
+            400,
+            "malformed",
+            "Input not understood",
+            "Nothing was changed. Every fault is listed in errors.",
+        ),
+        Failure::Stale { .. } => shape(
+            412,
+            "stale",
+            "The record has changed",
+            "Read it again, apply your change to what is there now, and send its new ETag.",
+        ),
+        Failure::PreconditionFailed { what } => {
+            shape(412, "precondition-failed", "Precondition failed", format!("{what} does not hold."))
+        }
+        Failure::PreconditionRequired => shape(
+            428,
+            "precondition-required",
+            "Precondition required",
+            "This space refuses changes without If-Match (or If-None-Match: * to create).",
+        ),
+        Failure::Exists { noun, field } => shape(
+            409,
+            "exists",
+            "Already there",
+            format!("Another {} has this {field}.", noun.as_str()),
+        ),
+        Failure::WrongState { is, needs } => {
+            shape(409, "wrong-state", "Wrong state", format!("It is {is}; it would have to be {needs}."))
+        }
+        Failure::Unauthenticated { .. } => {
+            shape(401, "unauthenticated", "Sign-in required", "Send a valid key: Authorization: Bearer <key>.")
+        }
+        Failure::Forbidden => {
+            shape(403, "forbidden", "Not allowed", "This key may not do this, or not in this space.")
+        }
+        Failure::KeyReused => shape(
+            422,
+            "idempotency-key-reused",
+            "Idempotency key reused",
+            "This key belongs to another request. Use a new key.",
+        ),
+        Failure::InFlight => shape(
+            409,
+            "in-flight",
+            "Still running",
+            "A request with this idempotency key is still running. Try again shortly.",
+        ),
+        other => describe_limits(other),
+    }
+}
+
+fn describe_limits(failure: &Failure) -> Shape {
+    match failure {
+        Failure::TooMany { retry_after_seconds } => shape(
+            429,
+            "too-many-requests",
+            "Too many requests",
+            format!("Try again in {retry_after_seconds} seconds."),
+        ),
+        Failure::TooLarge { limit } => {
+            shape(413, "too-large", "Too large", format!("At most {limit} are accepted here."))
+        }
+        Failure::OutOfRange { max } => {
+            shape(400, "out-of-range", "Out of range", format!("At most {max} can be asked for."))
+        }
+        Failure::UnsupportedMediaType { supported } => shape(
+            415,
+            "unsupported-media-type",
+            "Media type not supported",
+            format!("Send {supported}."),
+        ),
+        Failure::NotAcceptable => {
+            shape(406, "not-acceptable", "Not acceptable", "Only JSON is answered here.")
+        }
+        Failure::TimedOut => shape(
+            408,
+            "timed-out",
+            "Timed out",
+            "The request was not complete in time. It is safe to repeat it with the same key.",
+        ),
+        Failure::Unavailable { .. } => {
+            shape(503, "unavailable", "Not available", "Nothing was changed. Try again shortly.")
+        }
+        // The other variants were taken above; a new one must be given a shape of its own there.
+        Failure::Internal(_)
+        | Failure::NotFound { .. }
+        | Failure::NoRoute
+        | Failure::MethodNotAllowed { .. }
+        | Failure::Invalid(_)
+        | Failure::Malformed(_)
+        | Failure::Stale { .. }
+        | Failure::PreconditionFailed { .. }
+        | Failure::PreconditionRequired
+        | Failure::Exists { .. }
+        | Failure::WrongState { .. }
+        | Failure::Unauthenticated { .. }
+        | Failure::Forbidden
+        | Failure::KeyReused
+        | Failure::InFlight => shape(
+            500,
+            "internal",
+            "Internal fault",
+            "The fault is ours and is logged under the request id.",
+        ),
+    }
+}
+
+fn faults(problems: &Problems) -> Vec<Fault> {
+    problems
+        .iter()
+        .map(|problem| Fault {
+            pointer: pointer(&problem.field),
+            code: problem.why.code(),
+            detail: problem.why.to_string(),
+        })
+        .collect()
+}
+
+/// A dotted path as a JSON pointer (RFC 6901).
+fn pointer(field: &str) -> String {
+    if field.is_empty() {
+        return String::new();
+    }
+    let escaped = field.replace('~', "~0").replace('/', "~1");
+    format!("/{}", escaped.replace('.', "/"))
+}
+
+/// Headers that every answer carries.
+pub(crate) fn finish(reply: &mut Reply, _exchange: &Exchange, quota: Option<QuotaState>) {
+    if let Some(QuotaState { limit, remaining, reset_seconds }) = quota {
+        reply.set("ratelimit-policy", format!("\"key\";q={limit};w=60"));
+        reply.set("ratelimit", format!("\"key\";r={remaining};t={reset_seconds}"));
+    }
+    if !reply.headers.contains_key("cache-control") {
+        reply.set("cache-control", "no-store");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pointer;
+
+    #[test]
+    fn points_into_the_body() {
+        assert_eq!(pointer("email"), "/email");
+        assert_eq!(pointer("metadata.a/b~c"), "/metadata/a~1b~0c");
+        assert_eq!(pointer(""), "");
+    }
+}

@@ -1,0 +1,130 @@
+//! What happened: the feed of a space and the history of a customer.
+
+use std::time::Duration;
+
+use patron_app::{
+    customers::{self, Id},
+    documents::CUSTOMER,
+    journal::{self, Entry, WAIT_SECONDS_MAX},
+};
+use patron_gateway::{Reply, Request};
+use patron_model::{Failure, Timestamp, customer::Customer};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, value::RawValue};
+
+use crate::{
+    customers::PAGE_MAX,
+    wire::{CustomerOut, Derived},
+};
+
+/// One entry of the journal.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Event")]
+pub(crate) struct EventOut {
+    /// Position in the space's journal: 1, 2, 3, … without gaps, in commit order.
+    seq: i64,
+    /// What happened: `customer.updated`, `comment.created`, …
+    #[serde(rename = "type")]
+    kind: String,
+    /// Number of the record that changed.
+    number: i64,
+    /// Number of the customer it belongs to.
+    customer: i64,
+    /// Revision of the record after the change.
+    revision: i64,
+    /// Names of the changed fields; empty for a new record.
+    #[schemars(with = "Vec<String>")]
+    changed: Box<RawValue>,
+    /// When.
+    at: String,
+    /// Who: `key:<number>` or `operator`.
+    actor: String,
+    /// Request that caused it.
+    request_id: String,
+    /// The customer after the change, with `expand=record`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<Value>,
+}
+
+/// A page of events.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Events")]
+pub(crate) struct EventsOut {
+    /// The events, oldest first in the feed, newest first in a history.
+    data: Vec<EventOut>,
+    /// Where to continue: send it as `after` (feed) or `before` (history).
+    next: i64,
+    /// Whether the page is full, so that others may follow at once.
+    has_more: bool,
+}
+
+impl EventOut {
+    fn of(entry: Entry, with_record: bool) -> Result<EventOut, Failure> {
+        let record = match with_record && entry.kind == CUSTOMER.name {
+            true => Some(record(&entry)?),
+            false => None,
+        };
+        Ok(EventOut {
+            seq: entry.seq,
+            kind: format!("{}.{}", entry.kind, entry.action),
+            number: entry.number,
+            customer: entry.root,
+            revision: entry.revision,
+            changed: RawValue::from_string(entry.changed).map_err(Failure::internal)?,
+            at: Timestamp::from_micros(entry.at).rfc3339_micros(),
+            actor: entry.actor,
+            request_id: entry.request,
+            record,
+        })
+    }
+}
+
+fn record(entry: &Entry) -> Result<Value, Failure> {
+    let customer = journal::read::<Customer>(entry)?;
+    let derived = Derived::of(&customer);
+    let out = CustomerOut::of(&customer, &derived, Timestamp::from_micros(entry.at));
+    serde_json::to_value(&out).map_err(Failure::internal)
+}
+
+fn with_record(request: &Request) -> bool {
+    request.query().all("expand").any(|word| word == "record")
+}
+
+/// The feed: events after a position, with a long wait for the first one where asked.
+pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
+    let params = request.query();
+    let after = params.int("after", 0, 0, i64::MAX)?;
+    let limit = params.int("limit", 100, 1, PAGE_MAX)?;
+    let longest = i64::try_from(WAIT_SECONDS_MAX).unwrap_or(60);
+    let wait = params.int("wait", 0, 0, longest)?;
+    let wait = Duration::from_secs(u64::try_from(wait).unwrap_or(0));
+    let limit = u32::try_from(limit).unwrap_or(100);
+    let entries = journal::events(&request.cx, after, limit, wait).await?;
+    let next = entries.last().map_or(after, |entry| entry.seq);
+    answer(&request, entries, next, limit)
+}
+
+/// Everything that happened to a customer and what hangs on it, newest first.
+pub(crate) async fn history(request: Request) -> Result<Reply, Failure> {
+    let params = request.query();
+    let customer = customers::get_any(&request.cx, Id::parse(request.param("id"))?).await?;
+    let before = params.int("before", i64::MAX, 1, i64::MAX)?;
+    let limit = u32::try_from(params.int("limit", 100, 1, PAGE_MAX)?).unwrap_or(100);
+    let entries = journal::history(&request.cx, customer.number, Some(before), limit).await?;
+    let next = entries.last().map_or(before, |entry| entry.seq);
+    answer(&request, entries, next, limit)
+}
+
+fn answer(
+    request: &Request,
+    entries: Vec<Entry>,
+    next: i64,
+    limit: u32,
+) -> Result<Reply, Failure> {
+    let with_record = with_record(request);
+    let has_more = entries.len() == limit as usize;
+    let data: Result<Vec<EventOut>, Failure> =
+        entries.into_iter().map(|entry| EventOut::of(entry, with_record)).collect();
+    Reply::json(200, &EventsOut { data: data?, next, has_more })
+}

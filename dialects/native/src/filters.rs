@@ -1,0 +1,158 @@
+//! Filters and orders of the customer list: `field=value` and `field[operator]=value`.
+
+use patron_app::search::{Compare, Field, Filter, Order, SortKey, customer};
+use patron_gateway::decode::Params;
+use patron_model::{Failure, Problems, Timestamp, Why};
+
+/// Parameters of a list that are no filters.
+pub(crate) const PLAIN: &[&str] =
+    &["q", "limit", "cursor", "sort", "expand", "deleted", "total", "as_of", "version"];
+
+/// What kind of value a field holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Text,
+    Time,
+    Int,
+    Decimal,
+}
+
+/// Fields that can be filtered by, in the API's words.
+fn field(name: &str) -> Option<(Field, Shape)> {
+    let text = |field| Some((field, Shape::Text));
+    match name {
+        "number" => Some((Field::Number, Shape::Int)),
+        "id" => text(Field::Uuid),
+        "email" => text(customer::email_key()),
+        "phone" => text(customer::phone_key()),
+        "created_at" => Some((customer::created_at(), Shape::Time)),
+        "updated_at" => Some((customer::updated_at(), Shape::Time)),
+        "deleted_at" => Some((Field::Column("deleted_at"), Shape::Time)),
+        "status_until" => Some((Field::Whole(vec!["status_until".into()]), Shape::Time)),
+        "version" => Some((Field::Whole(vec!["version".into()]), Shape::Int)),
+        "balance" => Some((Field::Decimal(vec!["balance".into()]), Shape::Decimal)),
+        "name" => text(customer::name_key()),
+        "reference" => text(Field::Column("reference")),
+        "work_phone" => text(Field::text(&["work_phone", "raw"])),
+        "portal_user_name" => text(Field::text(&["portal", "user_name"])),
+        "given_name" | "family_name" | "full_name" | "title" | "company_name"
+        | "company_registration_number" | "tax_number" | "language" | "currency" | "time_zone"
+        | "description" | "status" | "status_reason" => text(customer::text(name)),
+        _ => address_field(name),
+    }
+}
+
+fn address_field(name: &str) -> Option<(Field, Shape)> {
+    let (slot, field) = name.split_once('.')?;
+    let field = match field {
+        "given_name" | "middle_name" | "family_name" | "organization_name" | "line1" | "line2"
+        | "line3" | "city" | "dependent_locality" | "postal_code" | "state" | "country" => field,
+        _ => return None,
+    };
+    match slot {
+        "billing" => Some((customer::billing(field), Shape::Text)),
+        "shipping" => Some((customer::shipping(field), Shape::Text)),
+        _ => None,
+    }
+}
+
+/// Every filter of a query string as one condition.
+///
+/// # Errors
+/// `Malformed` with every parameter that is not understood.
+pub(crate) fn filter(params: &Params) -> Result<Filter, Failure> {
+    let mut problems = Problems::new();
+    let mut all = Filter::All;
+    for (name, value) in params.iter().filter(|(name, _)| !PLAIN.contains(name)) {
+        match one(name, value) {
+            Ok(filter) => all = all.and(filter),
+            Err(why) => problems.add(name, why),
+        }
+    }
+    problems.into_result().map_err(Failure::Malformed)?;
+    Ok(all)
+}
+
+fn one(name: &str, value: &str) -> Result<Filter, Why> {
+    let (base, bracket) = match name.split_once('[') {
+        Some((base, rest)) => (base, rest.strip_suffix(']')),
+        None => (name, Some("eq")),
+    };
+    let bracket = bracket.ok_or(Why::UnknownField)?;
+    if base == "metadata" {
+        return Ok(metadata(bracket, value));
+    }
+    let (field, shape) = field(base).ok_or(Why::UnknownField)?;
+    let folded = matches!(base, "email" | "name");
+    let value_of = |text: &str| parse(text, shape, folded);
+    let compare = |op: Compare| Ok(Filter::Compare(field.clone(), op, value_of(value)?));
+    match bracket {
+        "eq" if base == "phone" => Ok(phone(value)),
+        "eq" => compare(Compare::Equal),
+        "ne" => compare(Compare::Equal).map(|filter| Filter::Not(Box::new(filter))),
+        "lt" => compare(Compare::Less),
+        "lte" => compare(Compare::AtMost),
+        "gt" => compare(Compare::Greater),
+        "gte" => compare(Compare::AtLeast),
+        "in" => {
+            let values: Result<Vec<_>, Why> = value.split(',').map(value_of).collect();
+            Ok(Filter::OneOf(field, values?))
+        }
+        "missing" => match value {
+            "true" => Ok(Filter::Missing(field)),
+            "false" => Ok(Filter::Not(Box::new(Filter::Missing(field)))),
+            _ => Err(Why::NotOneOf { allowed: "true, false" }),
+        },
+        "prefix" if shape == Shape::Text => Ok(Filter::StartsWith(field, value.to_owned())),
+        "contains" if shape == Shape::Text => Ok(Filter::Contains(field, value.to_owned())),
+        _ => Err(Why::NotOneOf { allowed: "eq, ne, lt, lte, gt, gte, in, missing, prefix, contains" }),
+    }
+}
+
+/// `metadata[key]=value`: the key may hold any character but the closing bracket's place.
+fn metadata(key: &str, value: &str) -> Filter {
+    customer::has_metadata(key, value)
+}
+
+/// Phones are compared by their digits: as typed internationally or by bare digits.
+fn phone(value: &str) -> Filter {
+    let digits: String = value.chars().filter(char::is_ascii_digit).collect();
+    let forms = vec![format!("+{digits}").into(), digits.into()];
+    Filter::OneOf(customer::phone_key(), forms)
+}
+
+fn parse(text: &str, shape: Shape, folded: bool) -> Result<patron_app::search::Value, Why> {
+    match shape {
+        Shape::Text if folded => Ok(text.to_lowercase().into()),
+        Shape::Text => Ok(text.into()),
+        Shape::Time => Timestamp::parse(text).map(|at| at.micros().into()),
+        Shape::Int => {
+            text.parse::<i64>().map(Into::into).map_err(|_| Why::WrongType { expected: "a whole number" })
+        }
+        Shape::Decimal => text
+            .parse::<rust_decimal::Decimal>()
+            .map(|decimal| decimal.to_string().into())
+            .map_err(|_| Why::WrongType { expected: "a decimal number" }),
+    }
+}
+
+/// The order asked for: a field, with `-` before it for descending. Oldest first by default.
+///
+/// # Errors
+/// `Malformed` for a field that cannot be sorted by.
+pub(crate) fn order(params: &Params) -> Result<Order, Failure> {
+    let Some(sort) = params.get("sort").filter(|sort| !sort.is_empty()) else {
+        return Ok(Order::by_number());
+    };
+    let (name, descending) = match sort.strip_prefix('-') {
+        Some(name) => (name, true),
+        None => (sort, false),
+    };
+    if name == "number" {
+        return Ok(Order { keys: Vec::new(), descending });
+    }
+    match field(name) {
+        Some((field, _)) => Ok(Order { keys: vec![SortKey { field, descending }], descending }),
+        None => Err(Failure::malformed("sort", Why::Unknown { what: "field" })),
+    }
+}

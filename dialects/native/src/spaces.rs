@@ -1,0 +1,164 @@
+//! Spaces: `/v1/spaces`. An admin sees the spaces of the own account and of those made by it.
+
+use std::collections::BTreeMap;
+
+use patron_app::{
+    Loaded,
+    search::{Field, Filter, Query},
+    spaces::{self, SpacePatch},
+};
+use patron_gateway::{Fields, Member, Reading, Reply, Request};
+use patron_model::{
+    Failure, Noun, Patch, Timestamp, Why,
+    space::{Account, Space},
+    text::Name,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    accounts::{own_account, visible},
+    conditions,
+    customers::PAGE_MAX,
+    wire::ListOut,
+};
+
+/// A space.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Space")]
+pub(crate) struct SpaceOut<'a> {
+    /// UUID.
+    id: uuid::Uuid,
+    /// Number; names the space in paths and in `Patron-Space`.
+    number: i64,
+    /// Number of the account that owns it.
+    account: i64,
+    /// Counts the changes, from 1.
+    version: i64,
+    /// What people call it.
+    name: &'a str,
+    /// Whether a change without precondition is refused (428).
+    require_precondition: bool,
+    /// Switches of single APIs, by name.
+    dialects: &'a BTreeMap<String, Value>,
+    /// When it was created.
+    created_at: String,
+    /// When it was last changed.
+    updated_at: String,
+    /// When it was archived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archived_at: Option<String>,
+}
+
+impl<'a> SpaceOut<'a> {
+    fn of(space: &'a Space) -> Self {
+        SpaceOut {
+            id: space.uuid,
+            number: space.number,
+            account: space.account,
+            version: space.version,
+            name: space.name.as_str(),
+            require_precondition: space.require_precondition,
+            dialects: &space.dialects,
+            created_at: space.created_at.rfc3339_micros(),
+            updated_at: space.updated_at.rfc3339_micros(),
+            archived_at: space.archived_at.map(Timestamp::rfc3339_micros),
+        }
+    }
+}
+
+/// A space as it is written.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "SpaceInput")]
+pub(crate) struct SpaceIn {
+    /// What people call it.
+    name: Member<String>,
+    /// Number of the account; creation only, the own account when absent.
+    account: Member<i64>,
+    /// Whether a change without precondition is refused (428).
+    require_precondition: Member<bool>,
+    /// Switches of single APIs, by name; `null` removes those of an API.
+    dialects: Member<BTreeMap<String, Value>>,
+    /// Whether it is archived: it answers nothing any more.
+    archived: Member<bool>,
+}
+
+async fn visible_space(request: &Request) -> Result<Loaded<Space>, Failure> {
+    let not_found = Failure::NotFound { noun: Noun::Space };
+    let number: i64 = request.param("space").parse().map_err(|_| not_found.clone())?;
+    let space = spaces::get::<Space>(&request.cx, number).await?;
+    visible(request, space.account).await.map_err(|_| not_found)?;
+    Ok(space)
+}
+
+fn name(member: Member<String>) -> Result<Option<Name>, Failure> {
+    let mut fields = Fields::new(Reading::NullKeeps);
+    let patch = fields.text("name", member, Name::parse);
+    fields.finish()?;
+    Ok(match patch {
+        Patch::Set(name) => Some(name),
+        Patch::Keep | Patch::Clear => None,
+    })
+}
+
+/// The spaces of the own account and of those made by it.
+pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
+    let own = own_account(&request)?;
+    let made = Filter::equal(Field::Column("parent"), own);
+    let limit = u32::try_from(PAGE_MAX).unwrap_or(200);
+    let children = Query { predicate: made, limit, ..Query::of(0) };
+    let children = spaces::list::<Account>(&request.cx, children).await?;
+    let mut accounts = vec![own.into()];
+    accounts.extend(children.items.iter().map(|account| account.number.into()));
+    let predicate = Filter::OneOf(Field::Column("account"), accounts);
+    let page =
+        spaces::list::<Space>(&request.cx, Query { predicate, limit, ..Query::of(0) }).await?;
+    let data: Vec<SpaceOut<'_>> = page.items.iter().map(|space| SpaceOut::of(space)).collect();
+    Reply::json(200, &ListOut { data, has_more: page.more, next_cursor: None, total: None })
+}
+
+/// One space.
+pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
+    let space = visible_space(&request).await?;
+    let reply = Reply::json(200, &SpaceOut::of(&space))?;
+    Ok(conditions::unless_matched(&request, &conditions::tag(space.version), reply))
+}
+
+/// A new space.
+pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
+    let own = own_account(&request)?;
+    let body: SpaceIn = request.json()?;
+    let account = body.account.value().unwrap_or(own);
+    visible(&request, account).await?;
+    let name = name(body.name)?.ok_or(Failure::invalid("name", Why::Required))?;
+    if body.dialects.as_ref().is_some() || body.require_precondition.as_ref().is_some() {
+        // A space is made plain and then set up: one call, one change in the journal.
+        let why = Why::Mismatch { with: "nothing on creation; change the space afterwards" };
+        return Err(Failure::invalid("require_precondition", why));
+    }
+    let space = spaces::create_space(&request.cx, account, None, name).await?;
+    Ok(Reply::json(201, &SpaceOut::of(&space))?
+        .with("etag", conditions::tag(space.version))
+        .with("location", format!("/v1/spaces/{}", space.number)))
+}
+
+/// A changed or archived space.
+pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
+    let condition = conditions::if_match(&request)?;
+    let number = visible_space(&request).await?.number;
+    let body: SpaceIn = request.json()?;
+    if body.account.as_ref().is_some() {
+        return Err(Failure::invalid("account", Why::ReadOnly));
+    }
+    let patch = SpacePatch {
+        name: name(body.name)?,
+        require_precondition: body.require_precondition.value(),
+        dialects: body.dialects.value(),
+        archived: body.archived.value(),
+    };
+    let expect = condition.expect(None);
+    let space = spaces::update_space(&request.cx, number, expect, patch).await?;
+    Ok(Reply::json(200, &SpaceOut::of(&space))?.with("etag", conditions::tag(space.version)))
+}
