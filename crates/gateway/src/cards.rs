@@ -38,6 +38,13 @@ pub fn found(exchange: &Exchange) -> Problems {
     problems
 }
 
+/// Every place of a value that holds card data.
+pub fn found_in(value: &Value) -> Problems {
+    let mut problems = Problems::new();
+    scan(value, "", &mut problems);
+    problems
+}
+
 /// Whether the body is worth a closer look; nearly all bodies are not.
 fn suspicious(body: &[u8]) -> bool {
     might_contain_number(body) || might_name_security_code(body)

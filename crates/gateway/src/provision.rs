@@ -9,7 +9,7 @@ use patron_app::{
 };
 use patron_model::{
     Failure,
-    space::{Role, Space},
+    space::{Key, Role, Secret, Space},
     text::Name,
 };
 use serde_json::{Map, Value};
@@ -91,4 +91,50 @@ async fn key(
     let shown =
         Shown { base_url: new.base_url, space, key: &key, secret: &minted.shown };
     Ok((dialect.credentials.show)(&shown))
+}
+
+/// The credentials that [`space`] answers for well-known keys in an empty deployment: the space has
+/// the given number, and the keys are numbered from 1 in the order of the dialects.
+pub fn well_known(
+    dialects: &[&'static Dialect],
+    base_url: &str,
+    number: i64,
+    uuid: Uuid,
+) -> Value {
+    let at = patron_model::Timestamp::from_micros(0);
+    let name = Name::parse("Sandbox").expect("a plain word is a name");
+    let space = Space {
+        number,
+        uuid,
+        account: 1,
+        version: 1,
+        name,
+        require_precondition: false,
+        dialects: std::collections::BTreeMap::new(),
+        created_at: at,
+        updated_at: at,
+        archived_at: None,
+    };
+    let mut credentials = Map::new();
+    credentials.insert("base_url".into(), base_url.into());
+    for (key_number, dialect) in (1..).zip(dialects) {
+        let minted = (dialect.credentials.sandbox)();
+        let key = Key {
+            number: key_number,
+            uuid: Uuid::nil(),
+            account: space.account,
+            space: space.number,
+            account_wide: true,
+            dialect: dialect.name.to_owned(),
+            name: String::new(),
+            role: Role::Admin,
+            handle: minted.handle.unwrap_or_else(|| key_number.to_string()),
+            secret: Secret::Hashed(String::new()),
+            created_at: at,
+            revoked_at: None,
+        };
+        let shown = Shown { base_url, space: &space, key: &key, secret: &minted.shown };
+        credentials.insert(dialect.name.into(), (dialect.credentials.show)(&shown));
+    }
+    Value::Object(credentials)
 }

@@ -655,7 +655,9 @@ impl Customer {
             };
             all.retain(|a| a.purpose != purpose && !serves_bills(a));
             let mut differs = all.len() != count;
-            for address in all.iter_mut().filter(|a| a.purpose == Purpose::Both) {
+            let keeps_shared = alone && purpose == Purpose::Other;
+            let shared = |a: &&mut Address| a.purpose == Purpose::Both && !keeps_shared;
+            for address in all.iter_mut().filter(shared) {
                 address.purpose = left;
                 address.version += 1;
                 address.updated_at = now;

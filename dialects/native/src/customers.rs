@@ -296,7 +296,7 @@ fn next_link(request: &Request, cursor: &str) -> String {
     format!("<{}?{question}>; rel=\"next\"", request.path())
 }
 
-fn new_addresses(body: &mut CustomerIn) -> Result<Vec<NewAddress>, Failure> {
+pub(crate) fn new_addresses(body: &mut CustomerIn) -> Result<Vec<NewAddress>, Failure> {
     let mut added = Vec::new();
     for (i, address) in body.addresses.take().into_iter().flatten().enumerate() {
         let patch = address.into_patch(Reading::NullClears).map_err(|failure| match failure {

@@ -17,6 +17,7 @@ mod filters;
 mod operations;
 mod patches;
 mod payment_methods;
+pub mod rows;
 mod spaces;
 mod wire;
 

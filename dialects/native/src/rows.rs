@@ -1,0 +1,150 @@
+//! Customers as rows of a file, for import and export: the members of the native API, with one
+//! billing and one shipping address as `billing.city`, `shipping.city` and so on.
+
+use patron_gateway::{Reading, cards, decode};
+use patron_model::{
+    Failure, Problems, Timestamp, Why,
+    address::{Postal, Purpose},
+    customer::{Customer, CustomerPatch, NewAddress},
+};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    addresses::AddressIn,
+    patches::CustomerIn,
+    wire::{AddressOut, CustomerOut, Derived},
+};
+
+/// Columns of a CSV export, in order. Metadata is one column of JSON.
+pub const COLUMNS: &[&str] = &[
+    "id", "number", "reference", "given_name", "family_name", "full_name", "title", "company_name",
+    "company_registration_number", "tax_number", "email", "phone", "work_phone", "language",
+    "currency", "time_zone", "description", "metadata", "status", "status_reason", "status_until",
+    "balance", "portal_user_name", "version", "created_at", "updated_at",
+    "billing.given_name", "billing.family_name", "billing.organization_name", "billing.line1",
+    "billing.line2", "billing.line3", "billing.city", "billing.postal_code", "billing.state",
+    "billing.country", "billing.phone", "shipping.given_name", "shipping.family_name",
+    "shipping.organization_name", "shipping.line1", "shipping.line2", "shipping.line3",
+    "shipping.city", "shipping.postal_code", "shipping.state", "shipping.country", "shipping.phone",
+];
+
+/// A row of a CSV file as a record: empty cells are absent, `metadata` is JSON.
+///
+/// # Errors
+/// `Malformed` when a cell that must be JSON is not.
+pub fn from_cells<'a>(
+    cells: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<Value, Failure> {
+    let mut members = Map::new();
+    for (name, cell) in cells.filter(|(_, cell)| !cell.is_empty()) {
+        let value = match name {
+            "metadata" | "identifier_fields" => serde_json::from_str(cell).map_err(|_| {
+                Failure::malformed(name, Why::Malformed { expected: "a JSON value" })
+            })?,
+            _ => Value::String(cell.to_owned()),
+        };
+        members.insert(name.to_owned(), value);
+    }
+    Ok(Value::Object(members))
+}
+
+/// The customer that a row describes.
+///
+/// # Errors
+/// `Invalid` or `Malformed` with every problem of the row.
+pub fn into_patch(row: Value) -> Result<CustomerPatch, Failure> {
+    cards::found_in(&row).into_result()?;
+    let Value::Object(members) = row else {
+        let why = Why::WrongType { expected: "an object" };
+        return Err(Failure::malformed("", why));
+    };
+    let (mut own, mut billing, mut shipping) = (Map::new(), Map::new(), Map::new());
+    for (name, value) in members {
+        match name.split_once('.') {
+            Some(("billing", field)) => billing.insert(field.to_owned(), value),
+            Some(("shipping", field)) => shipping.insert(field.to_owned(), value),
+            // What an export adds for the reader; it is not part of a customer's input.
+            None if matches!(name.as_str(), "deleted_at" | "merged_into") => None,
+            _ => own.insert(name, value),
+        };
+    }
+    let mut problems = Problems::new();
+    let mut add_addresses = Vec::new();
+    for (slot, fields) in [(Purpose::Billing, billing), (Purpose::Shipping, shipping)] {
+        if fields.is_empty() {
+            continue;
+        }
+        match address(slot, fields) {
+            Ok(address) => add_addresses.push(address),
+            Err(Failure::Invalid(found) | Failure::Malformed(found)) => {
+                problems.append(found.renamed(|field| format!("{}.{field}", slot.as_str())));
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    problems.into_result()?;
+    let body: CustomerIn = typed(Value::Object(own))?;
+    let mut body = body;
+    add_addresses.extend(crate::customers::new_addresses(&mut body)?);
+    let patch = body.into_patch(Reading::NullClears)?;
+    Ok(CustomerPatch { add_addresses, ..patch })
+}
+
+fn address(purpose: Purpose, fields: Map<String, Value>) -> Result<NewAddress, Failure> {
+    let body: AddressIn = typed(Value::Object(fields))?;
+    let patch = body.into_patch(Reading::NullClears)?;
+    let postal = Postal::default().changed(patch.postal);
+    Ok(NewAddress { purpose, is_default: true, postal })
+}
+
+fn typed<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Failure> {
+    let text = serde_json::to_vec(&value).map_err(Failure::internal)?;
+    decode::json(&text)
+}
+
+/// A customer as a record of an NDJSON export: what the native API answers, addresses included.
+///
+/// # Errors
+/// `Internal` when it cannot be written as JSON.
+pub fn to_record(customer: &Customer, now: Timestamp) -> Result<Value, Failure> {
+    let derived = Derived::of(customer);
+    let mut out = CustomerOut::of(customer, &derived, now);
+    out.addresses = Some(customer.addresses().into_iter().map(AddressOut::of).collect());
+    let mut record = serde_json::to_value(&out).map_err(Failure::internal)?;
+    // Names are exported as they came in, so that an import gives the same record.
+    for (member, given) in [
+        ("given_name", customer.given_name.is_some()),
+        ("family_name", customer.family_name.is_some()),
+        ("full_name", customer.full_name.is_some()),
+    ] {
+        if !given && let Some(members) = record.as_object_mut() {
+            members.remove(member);
+        }
+    }
+    Ok(record)
+}
+
+/// A customer as cells of a CSV export, in the order of [`COLUMNS`].
+///
+/// # Errors
+/// `Internal` when it cannot be written as JSON.
+pub fn to_cells(customer: &Customer, now: Timestamp) -> Result<Vec<String>, Failure> {
+    let record = to_record(customer, now)?;
+    let slot = |address: &Option<patron_model::address::Address>| match address {
+        Some(address) => serde_json::to_value(AddressOut::of(address)).map_err(Failure::internal),
+        None => Ok(json!({})),
+    };
+    let (billing, shipping) = (slot(&customer.billing)?, slot(&customer.shipping)?);
+    let cell = |value: &Value| match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Object(members) if members.is_empty() => String::new(),
+        other => other.to_string(),
+    };
+    let of = |column: &&str| match column.split_once('.') {
+        Some(("billing", field)) => cell(&billing[field]),
+        Some((_, field)) => cell(&shipping[field]),
+        None => cell(&record[*column]),
+    };
+    Ok(COLUMNS.iter().map(of).collect())
+}

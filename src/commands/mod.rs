@@ -1,0 +1,29 @@
+//! Commands of the operator, one file each.
+
+pub mod backup;
+pub mod config;
+pub mod export;
+pub mod import;
+pub mod key;
+pub mod sign;
+pub mod space;
+
+use anyhow::anyhow;
+use patron_model::Failure;
+
+/// A failure of a use case in words for the terminal.
+pub fn explain(failure: &Failure) -> anyhow::Error {
+    match failure {
+        Failure::Invalid(problems) | Failure::Malformed(problems) => {
+            let lines: Vec<String> =
+                problems.iter().map(|p| format!("{}: {}", p.field, p.why)).collect();
+            anyhow!("{}", lines.join("; "))
+        }
+        Failure::NotFound { noun } => anyhow!("there is no such {}", noun.as_str()),
+        Failure::Exists { noun, field } => {
+            anyhow!("another {} has this {field}", noun.as_str())
+        }
+        Failure::Internal(report) => anyhow!("{}", report.details),
+        other => anyhow!("{}", other.name()),
+    }
+}

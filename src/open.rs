@@ -1,0 +1,84 @@
+//! Opening the deployment that the settings name: store, master key, app.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use patron_app::{
+    App, Clock,
+    documents::KINDS,
+    secrets::{MASTER_KEY_BYTES, Secrets},
+};
+use patron_store::{Location, Store};
+
+use crate::settings::Settings;
+
+/// File of the master key beside the SQLite file.
+const MASTER_KEY_FILE: &str = "master.key";
+
+/// Opens store and secrets.
+///
+/// # Errors
+/// When the store cannot be opened or the master key is missing or malformed.
+pub async fn app(settings: &Settings) -> Result<Arc<App>> {
+    let location = settings.location()?;
+    if let Some(folder) = settings.folder() {
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("{} cannot be made", folder.display()))?;
+    }
+    let secrets = Secrets::new(&master_key(settings)?);
+    let store = store(&location, settings).await?;
+    Ok(App::new(store, Clock::System, secrets))
+}
+
+/// Opens the store alone.
+///
+/// # Errors
+/// When it cannot be opened.
+pub async fn store(location: &Location, settings: &Settings) -> Result<Store> {
+    Store::open(location, KINDS, settings.options())
+        .await
+        .with_context(|| format!("the store at {location} cannot be opened"))
+}
+
+fn master_key(settings: &Settings) -> Result<[u8; MASTER_KEY_BYTES]> {
+    let given = settings.secrets.master_key.trim();
+    if !given.is_empty() {
+        return decode(given).context("secrets.master_key");
+    }
+    match settings.folder() {
+        Some(folder) => kept(&folder.join(MASTER_KEY_FILE)),
+        None => bail!(
+            "secrets.master_key is needed with PostgreSQL, the same on every node. \
+             Make one with: head -c 32 /dev/urandom | base64"
+        ),
+    }
+}
+
+fn decode(text: &str) -> Result<[u8; MASTER_KEY_BYTES]> {
+    let bytes = BASE64.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.context("must be 32 bytes in base64")
+}
+
+/// The key in the file, made at the first start; readable by its owner only.
+fn kept(path: &Path) -> Result<[u8; MASTER_KEY_BYTES]> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    match options.open(path) {
+        Ok(mut file) => {
+            let key: [u8; MASTER_KEY_BYTES] = rand::random();
+            file.write_all(BASE64.encode(key).as_bytes())?;
+            file.sync_all()?;
+            Ok(key)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("{} cannot be read", path.display()))?;
+            decode(text.trim()).with_context(|| path.display().to_string())
+        }
+        Err(error) => Err(error).with_context(|| format!("{} cannot be made", path.display())),
+    }
+}

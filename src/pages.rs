@@ -1,0 +1,247 @@
+//! What is not an API: the start page, the reference, the descriptions, health and metrics.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use patron_app::App;
+use patron_gateway::{
+    Dialect, openapi,
+    reference::{self, STYLE, escape},
+};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use crate::sandbox::CurlLine;
+
+/// How long the answer of a store check is kept, so that health checks cannot load the store.
+const READY_KEPT: Duration = Duration::from_secs(1);
+
+/// What the pages need.
+pub struct Pages {
+    /// The app.
+    pub app: Arc<App>,
+    /// The APIs.
+    pub dialects: &'static [&'static Dialect],
+    /// The recorder of the metrics.
+    pub recorder: PrometheusHandle,
+    /// Keys and commands, where this is a sandbox.
+    pub sandbox: Option<SandboxPage>,
+}
+
+/// What the start page of a sandbox shows.
+#[derive(Debug, Clone)]
+pub struct SandboxPage {
+    /// The keys.
+    pub credentials: Value,
+    /// Commands to paste.
+    pub lines: Vec<CurlLine>,
+}
+
+struct Shared {
+    pages: Pages,
+    ready: Mutex<Option<(Instant, Result<(), String>)>>,
+}
+
+/// All pages.
+pub fn router(pages: Pages) -> Router {
+    let shared = Arc::new(Shared { pages, ready: Mutex::new(None) });
+    Router::new()
+        .route("/", get(start))
+        .route("/docs", get(docs_home))
+        .route("/docs/{dialect}", get(docs))
+        .route("/openapi.json", get(native_description))
+        .route("/openapi/{file}", get(description))
+        .route("/livez", get(|| async { json_reply(StatusCode::OK, &json!({"status": "ok"})) }))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics_page))
+        .fallback(|| async {
+            let body = json!({"title": "No such path", "status": 404, "detail": "See / and /docs."});
+            json_reply(StatusCode::NOT_FOUND, &body)
+        })
+        .with_state(shared)
+}
+
+fn json_reply(status: StatusCode, body: &Value) -> Response {
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    (status, headers, body.to_string()).into_response()
+}
+
+/// A page of ours loads nothing from elsewhere and runs no script.
+fn html_reply(html: String) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    (headers, html).into_response()
+}
+
+impl Shared {
+    /// Whether the store accepts writes, asked at most once a second.
+    async fn ready(&self) -> Result<(), String> {
+        let mut kept = self.ready.lock().await;
+        if let Some((since, answer)) = kept.as_ref()
+            && since.elapsed() < READY_KEPT
+        {
+            return answer.clone();
+        }
+        let answer = self.pages.app.store.ready().await.map_err(|error| error.to_string());
+        *kept = Some((Instant::now(), answer.clone()));
+        answer
+    }
+
+    fn dialect(&self, name: &str) -> Option<&'static Dialect> {
+        self.pages.dialects.iter().copied().find(|dialect| dialect.name == name)
+    }
+
+    /// Names and titles, our own API first.
+    fn titles(&self) -> Vec<(&'static str, &'static str)> {
+        let mut titles: Vec<_> = self.pages.dialects.iter().map(|d| (d.name, d.title)).collect();
+        titles.sort_by_key(|(name, _)| *name != patron_native::DIALECT.name);
+        titles
+    }
+}
+
+async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
+    match shared.ready().await {
+        Ok(()) => json_reply(StatusCode::OK, &json!({"status": "ok", "store": "accepts writes"})),
+        Err(error) => {
+            tracing::warn!(error, "the store does not accept writes");
+            let body = json!({"status": "not ready", "store": "does not accept writes"});
+            json_reply(StatusCode::SERVICE_UNAVAILABLE, &body)
+        }
+    }
+}
+
+async fn metrics_page(State(shared): State<Arc<Shared>>) -> Response {
+    let counted = shared.pages.app.store.statistics();
+    for (name, value) in [
+        ("patron_store_queue_depth", counted.queue_depth),
+        ("patron_store_batches_committed", counted.batches_committed),
+        ("patron_store_batches_refused", counted.batches_refused),
+        ("patron_store_entries_committed", counted.entries_committed),
+        ("patron_store_groups_committed", counted.groups_committed),
+        ("patron_store_group_largest", counted.group_largest),
+        ("patron_store_retries", counted.retries),
+        ("patron_store_wal_bytes", counted.wal_bytes),
+        ("patron_store_connections", counted.connections),
+    ] {
+        // Exact below 2^53; counts beyond that are not reached in a process's life.
+        metrics::gauge!(name).set(value as f64);
+    }
+    let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
+    (headers, shared.pages.recorder.render()).into_response()
+}
+
+async fn native_description(State(shared): State<Arc<Shared>>) -> Response {
+    describe(&shared, patron_native::DIALECT.name)
+}
+
+async fn description(State(shared): State<Arc<Shared>>, Path(file): Path<String>) -> Response {
+    describe(&shared, file.strip_suffix(".json").unwrap_or_default())
+}
+
+fn describe(shared: &Shared, name: &str) -> Response {
+    match shared.dialect(name) {
+        Some(dialect) => {
+            let document = openapi::document(dialect, env!("CARGO_PKG_VERSION"));
+            json_reply(StatusCode::OK, &document)
+        }
+        None => json_reply(
+            StatusCode::NOT_FOUND,
+            &json!({"title": "No such API", "status": 404, "detail": "See /docs."}),
+        ),
+    }
+}
+
+async fn docs_home() -> Redirect {
+    Redirect::temporary(&format!("/docs/{}", patron_native::DIALECT.name))
+}
+
+async fn docs(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Response {
+    match shared.dialect(&name) {
+        Some(dialect) => {
+            let document = openapi::document(dialect, env!("CARGO_PKG_VERSION"));
+            html_reply(reference::page(&document, dialect.name, &shared.titles()))
+        }
+        None => (StatusCode::NOT_FOUND, html_reply("No such API.".into())).into_response(),
+    }
+}
+
+async fn start(State(shared): State<Arc<Shared>>) -> Response {
+    let ready = shared.ready().await;
+    let engine = shared.pages.app.store.engine();
+    let mut html = format!(
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport \
+         content='width=device-width,initial-scale=1'><title>Patron</title><style>{STYLE}</style>\
+         <header><a class=home href=/>Patron</a><nav aria-label=Pages><a href=/docs>Reference</a>\
+         <a href=/openapi.json>OpenAPI</a><a href=/metrics>Metrics</a></nav></header><main>\
+         <h1>One customer record, every payment API</h1>"
+    );
+    let (class, word) = match &ready {
+        Ok(()) => ("ok", "accepts writes"),
+        Err(_) => ("off", "does not accept writes"),
+    };
+    let _ = write!(
+        html,
+        "<div class=cards><section class=card><h2>This server</h2><dl><dt>Version<dd>{}\
+         <dt>Mode<dd>{}</dl></section><section class=card><h2>Store</h2><dl><dt>Health\
+         <dd class={class}>{word}<dt>Engine<dd>{} {}<dt>Durability<dd>{}</dl></section></div>",
+        env!("CARGO_PKG_VERSION"),
+        if shared.pages.sandbox.is_some() { "sandbox: its keys are public" } else { "server" },
+        escape(engine.name),
+        escape(&engine.version),
+        escape(engine.durability),
+    );
+    html.push_str("<h2>APIs</h2><table><thead><tr><th>API<th>Paths<th>Reference<th>OpenAPI<tbody>");
+    for (name, title) in shared.titles() {
+        let Some(dialect) = shared.dialect(name) else { continue };
+        let mounts = dialect.mounts.iter().map(|m| format!("<code>{}/…</code>", escape(m)));
+        let _ = write!(
+            html,
+            "<tr><td>{}<td>{}<td><a href='/docs/{name}'>read</a>\
+             <td><a href='/openapi/{name}.json'>download</a>",
+            escape(title),
+            mounts.collect::<Vec<_>>().join(" ")
+        );
+    }
+    html.push_str("</table>");
+    if let Some(sandbox) = &shared.pages.sandbox {
+        sandbox_part(sandbox, &mut html);
+    }
+    html.push_str("</main></html>");
+    html_reply(html)
+}
+
+fn sandbox_part(sandbox: &SandboxPage, html: &mut String) {
+    html.push_str("<h2>Try it</h2><p>These lines work when pasted into a shell on this machine.</p>");
+    let mut last = "";
+    for line in &sandbox.lines {
+        if line.dialect != last {
+            let _ = write!(html, "<h3>{}</h3>", escape(line.dialect));
+            last = line.dialect;
+        }
+        let _ = write!(
+            html,
+            "<span class=about>{}</span><pre>{}</pre>",
+            escape(line.title),
+            escape(&line.command)
+        );
+    }
+    let keys = serde_json::to_string_pretty(&sandbox.credentials).unwrap_or_default();
+    let _ = write!(html, "<h2>Keys</h2><pre>{}</pre>", escape(&keys));
+}

@@ -1,0 +1,246 @@
+//! `patron sandbox`: a server to try things out, with well-known keys and sample customers.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Result, anyhow};
+use clap::Args;
+use patron_app::{App, comments, customers, customers::Id};
+use patron_gateway::{
+    SignRequest,
+    dialect::Example,
+    provision::{self, KeySource, NewSpace},
+};
+use patron_model::{Failure, Timestamp, text::Content};
+use serde_json::{Value, json};
+use uuid::{Uuid, uuid};
+
+use crate::{
+    dialects::DIALECTS,
+    open, pages, serve,
+    settings::{DATABASE_FILE, Settings},
+};
+
+/// UUID of the sandbox's space.
+const SPACE_UUID: Uuid = uuid!("0192f0c1-5a3d-7c3e-8b5e-5a4db0000001");
+/// Number of the sandbox's space: the first one of its database.
+const SPACE_NUMBER: i64 = 1;
+
+/// Start a server to try things out.
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// Address and port to listen at.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    listen: String,
+    /// Folder of the embedded database.
+    #[arg(long, value_name = "DIR", default_value = "patron-sandbox")]
+    data: PathBuf,
+    /// Print the keys as JSON and exit.
+    #[arg(long)]
+    print: bool,
+}
+
+/// Prints the keys, or runs the sandbox until it is told to stop.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn run(args: SandboxArgs) -> Result<()> {
+    let environment: Vec<(String, String)> = std::env::vars().collect();
+    let mut settings = Settings::load(None, &environment)?;
+    settings.listen = args.listen;
+    settings.base_url = String::new();
+    settings.store.url = format!("sqlite:{}", args.data.display());
+    if args.print {
+        println!("{}", serde_json::to_string_pretty(&credentials(&settings.base_url()))?);
+        return Ok(());
+    }
+    serve::start_log(&settings)?;
+    let is_new = !args.data.join(DATABASE_FILE).exists();
+    let app = open::app(&settings).await?;
+    let listener = serve::listen(&settings).await?;
+    settings.listen = listener.local_addr()?.to_string();
+    let base_url = settings.base_url();
+    provision(&app, &base_url).await?;
+    if is_new {
+        samples(&app).await.map_err(|failure| anyhow!("sample customers: {failure:?}"))?;
+    }
+    serve::announce(&settings, app.store.engine());
+    let credentials = credentials(&base_url);
+    let lines = curl_lines(&credentials, &base_url);
+    println!("{}", welcome(&credentials, &lines));
+    let page = pages::SandboxPage { credentials, lines };
+    serve::serve(&settings, app, listener, Some(page)).await
+}
+
+/// The credentials of the sandbox, without a look at any database: they are well known.
+pub fn credentials(base_url: &str) -> Value {
+    provision::well_known(DIALECTS, base_url, SPACE_NUMBER, SPACE_UUID)
+}
+
+/// Makes account, space and keys where they are not there yet.
+async fn provision(app: &Arc<App>, base_url: &str) -> Result<()> {
+    use patron_model::space::Space;
+    let cx = app.operator(0, "sandbox");
+    match patron_app::spaces::get::<Space>(&cx, SPACE_NUMBER).await {
+        Ok(space) if space.uuid == SPACE_UUID => return Ok(()),
+        Ok(_) => anyhow::bail!("this folder holds a real deployment: choose another with --data"),
+        Err(Failure::NotFound { .. }) => {}
+        Err(failure) => anyhow::bail!("the database cannot be read: {failure:?}"),
+    }
+    let new = NewSpace {
+        name: "Sandbox",
+        account: None,
+        uuid: Some(SPACE_UUID),
+        keys: KeySource::WellKnown,
+        base_url,
+    };
+    let made = provision::space(app, DIALECTS, &new).await;
+    let made = made.map_err(|failure| anyhow!("the sandbox cannot be set up: {failure:?}"))?;
+    anyhow::ensure!(made == credentials(base_url), "the sandbox's keys came out otherwise");
+    Ok(())
+}
+
+/// A handful of customers to look at.
+async fn samples(app: &Arc<App>) -> Result<(), Failure> {
+    let cx = app.operator(SPACE_NUMBER, "samples");
+    let rows = [
+        json!({"reference": "shop-1001", "given_name": "Anna", "family_name": "Muster",
+            "email": "anna.muster@example.com", "phone": "+41 44 668 18 00", "language": "de-CH",
+            "currency": "CHF", "metadata": {"source": "shop", "tier": "gold"},
+            "addresses": [{"purpose": "both", "default": true, "given_name": "Anna",
+                "family_name": "Muster", "line1": "Bahnhofstrasse 1", "postal_code": "8400",
+                "city": "Winterthur", "country": "CH"}]}),
+        json!({"reference": "shop-1002", "company_name": "Acme GmbH", "full_name": "Jane Doe",
+            "company_registration_number": "HRB 12345", "tax_number": "123456789",
+            "email": "jane.doe@acme.example", "phone": "+49 30 901820", "language": "de",
+            "currency": "EUR", "title": "Dr",
+            "addresses": [
+                {"purpose": "billing", "default": true, "line1": "Hauptstr. 1", "postal_code": "10115",
+                    "city": "Berlin", "country": "DE"},
+                {"purpose": "shipping", "line1": "Lagerweg 7", "postal_code": "14467",
+                    "city": "Potsdam", "country": "DE"}]}),
+        json!({"reference": "shop-1003", "given_name": "Noor", "family_name": "Haddad",
+            "email": "noor@example.org", "phone": "+14235550117", "time_zone": "-05:00",
+            "balance": "12.50", "currency": "USD",
+            "addresses": [{"purpose": "billing", "line1": "9 Mill St", "city": "Erwin",
+                "state": "TN", "postal_code": "37650", "country": "US"}]}),
+        json!({"reference": "shop-1004", "full_name": "Awa Ndiaye", "email": "awa@example.org",
+            "phone": "+237670000000", "language": "fr", "currency": "XAF",
+            "addresses": [{"purpose": "other", "line1": "12 Rue Joss", "city": "Douala",
+                "country": "CM"}]}),
+        json!({"reference": "shop-1005", "full_name": "Čedomir Žižek", "email": "cedo@example.ba",
+            "phone": "+387 36 123 456", "description": "Prefers to be called",
+            "status": "inactive", "status_reason": "moved away",
+            "addresses": [{"purpose": "billing", "line1": "Braće Fejića 2", "city": "Mostar",
+                "postal_code": "88000", "country": "BA"}]}),
+    ];
+    for row in rows {
+        let patch = patron_native::rows::into_patch(row)?;
+        let customer = customers::create(&cx, patch).await?;
+        if customer.given_name.as_ref().is_some_and(|name| name.as_str() == "Anna") {
+            let text = Content::parse("Called back, all good.")
+                .map_err(|why| Failure::invalid("content", why))?;
+            comments::create(&cx, Id::Number(customer.number), Some(text), true).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Lines to paste, by dialect: title and command.
+#[derive(Debug, Clone)]
+pub struct CurlLine {
+    /// Name of the dialect.
+    pub dialect: &'static str,
+    /// What it shows.
+    pub title: &'static str,
+    /// The command.
+    pub command: String,
+}
+
+/// Commands that work when pasted while the sandbox runs.
+pub fn curl_lines(credentials: &Value, base_url: &str) -> Vec<CurlLine> {
+    let mut lines = Vec::new();
+    for dialect in DIALECTS {
+        let own = &credentials[dialect.name];
+        for example in (dialect.credentials.examples)(own) {
+            let command = command(dialect, own, base_url, &example).unwrap_or_default();
+            lines.push(CurlLine { dialect: dialect.name, title: example.title, command });
+        }
+    }
+    lines
+}
+
+fn command(
+    dialect: &patron_gateway::Dialect,
+    credentials: &Value,
+    base_url: &str,
+    example: &Example,
+) -> Result<String> {
+    let mut curl = String::from("curl -sS");
+    if example.method != "GET" {
+        curl.push_str(&format!(" -X {}", example.method));
+    }
+    let mut sign = String::new();
+    if example.signed {
+        let program = program();
+        let body = example.body.as_ref();
+        let body = body.map(|body| format!(" --body {}", quote(body))).unwrap_or_default();
+        sign = format!(
+            "{program} sign {} {} {}{body} --base-url {base_url} | ",
+            dialect.name,
+            example.method,
+            quote(&example.target)
+        );
+        curl.push_str(" -H @-");
+    } else {
+        let request = SignRequest {
+            credentials,
+            method: example.method,
+            target: &example.target,
+            body: example.body.as_deref().unwrap_or_default(),
+            now: Timestamp::from_micros(0),
+        };
+        let headers = (dialect.credentials.sign)(&request).map_err(|f| anyhow!("{f:?}"))?;
+        for (name, value) in headers {
+            curl.push_str(&format!(" -H {}", quote(&format!("{name}: {value}"))));
+        }
+    }
+    if let Some(body) = &example.body {
+        curl.push_str(&format!(" -H 'Content-Type: application/json' --data-binary {}", quote(body)));
+    }
+    curl.push_str(&format!(" {}", quote(&format!("{base_url}{}", example.target))));
+    Ok(format!("{sign}{curl}"))
+}
+
+/// This program as it can be called from here.
+fn program() -> String {
+    let path = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("patron"));
+    let here = std::env::current_dir().unwrap_or_default();
+    let short = path.strip_prefix(&here).map(|relative| format!("./{}", relative.display()));
+    quote(&short.unwrap_or_else(|_| path.display().to_string()))
+}
+
+/// A word for the shell: bare where it is plain, else in single quotes.
+fn quote(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+fn welcome(credentials: &Value, lines: &[CurlLine]) -> String {
+    let keys = serde_json::to_string_pretty(credentials).unwrap_or_default();
+    let mut text = format!("The sandbox is ready. Its keys (also: patron sandbox --print):\n{keys}\n");
+    let mut last = "";
+    for line in lines {
+        if line.dialect != last {
+            text.push_str(&format!("\n# {}\n", line.dialect));
+            last = line.dialect;
+        }
+        text.push_str(&format!("# {}\n{}\n", line.title, line.command));
+    }
+    let base = credentials["base_url"].as_str().unwrap_or_default();
+    text.push_str(&format!("\nA page to look at: {base}/  The reference: {base}/docs"));
+    text
+}

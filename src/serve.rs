@@ -1,0 +1,158 @@
+//! `patron serve`: wires everything together; the only place that knows all parts.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use patron_app::{App, idempotency::REMEMBERED_SECONDS};
+use patron_gateway::{Gateway, metrics, server};
+use patron_store::EngineInfo;
+use tokio::net::TcpListener;
+
+use crate::{
+    Deployment,
+    dialects::DIALECTS,
+    open, pages,
+    settings::{LogFormat, Settings},
+};
+
+/// How often forgotten idempotency answers are removed.
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+
+/// Start the server.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    deployment: Deployment,
+    /// Address and port to listen at; wins over the settings.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+}
+
+/// Runs the server until it is told to stop.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn run(args: ServeArgs) -> Result<()> {
+    let mut settings = args.deployment.settings()?;
+    if let Some(listen) = args.listen {
+        settings.listen = listen;
+    }
+    start_log(&settings)?;
+    let app = open::app(&settings).await?;
+    let listener = listen(&settings).await?;
+    settings.listen = listener.local_addr()?.to_string();
+    announce(&settings, app.store.engine());
+    serve(&settings, app, listener, None).await
+}
+
+/// Binds the listen address.
+///
+/// # Errors
+/// When it is taken or malformed.
+pub async fn listen(settings: &Settings) -> Result<TcpListener> {
+    TcpListener::bind(&settings.listen)
+        .await
+        .with_context(|| format!("cannot listen at {}", settings.listen))
+}
+
+/// Serves all APIs and pages until SIGINT or SIGTERM, then lets requests in work finish.
+///
+/// # Errors
+/// When the server cannot run.
+pub async fn serve(
+    settings: &Settings,
+    app: Arc<App>,
+    listener: TcpListener,
+    shown: Option<pages::SandboxPage>,
+) -> Result<()> {
+    let recorder = metrics::install().context("metrics")?;
+    let limits = (&settings.limits).into();
+    let hosts: Vec<(String, String)> =
+        settings.hosts.iter().map(|(host, name)| (host.clone(), name.clone())).collect();
+    for (_, name) in &hosts {
+        let known = DIALECTS.iter().any(|dialect| dialect.name == name);
+        anyhow::ensure!(known, "hosts: no API is called {name}");
+    }
+    let pages = pages::router(pages::Pages {
+        app: Arc::clone(&app),
+        dialects: DIALECTS,
+        recorder,
+        sandbox: shown,
+    });
+    let gateway =
+        Gateway::new(Arc::clone(&app), DIALECTS, limits, &hosts, settings.request_log(), pages);
+    let sweeper = tokio::spawn(sweep(Arc::clone(&app)));
+    server::serve(gateway, listener, stop_asked()?).await?;
+    sweeper.abort();
+    tracing::info!("all requests are finished, closing the store");
+    app.store.clone().close().await;
+    Ok(())
+}
+
+/// Removes idempotency answers that are older than they are promised to be kept.
+async fn sweep(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        let before = app.clock.now().plus_seconds(-REMEMBERED_SECONDS).micros();
+        match app.store.forget_answers(before).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "{count} old idempotency answers were removed"),
+            Err(error) => tracing::warn!(error = %error, "old answers could not be removed"),
+        }
+    }
+}
+
+fn stop_asked() -> Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: no new connections, requests in work may finish");
+    })
+}
+
+/// Starts the log on standard error.
+///
+/// # Errors
+/// When the level is not understood.
+pub fn start_log(settings: &Settings) -> Result<()> {
+    let level = tracing_subscriber::EnvFilter::try_new(&settings.log.level)
+        .with_context(|| format!("log.level {} is not understood", settings.log.level))?;
+    let log = tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr);
+    match settings.log.format {
+        LogFormat::Text => log.with_target(false).init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+    Ok(())
+}
+
+/// One block that says what runs, and warnings about risky settings.
+pub fn announce(settings: &Settings, engine: &EngineInfo) {
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        listen = settings.listen,
+        base_url = settings.base_url(),
+        store.engine = engine.name,
+        store.version = engine.version,
+        store.location = engine.location,
+        store.durability = engine.durability,
+        apis = DIALECTS.iter().map(|d| d.name).collect::<Vec<_>>().join(" "),
+        "Patron {} answers at {}",
+        env!("CARGO_PKG_VERSION"),
+        settings.base_url()
+    );
+    let is_local = settings.listen.starts_with("127.") || settings.listen.starts_with("[::1]");
+    if !is_local && settings.base_url().starts_with("http://") {
+        tracing::warn!("keys travel in clear text: put TLS in front and set base_url to https://…");
+    }
+    if settings.limits.requests_per_minute == 0 {
+        tracing::warn!("limits.requests_per_minute is 0: one caller can use the whole server");
+    }
+}

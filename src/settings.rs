@@ -1,0 +1,336 @@
+//! Settings: `patron.toml`, then the environment. The commented default file is the documentation.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use patron_gateway::{dispatch::RequestLog, limits::Limits};
+use patron_store::{Location, Options};
+use serde::{Deserialize, Serialize};
+
+/// The default settings with their comments.
+pub const DEFAULT: &str = include_str!("patron.toml");
+/// What the environment variables begin with.
+const PREFIX: &str = "PATRON__";
+/// Name of the database file in its folder.
+pub const DATABASE_FILE: &str = "patron.db";
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Address and port to listen at.
+    pub listen: String,
+    /// Where clients reach this server.
+    pub base_url: String,
+    /// Where the records are.
+    pub store: StoreSettings,
+    /// Secrets of the deployment.
+    pub secrets: SecretSettings,
+    /// The log.
+    pub log: LogSettings,
+    /// Limits.
+    pub limits: LimitSettings,
+    /// Host names of single APIs.
+    pub hosts: BTreeMap<String, String>,
+}
+
+/// Where the records are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreSettings {
+    /// `sqlite:<folder>` or a PostgreSQL URL.
+    pub url: String,
+    /// Writes that may wait.
+    pub write_queue_max: usize,
+    /// Connections to PostgreSQL at most.
+    pub postgres_connections_max: usize,
+}
+
+/// Secrets of the deployment.
+#[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct SecretSettings {
+    /// 32 bytes in base64.
+    pub master_key: String,
+}
+
+impl std::fmt::Debug for SecretSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SecretSettings(…)")
+    }
+}
+
+/// The log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSettings {
+    /// `text` or `json`.
+    pub format: LogFormat,
+    /// Least severity written.
+    pub level: String,
+    /// Which requests are written.
+    pub requests: LoggedRequests,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// Which requests are written to the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum LoggedRequests {
+    /// Every request.
+    All,
+    /// Those answered 4xx or 5xx.
+    #[default]
+    Failures,
+    /// None.
+    None,
+}
+
+macro_rules! limit_settings {
+    ($($(#[$doc:meta])* $name:ident: $type:ty),* $(,)?) => {
+        /// Limits, as in the file; see [`Limits`].
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct LimitSettings { $($(#[$doc])* pub $name: $type),* }
+
+        impl Default for LimitSettings {
+            fn default() -> Self {
+                let Limits { $($name),* } = Limits::default();
+                LimitSettings { $($name),* }
+            }
+        }
+
+        impl From<&LimitSettings> for Limits {
+            fn from(settings: &LimitSettings) -> Limits {
+                Limits { $($name: settings.$name),* }
+            }
+        }
+    };
+}
+
+limit_settings! {
+    /// Bytes of a request body.
+    body_bytes_max: usize,
+    /// Seconds for the head.
+    head_seconds_max: u64,
+    /// Seconds for the body.
+    body_seconds_max: u64,
+    /// Seconds for the work.
+    request_seconds_max: u64,
+    /// Bytes of the head.
+    head_bytes_max: usize,
+    /// Connections.
+    connections_max: usize,
+    /// Requests in work.
+    requests_in_work_max: usize,
+    /// Requests per minute and key.
+    requests_per_minute: u32,
+    /// Seconds for a stop.
+    stop_seconds_max: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            listen: "127.0.0.1:8080".into(),
+            base_url: String::new(),
+            store: StoreSettings::default(),
+            secrets: SecretSettings::default(),
+            log: LogSettings::default(),
+            limits: LimitSettings::default(),
+            hosts: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        StoreSettings {
+            url: "sqlite:patron-data".into(),
+            write_queue_max: Options::default().write_queue_max,
+            postgres_connections_max: Options::default().postgres_pool_max,
+        }
+    }
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        LogSettings {
+            format: LogFormat::Text,
+            level: "info".into(),
+            requests: LoggedRequests::Failures,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads a file (the one named, or `patron.toml` where it exists) and the environment.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a key or value is not understood.
+    pub fn load(file: Option<&Path>, environment: &[(String, String)]) -> Result<Settings> {
+        let named = file.map(Path::to_path_buf);
+        let usual = Some(PathBuf::from("patron.toml")).filter(|path| path.exists());
+        let mut table = match named.or(usual) {
+            Some(path) => {
+                let text = std::fs::read_to_string(&path)
+                    .with_context(|| format!("{} cannot be read", path.display()))?;
+                text.parse::<toml::Table>()
+                    .with_context(|| format!("{} is not valid TOML", path.display()))?
+            }
+            None => toml::Table::new(),
+        };
+        for (name, value) in environment {
+            if let Some(path) = name.strip_prefix(PREFIX) {
+                overlay(&mut table, path, value)?;
+            }
+        }
+        let settings: Settings =
+            toml::Value::Table(table).try_into().context("the settings are not understood")?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Rules across settings.
+    fn check(&self) -> Result<()> {
+        self.location()?;
+        if self.limits.requests_in_work_max == 0 || self.limits.connections_max == 0 {
+            bail!("limits.requests_in_work_max and limits.connections_max must be at least 1");
+        }
+        Ok(())
+    }
+
+    /// Where the records are.
+    ///
+    /// # Errors
+    /// When the URL is of neither engine.
+    pub fn location(&self) -> Result<Location> {
+        let url = &self.store.url;
+        if let Some(folder) = url.strip_prefix("sqlite:") {
+            return Ok(Location::Sqlite(Path::new(folder).join(DATABASE_FILE)));
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Location::Postgres(url.clone()));
+        }
+        bail!("store.url must begin with sqlite: or postgres://")
+    }
+
+    /// Folder of the SQLite file.
+    pub fn folder(&self) -> Option<PathBuf> {
+        self.store.url.strip_prefix("sqlite:").map(PathBuf::from)
+    }
+
+    /// Options of the store.
+    pub fn options(&self) -> Options {
+        Options {
+            write_queue_max: self.store.write_queue_max,
+            postgres_pool_max: self.store.postgres_connections_max,
+            ..Options::default()
+        }
+    }
+
+    /// Where clients reach this server.
+    pub fn base_url(&self) -> String {
+        match self.base_url.trim_end_matches('/') {
+            "" => format!("http://{}", self.listen.replace("0.0.0.0", "127.0.0.1")),
+            given => given.to_owned(),
+        }
+    }
+
+    /// Which requests are logged.
+    pub fn request_log(&self) -> RequestLog {
+        match self.log.requests {
+            LoggedRequests::All => RequestLog::All,
+            LoggedRequests::Failures => RequestLog::Failures,
+            LoggedRequests::None => RequestLog::None,
+        }
+    }
+
+    /// The settings in force, without secrets.
+    ///
+    /// # Errors
+    /// When they cannot be written as TOML.
+    pub fn shown(&self) -> Result<String> {
+        let mut shown = self.clone();
+        if !shown.secrets.master_key.is_empty() {
+            shown.secrets.master_key = "(set)".into();
+        }
+        shown.store.url = match self.location()? {
+            Location::Postgres(_) => self.location()?.to_string(),
+            Location::Sqlite(_) | Location::Memory => shown.store.url,
+        };
+        Ok(toml::to_string_pretty(&shown)?)
+    }
+}
+
+/// Puts `PATRON__SECTION__KEY=value` into the table. The value is read as TOML where it is TOML
+/// (numbers, booleans), otherwise as text.
+fn overlay(table: &mut toml::Table, path: &str, value: &str) -> Result<()> {
+    let names: Vec<String> = path.split("__").map(str::to_ascii_lowercase).collect();
+    let Some((last, sections)) = names.split_last() else { return Ok(()) };
+    let mut place = table;
+    for section in sections {
+        let entry = place
+            .entry(section.clone())
+            .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        place = match entry {
+            toml::Value::Table(inner) => inner,
+            _ => bail!("{PREFIX}{path}: {section} is a value, not a section"),
+        };
+    }
+    let parsed = format!("value = {value}").parse::<toml::Table>().ok();
+    let literal = parsed.and_then(|mut table| table.remove("value"));
+    let value = match literal {
+        Some(number @ (toml::Value::Integer(_) | toml::Value::Boolean(_))) => number,
+        _ => toml::Value::String(value.to_owned()),
+    };
+    place.insert(last.clone(), value);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, environment: &[(&str, &str)]) -> Result<Settings> {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), text).expect("written");
+        let environment: Vec<(String, String)> =
+            environment.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect();
+        Settings::load(Some(file.path()), &environment)
+    }
+
+    #[test]
+    fn the_commented_file_says_the_defaults() {
+        assert_eq!(load(DEFAULT, &[]).expect("valid"), Settings::default());
+    }
+
+    #[test]
+    fn the_environment_wins_and_unknown_keys_are_refused() {
+        let environment = [("PATRON__LIMITS__BODY_BYTES_MAX", "7"), ("PATRON__LISTEN", "[::1]:9")];
+        let settings = load("listen = 'x'", &environment).expect("valid");
+        assert_eq!(settings.limits.body_bytes_max, 7);
+        assert_eq!(settings.listen, "[::1]:9");
+        assert!(load("lisen = 'x'", &[]).is_err());
+        assert!(load("", &[("PATRON__STORE__URI", "x")]).is_err());
+        assert!(load("[store]\nurl = 'mysql://x'", &[]).is_err());
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let text = "[secrets]\nmaster_key='hush'\n[store]\nurl='postgres://u:hush@h/d'";
+        let shown = load(text, &[]).expect("valid").shown().expect("shown");
+        assert!(!shown.contains("hush"), "{shown}");
+    }
+}
