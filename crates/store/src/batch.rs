@@ -210,9 +210,8 @@ impl Batch {
 }
 
 fn check_record(kind: &Kind, record: &Record) -> Result<(), StoreError> {
-    let refuse = |what: &str| {
-        Err(StoreError::Engine(format!("{} {}: {what}", kind.name, record.number)))
-    };
+    let refuse =
+        |what: &str| Err(StoreError::Engine(format!("{} {}: {what}", kind.name, record.number)));
     if record.columns.len() != kind.columns.len() {
         return refuse("not one value per declared column");
     }

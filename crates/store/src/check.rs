@@ -51,8 +51,15 @@ struct State {
     tenant: i64,
     revision: i64,
     doc: u64,
-    /// Whether the latest entry seen so far agrees; `None` before the first one.
-    agrees: Option<bool>,
+    /// The latest entry seen so far.
+    latest: Option<Latest>,
+}
+
+struct Latest {
+    journal: i64,
+    revision: i64,
+    /// Whether the record is what this entry says.
+    agrees: bool,
 }
 
 #[derive(Default)]
@@ -128,7 +135,8 @@ impl Checker {
             let differing: BTreeSet<&str> =
                 pairs.filter(|(_, (a, b))| a != b).map(|(column, _)| column.name).collect();
             if !differing.is_empty() {
-                self.report.find(format!("{name} {number}: the document disagrees in {differing:?}"));
+                self.report
+                    .find(format!("{name} {number}: the document disagrees in {differing:?}"));
             }
         }
         if !self.uuids.insert((name, row.uuid)) {
@@ -138,7 +146,7 @@ impl Checker {
             tenant: row.tenant,
             revision: row.revision,
             doc: digest(&row.doc),
-            agrees: None,
+            latest: None,
         };
         if self.records.insert((name, number), state).is_some() {
             self.report.find(format!("{name} {number} is there twice"));
@@ -161,8 +169,14 @@ impl Checker {
         };
         // A record that is gone has no state to compare with.
         if let Some(state) = self.records.get_mut(&(kind.name, entry.number)) {
-            let same = state.revision == entry.revision && state.doc == digest(&entry.doc);
-            state.agrees = Some(same);
+            let Entry { tenant: journal, revision, .. } = *entry;
+            // In one journal the later position is the later entry; between two journals, whose
+            // positions do not compare, the higher revision is.
+            let held = state.latest.as_ref();
+            if held.is_none_or(|held| held.journal == journal || held.revision <= revision) {
+                let agrees = state.revision == revision && state.doc == digest(&entry.doc);
+                state.latest = Some(Latest { journal, revision, agrees });
+            }
         }
     }
 
@@ -170,19 +184,21 @@ impl Checker {
         let mut disagreeing: Vec<_> = self
             .records
             .iter()
-            .filter(|(_, state)| state.agrees == Some(false))
+            .filter(|(_, state)| state.latest.as_ref().is_some_and(|latest| !latest.agrees))
             .map(|(record, _)| *record)
             .collect();
         disagreeing.sort_unstable();
         for (kind, number) in disagreeing {
             self.report.find(format!("{kind} {number} is not what its latest journal entry says"));
         }
-        let tenants: BTreeSet<i64> = self.heads.keys().chain(self.last_seq.keys()).copied().collect();
+        let tenants: BTreeSet<i64> =
+            self.heads.keys().chain(self.last_seq.keys()).copied().collect();
         for tenant in tenants {
             let head = self.heads.get(&tenant).copied().unwrap_or(0);
             let last = self.last_seq.get(&tenant).copied().unwrap_or(0);
             if head != last {
-                self.report.find(format!("journal of space {tenant} ends at {last}, not at {head}"));
+                self.report
+                    .find(format!("journal of space {tenant} ends at {last}, not at {head}"));
             }
         }
         self.report

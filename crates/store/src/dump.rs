@@ -265,8 +265,7 @@ pub(crate) async fn restore(
     reader: &mut (dyn AsyncBufRead + Unpin + Send),
 ) -> Result<DumpSummary, StoreError> {
     let (sender, receiver) = mpsc::channel(CHUNKS_MAX);
-    let import =
-        async { on_engine!(store, engine => engine.import(receiver).await) };
+    let import = async { on_engine!(store, engine => engine.import(receiver).await) };
     let (imported, read) = tokio::join!(import, read_lines(reader, sender));
     // An engine that refuses closes the feed, so its word explains the reader's failure.
     imported?;
@@ -296,7 +295,7 @@ async fn read_lines(
             break line;
         }
         tally.hash.update(&line);
-        let row: Line = serde_json::from_slice(&line).map_err(|error| bad_dump(error))?;
+        let row: Line = serde_json::from_slice(&line).map_err(bad_dump)?;
         tally.count(&row);
         chunk.push(row);
         if chunk.len() == CHUNK_LINES {

@@ -9,13 +9,16 @@
 
 mod batch;
 mod check;
+mod ddl;
 mod document;
 mod dump;
 mod error;
 mod evaluate;
+mod filter;
 mod kind;
 mod memory;
 mod options;
+mod page;
 mod postgres;
 mod query;
 mod sql;

@@ -1,14 +1,18 @@
-//! What the SQL engines share beside searches: rules for kinds, limits, and (below) the statements,
-//! written once for both databases.
+//! What the SQL engines share beside tables (`ddl.rs`) and searches (`filter.rs`, `page.rs`): rules for
+//! kinds, limits, and the statements, written once for both databases.
 
+use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::{Index, Kind, Shape, StoreError};
+use crate::{Index, Kind, Shape, StoreError, Value};
 
 /// Most numbers one call may reserve.
 pub(crate) const RESERVE_MAX: i64 = 1 << 32;
 /// Numbers stay exact in JSON readers that know only doubles.
 const NUMBER_END: i64 = 1 << 53;
+/// Columns a kind may declare: a set of them is kept in 64 bits.
+const COLUMNS_MAX: usize = 64;
 /// Tables beside those of the kinds.
 const OWN_TABLES: [&str; 5] = ["journal", "head", "answer", "counter", "meta"];
 
@@ -27,6 +31,9 @@ pub(crate) fn check_kinds(kinds: &[&Kind]) -> Result<(), StoreError> {
         }
         if kinds[..at].iter().any(|other| other.name == kind.name) {
             return wrong("declared twice".to_owned());
+        }
+        if kind.columns.len() > COLUMNS_MAX {
+            return wrong(format!("more than {COLUMNS_MAX} columns"));
         }
         for (at, column) in kind.columns.iter().enumerate() {
             let twice = kind.columns[..at].iter().any(|other| other.name == column.name);
@@ -79,4 +86,265 @@ pub(crate) fn block(next: i64, n: i64, counter: &str) -> Result<Range<i64>, Stor
         return Err(StoreError::Engine(format!("counter {counter} is used up")));
     }
     Ok(next - n..next)
+}
+
+/// Which database a text is for, and the few places where they differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Sqlite,
+    /// `fold`: whether the server folds text to lower case like Rust does (ICU).
+    Postgres {
+        fold: bool,
+    },
+}
+
+impl Dialect {
+    /// The texts below are written with SQLite's `?n`. They contain no other question mark.
+    pub(crate) fn text(self, template: &str) -> String {
+        match self {
+            Dialect::Sqlite => template.to_owned(),
+            Dialect::Postgres { .. } => template.replace('?', "$"),
+        }
+    }
+
+    fn share_lock(self) -> &'static str {
+        match self {
+            // SQLite has one writer at a time.
+            Dialect::Sqlite => "",
+            Dialect::Postgres { .. } => " FOR SHARE",
+        }
+    }
+}
+
+/// Columns of a [`crate::Row`], in the order both engines read them.
+pub(crate) const ROW: &str = r#""tenant", "number", "uuid", "revision", "doc""#;
+/// Columns of an [`crate::Entry`], in the order both engines read and write them.
+pub(crate) const ENTRY: &str = r#""tenant", "seq", "kind", "number", "root", "revision", "action", "at", "actor", "request", "changed", "doc""#;
+
+/// Statements that name no kind.
+#[derive(Debug)]
+pub(crate) struct Statements {
+    pub(crate) entries: String,
+    pub(crate) history: String,
+    pub(crate) entry_at_revision: String,
+    pub(crate) entry_at_time: String,
+    pub(crate) head: String,
+    pub(crate) answer: String,
+    pub(crate) answer_put: String,
+    pub(crate) forget_answers: String,
+    pub(crate) reserve: String,
+    pub(crate) ready: String,
+    pub(crate) head_put: String,
+    pub(crate) entry_put: String,
+    pub(crate) counter_put: String,
+}
+
+impl Statements {
+    fn new(dialect: Dialect) -> Statements {
+        let text = |template: &str| dialect.text(template);
+        // The plus keeps both planners from walking a tenant's whole journal by (tenant, seq).
+        let of_record = r#"WHERE +"tenant" = ?1 AND "root" = ?2 AND "kind" = ?3 AND "number" = ?4"#;
+        let latest = format!(r#"SELECT {ENTRY} FROM "journal" {of_record} AND"#);
+        Statements {
+            entries: text(&format!(
+                r#"SELECT {ENTRY} FROM "journal" WHERE "tenant" = ?1 AND "seq" > ?2 ORDER BY "seq" LIMIT ?3"#
+            )),
+            history: text(&format!(
+                r#"SELECT {ENTRY} FROM "journal" WHERE +"tenant" = ?1 AND "root" = ?2 AND "seq" < ?3 ORDER BY "seq" DESC LIMIT ?4"#
+            )),
+            entry_at_revision: text(&format!(
+                r#"{latest} "revision" = ?5 ORDER BY "seq" DESC LIMIT 1"#
+            )),
+            entry_at_time: text(&format!(r#"{latest} "at" <= ?5 ORDER BY "seq" DESC LIMIT 1"#)),
+            head: text(r#"SELECT "last" FROM "head" WHERE "tenant" = ?1"#),
+            answer: text(
+                r#"SELECT "key", "operation", "fingerprint", "outcome", "at" FROM "answer" WHERE "tenant" = ?1 AND "key" = ?2"#,
+            ),
+            answer_put: text(
+                r#"INSERT INTO "answer" ("tenant", "key", "operation", "fingerprint", "outcome", "at")
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT ("tenant", "key") DO UPDATE SET
+                "operation" = excluded."operation", "fingerprint" = excluded."fingerprint",
+                "outcome" = excluded."outcome", "at" = excluded."at" WHERE "answer"."at" < ?7"#,
+            ),
+            forget_answers: text(r#"DELETE FROM "answer" WHERE "at" < ?1"#),
+            reserve: text(
+                r#"INSERT INTO "counter" ("name", "next") VALUES (?1, 1 + CAST(?2 AS BIGINT))
+                ON CONFLICT ("name") DO UPDATE SET "next" = "counter"."next" + CAST(?2 AS BIGINT)
+                RETURNING "next""#,
+            ),
+            ready: text(
+                r#"INSERT INTO "meta" ("name", "value") VALUES ('ready', ?1)
+                ON CONFLICT ("name") DO UPDATE SET "value" = excluded."value""#,
+            ),
+            head_put: text(
+                r#"INSERT INTO "head" ("tenant", "last") VALUES (?1, ?2)
+                ON CONFLICT ("tenant") DO UPDATE SET "last" = excluded."last""#,
+            ),
+            entry_put: text(&format!(
+                r#"INSERT INTO "journal" ({ENTRY}) VALUES ({})"#,
+                placeholders(1, 12)
+            )),
+            counter_put: text(r#"INSERT INTO "counter" ("name", "next") VALUES (?1, ?2)"#),
+        }
+    }
+}
+
+/// `?from, …`, `n` of them.
+fn placeholders(from: usize, n: usize) -> String {
+    let all: Vec<String> = (from..from + n).map(|at| format!("?{at}")).collect();
+    all.join(", ")
+}
+
+/// Statements of one kind.
+#[derive(Debug)]
+pub(crate) struct KindSql {
+    pub(crate) kind: &'static Kind,
+    dialect: Dialect,
+    pub(crate) get: String,
+    pub(crate) get_anywhere: String,
+    pub(crate) get_by_uuid: String,
+    /// By column position; `None` where the column is not unique.
+    pub(crate) get_by: Vec<Option<String>>,
+    pub(crate) insert: String,
+    pub(crate) remove: String,
+    pub(crate) assert: String,
+    pub(crate) term_put: String,
+    pub(crate) term_remove: String,
+    pub(crate) terms_remove: String,
+    /// Every record in a fixed order, with declared columns; every term.
+    pub(crate) all_records: String,
+    pub(crate) all_terms: String,
+    /// Update statements by the set of changed columns (bit per position), made when first needed.
+    replace: Mutex<HashMap<u64, Arc<str>>>,
+}
+
+impl KindSql {
+    fn new(dialect: Dialect, kind: &'static Kind) -> KindSql {
+        let name = kind.name;
+        let text = |template: String| dialect.text(&template);
+        let at_revision = r#""number" = ?1 AND "tenant" = ?2 AND "revision" = ?3"#;
+        let columns: String = kind.columns.iter().map(|c| format!(r#", "{}""#, c.name)).collect();
+        let get_by = kind.columns.iter().map(|column| {
+            let scope = match column.index {
+                Index::None | Index::Ordered => return None,
+                Index::Unique => r#" AND "tenant" = ?2"#,
+                Index::UniqueEverywhere => "",
+            };
+            let column = column.name;
+            Some(text(format!(r#"SELECT {ROW} FROM "{name}" WHERE "{column}" = ?1{scope}"#)))
+        });
+        KindSql {
+            kind,
+            dialect,
+            get: text(format!(
+                r#"SELECT {ROW} FROM "{name}" WHERE "number" = ?1 AND "tenant" = ?2"#
+            )),
+            get_anywhere: text(format!(r#"SELECT {ROW} FROM "{name}" WHERE "number" = ?1"#)),
+            get_by_uuid: text(format!(
+                r#"SELECT {ROW} FROM "{name}" WHERE "uuid" = ?1 AND "tenant" = ?2"#
+            )),
+            get_by: get_by.collect(),
+            insert: text(format!(
+                r#"INSERT INTO "{name}" ({ROW}{columns}) VALUES ({})"#,
+                placeholders(1, 5 + kind.columns.len())
+            )),
+            remove: text(format!(r#"DELETE FROM "{name}" WHERE {at_revision}"#)),
+            assert: text(format!(
+                r#"SELECT 1 FROM "{name}" WHERE {at_revision}{}"#,
+                dialect.share_lock()
+            )),
+            term_put: text(format!(
+                r#"INSERT INTO "{name}_term" ("tenant", "term", "number") VALUES (?1, ?2, ?3)
+                ON CONFLICT DO NOTHING"#
+            )),
+            term_remove: text(format!(
+                r#"DELETE FROM "{name}_term" WHERE "tenant" = ?1 AND "term" = ?2 AND "number" = ?3"#
+            )),
+            terms_remove: text(format!(r#"DELETE FROM "{name}_term" WHERE "number" = ?1"#)),
+            all_records: format!(r#"SELECT {ROW}{columns} FROM "{name}" ORDER BY "number""#),
+            all_terms: format!(
+                r#"SELECT "tenant", "term", "number" FROM "{name}_term" ORDER BY "tenant", "term", "number""#
+            ),
+            replace: Mutex::default(),
+        }
+    }
+
+    /// The update that names only the columns in `changed`.
+    pub(crate) fn replace(&self, changed: u64) -> Arc<str> {
+        let mut made = self.replace.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = made.entry(changed).or_insert_with(|| {
+            let columns = self.kind.columns.iter().enumerate();
+            let set: String = columns
+                .filter(|(at, _)| changed & (1 << at) != 0)
+                .zip(6..)
+                .map(|((_, column), at)| format!(r#", "{}" = ?{at}"#, column.name))
+                .collect();
+            let name = self.kind.name;
+            let template = format!(
+                r#"UPDATE "{name}" SET "revision" = ?4, "doc" = ?5{set}
+                WHERE "number" = ?1 AND "tenant" = ?2 AND "revision" = ?3"#
+            );
+            self.dialect.text(&template).into()
+        });
+        Arc::clone(text)
+    }
+}
+
+/// The columns in which two states differ (bit per position).
+pub(crate) fn changed_columns(before: &[Value], after: &[Value]) -> u64 {
+    let differs = |at: &usize| before.get(*at) != after.get(*at);
+    (0..after.len()).filter(differs).fold(0, |set, at| set | 1 << at)
+}
+
+/// Terms to remove and terms to add; both inputs are sorted and distinct.
+pub(crate) fn changed_terms<'a>(
+    before: &'a [String],
+    after: &'a [String],
+) -> (impl Iterator<Item = &'a String>, impl Iterator<Item = &'a String>) {
+    let not_in = |others: &'a [String]| move |term: &&String| others.binary_search(term).is_err();
+    (before.iter().filter(not_in(after)), after.iter().filter(not_in(before)))
+}
+
+/// All texts for one database and one set of kinds.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    pub(crate) dialect: Dialect,
+    pub(crate) kinds: &'static [&'static Kind],
+    pub(crate) statements: Statements,
+    by_kind: HashMap<&'static str, KindSql>,
+}
+
+impl Schema {
+    pub(crate) fn new(dialect: Dialect, kinds: &'static [&'static Kind]) -> Schema {
+        let by_kind = kinds.iter().map(|kind| (kind.name, KindSql::new(dialect, kind)));
+        Schema { dialect, kinds, statements: Statements::new(dialect), by_kind: by_kind.collect() }
+    }
+
+    pub(crate) fn kind(&self, kind: &Kind) -> Result<&KindSql, StoreError> {
+        self.by_kind.get(kind.name).ok_or_else(|| unknown_kind(kind.name))
+    }
+
+    pub(crate) fn kind_named(&self, name: &str) -> Result<&KindSql, StoreError> {
+        self.by_kind.get(name).ok_or_else(|| unknown_kind(name))
+    }
+}
+
+pub(crate) const ALL_HEADS: &str = r#"SELECT "tenant", "last" FROM "head" ORDER BY "tenant""#;
+pub(crate) const ALL_ANSWERS: &str = r#"SELECT "tenant", "key", "operation", "fingerprint", "outcome", "at" FROM "answer" ORDER BY "tenant", "key""#;
+pub(crate) const ALL_COUNTERS: &str = r#"SELECT "name", "next" FROM "counter" ORDER BY "name""#;
+
+pub(crate) fn all_entries() -> String {
+    format!(r#"SELECT {ENTRY} FROM "journal" ORDER BY "tenant", "seq""#)
+}
+
+/// Tables that must be empty before a restore.
+pub(crate) fn dumped_tables(kinds: &[&Kind]) -> Vec<String> {
+    let terms = kinds.iter().filter(|kind| kind.terms).map(|kind| format!("{}_term", kind.name));
+    let records = kinds.iter().map(|kind| kind.name.to_owned());
+    let own = ["journal", "head", "answer", "counter"].map(str::to_owned);
+    records.chain(terms).chain(own).collect()
+}
+
+pub(crate) fn any_row(table: &str) -> String {
+    format!(r#"SELECT 1 FROM "{table}" LIMIT 1"#)
 }

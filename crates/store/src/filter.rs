@@ -1,0 +1,435 @@
+//! Predicates as SQL. What a database evaluates exactly goes into the `WHERE`; a top-level condition
+//! with a part it does not (patterns always, folding where the server cannot) is left to Rust: its
+//! exact parts and the texts it looks at become extra columns of the result, the rest is a
+//! [`Residual`] over those.
+//!
+//! Two-valued logic: `AND` and `OR` of comparisons that may be NULL are TRUE exactly when they should
+//! be, and `NOT` is written `IS NOT TRUE`, so no comparison needs wrapping and indexes stay usable.
+
+use std::fmt::Write as _;
+
+use regex::Regex;
+
+use crate::document::{decimal_key, fold};
+use crate::evaluate::Domain;
+use crate::sql::Dialect;
+use crate::{Compare, Field, Kind, Predicate, Value};
+
+/// A bound value.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Param {
+    Int(i64),
+    Text(String),
+    Ints(Vec<i64>),
+    Texts(Vec<String>),
+}
+
+/// What is left of a condition for Rust, over the extra columns ("slots") of a row.
+#[derive(Debug)]
+pub(crate) enum Residual {
+    /// The slot is true.
+    Holds(usize),
+    /// The slot is a text that passes a test.
+    Text(usize, TextTest),
+    And(Vec<Residual>),
+    Or(Vec<Residual>),
+    Not(Box<Residual>),
+}
+
+/// A test of one text.
+#[derive(Debug)]
+pub(crate) enum TextTest {
+    Matches(Regex),
+    Contains(String),
+    StartsWith(String),
+    Equals(String),
+}
+
+/// An extra column of a row.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Slot {
+    Bool(bool),
+    Text(Option<String>),
+}
+
+/// Of which type a slot is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SlotType {
+    Bool,
+    Text,
+}
+
+impl TextTest {
+    fn passes(&self, text: &str) -> bool {
+        match self {
+            TextTest::Matches(regex) => regex.is_match(text),
+            TextTest::Contains(needle) => fold(text).contains(needle),
+            TextTest::StartsWith(prefix) => fold(text).starts_with(prefix),
+            TextTest::Equals(other) => fold(text) == *other,
+        }
+    }
+}
+
+impl Residual {
+    pub(crate) fn holds(&self, slots: &[Slot]) -> bool {
+        match self {
+            Residual::Holds(at) => slots[*at] == Slot::Bool(true),
+            Residual::Text(at, test) => match &slots[*at] {
+                Slot::Text(Some(text)) => test.passes(text),
+                _ => false,
+            },
+            Residual::And(all) => all.iter().all(|r| r.holds(slots)),
+            Residual::Or(any) => any.iter().any(|r| r.holds(slots)),
+            Residual::Not(inner) => !inner.holds(slots),
+        }
+    }
+}
+
+/// Builds the parts of one statement; numbers its placeholders.
+pub(crate) struct Builder {
+    dialect: Dialect,
+    kind: &'static Kind,
+    pub(crate) params: Vec<Param>,
+    /// Extra columns of the result.
+    pub(crate) slots: Vec<(String, SlotType)>,
+}
+
+const FALSE: &str = "FALSE";
+const NULL_TEXT: &str = "CAST(NULL AS TEXT)";
+
+impl Builder {
+    pub(crate) fn new(dialect: Dialect, kind: &'static Kind) -> Builder {
+        Builder { dialect, kind, params: Vec::new(), slots: Vec::new() }
+    }
+
+    fn is_sqlite(&self) -> bool {
+        self.dialect == Dialect::Sqlite
+    }
+
+    /// Binds a value; answers its placeholder. Types are spelled out for PostgreSQL, which would
+    /// otherwise guess them.
+    pub(crate) fn bind(&mut self, param: Param) -> String {
+        let cast = match &param {
+            Param::Int(_) => "bigint",
+            Param::Text(_) => "text",
+            Param::Ints(_) => "bigint[]",
+            Param::Texts(_) => "text[]",
+        };
+        self.params.push(param);
+        let at = self.params.len();
+        if self.is_sqlite() { format!("?{at}") } else { format!("${at}::{cast}") }
+    }
+
+    pub(crate) fn domain(&self, field: &Field) -> Domain {
+        field.domain(self.kind)
+    }
+
+    pub(crate) fn int(&mut self, int: i64) -> String {
+        self.bind(Param::Int(int))
+    }
+
+    fn text(&mut self, text: &str) -> String {
+        self.bind(Param::Text(text.to_owned()))
+    }
+
+    /// `expression` is one of the values.
+    fn in_list(&mut self, expression: &str, list: Param) -> String {
+        let list = self.bind(list);
+        if self.is_sqlite() {
+            format!("{expression} IN (SELECT value FROM json_each({list}))")
+        } else {
+            format!("{expression} = ANY({list})")
+        }
+    }
+
+    /// A `tenant` column is one of these.
+    pub(crate) fn tenants(&mut self, tenants: &[i64]) -> String {
+        match tenants {
+            [tenant] => format!(r#""tenant" = {}"#, self.int(*tenant)),
+            _ => self.in_list(r#""tenant""#, Param::Ints(tenants.to_vec())),
+        }
+    }
+
+    /// The expression of a field: NULL when it is missing, decimals as what compares like them.
+    pub(crate) fn field(&mut self, field: &Field) -> String {
+        match field {
+            Field::Number => r#""number""#.to_owned(),
+            Field::Uuid => r#""uuid""#.to_owned(),
+            Field::Column(name) => {
+                // Also makes sure that only declared names become part of a statement.
+                format!(r#""{}""#, self.kind.columns[self.kind.position(name)].name)
+            }
+            Field::Text(path) => self.document("patron_text", path, Domain::Text),
+            Field::Whole(path) => self.document("patron_whole", path, Domain::Int),
+            Field::Decimal(path) => self.document("patron_decimal", path, Domain::Decimal),
+            Field::First(fields) => match fields.as_slice() {
+                [] => NULL_TEXT.to_owned(),
+                [field] => self.field(field),
+                fields => {
+                    let all: Vec<String> = fields.iter().map(|f| self.field(f)).collect();
+                    format!("COALESCE({})", all.join(", "))
+                }
+            },
+        }
+    }
+
+    /// A field in the document. SQLite calls the Rust function of that name; PostgreSQL gets its
+    /// meaning spelled out. Member names are bound, never part of the text.
+    fn document(&mut self, function: &str, path: &[String], domain: Domain) -> String {
+        // PostgreSQL has no place for NUL, and no document has it (see `Batch::check`).
+        if path.iter().any(|name| name.contains('\0')) {
+            return match domain {
+                Domain::Text => NULL_TEXT.to_owned(),
+                Domain::Int => "CAST(NULL AS BIGINT)".to_owned(),
+                Domain::Decimal => "CAST(NULL AS NUMERIC)".to_owned(),
+            };
+        }
+        if self.is_sqlite() {
+            let path = serde_json::Value::from(path).to_string();
+            return format!(r#"{function}("doc", {})"#, self.bind(Param::Text(path)));
+        }
+        let mut json = r#""doc"::json"#.to_owned();
+        for name in path {
+            let name = self.text(name);
+            write!(json, " -> {name}").expect("a String takes all that is written to it");
+        }
+        // The inner selects name an expression so that it is written once; nothing is read.
+        let text = |types: &str| {
+            format!(
+                "(SELECT CASE WHEN json_typeof(f.j) IN ({types}) THEN f.j #>> '{{}}' END \
+                 FROM (SELECT {json} AS j) AS f)"
+            )
+        };
+        match domain {
+            Domain::Text => format!(r#"({} COLLATE "C")"#, text("'string', 'number', 'boolean'")),
+            Domain::Int => format!(
+                "(SELECT CASE WHEN f.t ~ '^-?[0-9]{{1,19}}$' THEN CASE WHEN f.t::numeric BETWEEN \
+                 -9223372036854775808 AND 9223372036854775807 THEN f.t::bigint END END \
+                 FROM (SELECT {} AS t) AS f)",
+                text("'number'")
+            ),
+            Domain::Decimal => format!(
+                r"(SELECT CASE WHEN f.t ~ '^-?[0-9]{{1,64}}(\.[0-9]{{1,64}})?([eE][+-]?[0-9]{{1,3}})?$' THEN f.t::numeric END FROM (SELECT {} AS t) AS f)",
+                text("'string', 'number'")
+            ),
+        }
+    }
+
+    /// Binds a value a field is compared with; `None` when it is of another domain.
+    pub(crate) fn comparand(&mut self, domain: Domain, value: &Value) -> Option<String> {
+        let sortable = domain.sortable(value);
+        let exact = match (domain, value, sortable) {
+            (_, _, Value::Null) => return None,
+            (Domain::Decimal, Value::Text(text), _) if !self.is_sqlite() => text.clone(),
+            (Domain::Decimal, Value::Int(int), _) if !self.is_sqlite() => int.to_string(),
+            (_, _, Value::Int(int)) => return Some(self.int(int)),
+            (_, _, Value::Text(text)) => return Some(self.bind(Param::Text(text))),
+        };
+        Some(format!("{}::numeric", self.bind(Param::Text(exact))))
+    }
+
+    fn compare(&mut self, field: &Field, compare: Compare, value: &Value) -> String {
+        let domain = field.domain(self.kind);
+        let (compare, value) = match without_nul(domain, compare, value) {
+            Some(comparison) => comparison,
+            None => return FALSE.to_owned(),
+        };
+        let Some(value) = self.comparand(domain, &value) else { return FALSE.to_owned() };
+        let expression = self.field(field);
+        let sign = match compare {
+            Compare::Equal => "=",
+            Compare::Less => "<",
+            Compare::AtMost => "<=",
+            Compare::Greater => ">",
+            Compare::AtLeast => ">=",
+        };
+        format!("{expression} {sign} {value}")
+    }
+
+    fn one_of(&mut self, field: &Field, values: &[Value]) -> String {
+        let domain = field.domain(self.kind);
+        let (mut ints, mut texts) = (Vec::new(), Vec::new());
+        for value in values {
+            match (domain, value, domain.sortable(value)) {
+                (_, _, Value::Null) => {}
+                (_, _, Value::Int(int)) => ints.push(int),
+                (_, _, Value::Text(text)) if text.contains('\0') => {}
+                (Domain::Decimal, Value::Text(exact), _) if !self.is_sqlite() => {
+                    texts.push(exact.clone());
+                }
+                (Domain::Decimal, Value::Int(exact), _) if !self.is_sqlite() => {
+                    texts.push(exact.to_string());
+                }
+                (_, _, Value::Text(text)) => texts.push(text),
+            }
+        }
+        if ints.is_empty() && texts.is_empty() {
+            return FALSE.to_owned();
+        }
+        let expression = self.field(field);
+        match domain {
+            Domain::Int => self.in_list(&expression, Param::Ints(ints)),
+            Domain::Decimal if !self.is_sqlite() => {
+                let list = self.bind(Param::Texts(texts));
+                format!("{expression} = ANY({list}::numeric[])")
+            }
+            Domain::Text | Domain::Decimal => self.in_list(&expression, Param::Texts(texts)),
+        }
+    }
+
+    fn folded(&mut self, field: &Field) -> String {
+        let expression = self.field(field);
+        if self.is_sqlite() {
+            format!("patron_fold({expression})")
+        } else {
+            format!(r#"(lower({expression} COLLATE "und-x-icu") COLLATE "C")"#)
+        }
+    }
+
+    /// A test of a folded text; `test` gets the text and the other text as expressions.
+    fn text_test(
+        &mut self,
+        field: &Field,
+        other: &str,
+        test: impl FnOnce(&str, &str) -> String,
+    ) -> String {
+        if field.domain(self.kind) != Domain::Text || other.contains('\0') {
+            return FALSE.to_owned();
+        }
+        let folded = self.folded(field);
+        let other = self.text(&fold(other));
+        test(&folded, &other)
+    }
+
+    /// A condition the database evaluates exactly. Parenthesised where needed by the caller.
+    fn exact(&mut self, predicate: &Predicate, tenants: &[i64]) -> String {
+        match predicate {
+            Predicate::All => "TRUE".to_owned(),
+            Predicate::And(all) => self.joined(all, " AND ", "TRUE", tenants),
+            Predicate::Or(any) => self.joined(any, " OR ", FALSE, tenants),
+            Predicate::Not(inner) => format!("(({}) IS NOT TRUE)", self.exact(inner, tenants)),
+            Predicate::Compare(field, compare, value) => self.compare(field, *compare, value),
+            Predicate::OneOf(field, values) => self.one_of(field, values),
+            Predicate::Missing(field) => format!("{} IS NULL", self.field(field)),
+            Predicate::Contains(field, text) => {
+                let position = if self.is_sqlite() { "instr" } else { "strpos" };
+                self.text_test(field, text, |text, part| format!("{position}({text}, {part}) > 0"))
+            }
+            Predicate::StartsWith(field, text) => self.text_test(field, text, |text, prefix| {
+                format!("substr({text}, 1, length({prefix})) = {prefix}")
+            }),
+            Predicate::EqualFolded(field, text) => {
+                self.text_test(field, text, |text, other| format!("{text} = {other}"))
+            }
+            Predicate::HasTerm(term) if !self.kind.terms || term.contains('\0') => FALSE.to_owned(),
+            Predicate::HasTerm(term) => {
+                let (tenants, term) = (self.tenants(tenants), self.text(term));
+                let name = self.kind.name;
+                format!(
+                    r#""number" IN (SELECT "number" FROM "{name}_term" WHERE {tenants} AND "term" = {term})"#
+                )
+            }
+            // `split` never passes it here.
+            Predicate::Matches(..) => FALSE.to_owned(),
+        }
+    }
+
+    fn joined(&mut self, parts: &[Predicate], word: &str, empty: &str, tenants: &[i64]) -> String {
+        if parts.is_empty() {
+            return empty.to_owned();
+        }
+        let parts: Vec<String> =
+            parts.iter().map(|p| format!("({})", self.exact(p, tenants))).collect();
+        parts.join(word)
+    }
+
+    /// Whether the database cannot evaluate this exactly.
+    fn needs_rust(&self, predicate: &Predicate) -> bool {
+        match predicate {
+            Predicate::And(parts) | Predicate::Or(parts) => {
+                parts.iter().any(|part| self.needs_rust(part))
+            }
+            Predicate::Not(inner) => self.needs_rust(inner),
+            Predicate::Matches(..) => true,
+            Predicate::Contains(..) | Predicate::StartsWith(..) | Predicate::EqualFolded(..) => {
+                self.dialect == Dialect::Postgres { fold: false }
+            }
+            _ => false,
+        }
+    }
+
+    fn slot(&mut self, expression: String, slot_type: SlotType) -> usize {
+        self.slots.push((expression, slot_type));
+        self.slots.len() - 1
+    }
+
+    fn residual(&mut self, predicate: &Predicate, tenants: &[i64]) -> Residual {
+        if !self.needs_rust(predicate) {
+            let expression = format!("(({}) IS TRUE)", self.exact(predicate, tenants));
+            return Residual::Holds(self.slot(expression, SlotType::Bool));
+        }
+        let (field, test) = match predicate {
+            Predicate::And(all) => {
+                return Residual::And(all.iter().map(|p| self.residual(p, tenants)).collect());
+            }
+            Predicate::Or(any) => {
+                return Residual::Or(any.iter().map(|p| self.residual(p, tenants)).collect());
+            }
+            Predicate::Not(inner) => return Residual::Not(Box::new(self.residual(inner, tenants))),
+            Predicate::Matches(field, regex) => (field, TextTest::Matches(regex.clone())),
+            Predicate::Contains(field, text) => (field, TextTest::Contains(fold(text))),
+            Predicate::StartsWith(field, text) => (field, TextTest::StartsWith(fold(text))),
+            Predicate::EqualFolded(field, text) => (field, TextTest::Equals(fold(text))),
+            // Everything else is evaluated by the database.
+            _ => return Residual::Or(Vec::new()),
+        };
+        let expression = match field.domain(self.kind) {
+            Domain::Text => self.field(field),
+            _ => NULL_TEXT.to_owned(),
+        };
+        Residual::Text(self.slot(expression, SlotType::Text), test)
+    }
+
+    /// Splits a condition into what the database evaluates and what is left.
+    pub(crate) fn split(
+        &mut self,
+        predicate: &Predicate,
+        tenants: &[i64],
+    ) -> (String, Option<Residual>) {
+        let mut parts = vec![self.tenants(tenants)];
+        let mut left = Vec::new();
+        let conjuncts = match predicate {
+            Predicate::All => &[],
+            Predicate::And(all) => all.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        for part in conjuncts {
+            if self.needs_rust(part) {
+                let residual = self.residual(part, tenants);
+                left.push(residual);
+            } else {
+                parts.push(format!("({})", self.exact(part, tenants)));
+            }
+        }
+        let residual = if left.is_empty() { None } else { Some(Residual::And(left)) };
+        (parts.join(" AND "), residual)
+    }
+}
+
+/// The same comparison without a NUL in the value, which PostgreSQL cannot be sent. No stored text has
+/// one, so everything up to the NUL decides: `x < "a\0…"` is `x <= "a"`.
+fn without_nul(domain: Domain, compare: Compare, value: &Value) -> Option<(Compare, Value)> {
+    match value {
+        Value::Text(text) if domain == Domain::Text && text.contains('\0') => {
+            let head = text.split('\0').next().unwrap_or_default().to_owned();
+            let compare = match compare {
+                Compare::Equal => return None,
+                Compare::Less | Compare::AtMost => Compare::AtMost,
+                Compare::Greater | Compare::AtLeast => Compare::Greater,
+            };
+            Some((compare, Value::Text(head)))
+        }
+        Value::Text(text) if domain == Domain::Decimal && decimal_key(text).is_none() => None,
+        _ => Some((compare, value.clone())),
+    }
+}

@@ -1,0 +1,112 @@
+//! Everything out of one copy, and everything in by exchanging the whole state.
+
+use tokio::sync::mpsc;
+
+use super::{Memory, State, Stored, Undo};
+use crate::dump::{CHUNK_LINES, Feed, Line, LineSender};
+use crate::{Kind, StoreError, sql};
+
+impl Memory {
+    /// Sends everything, as of now, in the order a dump has.
+    pub(crate) async fn export(&self, out: LineSender) {
+        let state = self.state().clone();
+        let mut chunk = Vec::new();
+        for line in state.lines(self.kinds) {
+            chunk.push(line);
+            if chunk.len() == CHUNK_LINES && out.send(Ok(std::mem::take(&mut chunk))).await.is_err()
+            {
+                return;
+            }
+        }
+        // The receiver is gone only when it has given up.
+        let _ = out.send(Ok(chunk)).await;
+    }
+
+    /// Takes everything in, on condition that this store is empty and `Commit` comes in the end.
+    pub(crate) async fn import(&self, mut feed: mpsc::Receiver<Feed>) -> Result<(), StoreError> {
+        let mut fresh = State { tables: self.state().tables.clone(), ..State::default() };
+        if self.state().lines(self.kinds).next().is_some() {
+            return Err(sql::not_empty());
+        }
+        while let Some(fed) = feed.recv().await {
+            match fed {
+                Feed::Lines(lines) => {
+                    lines.into_iter().try_for_each(|line| fresh.load(self.kinds, line))?;
+                }
+                Feed::Commit => {
+                    *self.state() = fresh;
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn lines<'a>(
+        &'a self,
+        kinds: &'static [&'static Kind],
+    ) -> impl Iterator<Item = Line> + Send + 'a {
+        let tables = kinds.iter().filter_map(|kind| Some((*kind, self.tables.get(kind.name)?)));
+        let records = tables.flat_map(|(kind, table)| {
+            let records = table.records.values();
+            let rows = records.clone().map(|s| Line::record(kind, s.row.clone(), &s.columns));
+            rows.chain(records.flat_map(|stored| {
+                stored.terms.iter().map(|term| Line::term(kind, &stored.row, term))
+            }))
+        });
+        let heads = self.journal.iter().map(|(tenant, entries)| Line::Head {
+            tenant: *tenant,
+            last: entries.last().map_or(0, |entry| entry.seq),
+        });
+        let answers = self.answers.iter().map(|((tenant, _), a)| Line::answer(*tenant, a.clone()));
+        let counters = self.counters.iter();
+        records
+            .chain(heads)
+            .chain(self.journal.values().flatten().cloned().map(Line::Entry))
+            .chain(answers)
+            .chain(counters.map(|(name, next)| Line::Counter { name: name.clone(), next: *next }))
+    }
+
+    fn load(&mut self, kinds: &'static [&'static Kind], line: Line) -> Result<(), StoreError> {
+        match line {
+            Line::Record(record) => {
+                let kind = sql::kind_named(kinds, &record.kind)?;
+                let columns = record.values(kind)?;
+                let stored = Stored { row: record.into_row(), columns, terms: Vec::new() };
+                self.table(kind)?.check_unique(kind, &stored)?;
+                self.put(&mut Undo::new(), kind, stored.row.number, Some(stored))
+            }
+            Line::Term { kind, number, term, .. } => {
+                let kind = sql::kind_named(kinds, &kind)?;
+                let table = self.tables.get_mut(kind.name);
+                let stored = table.and_then(|table| table.records.get_mut(&number));
+                let stored = stored.ok_or_else(|| {
+                    StoreError::Engine(format!(
+                        "a term of {} {number}, which is not there",
+                        kind.name
+                    ))
+                })?;
+                stored.terms.push(term);
+                stored.terms.sort();
+                Ok(())
+            }
+            Line::Entry(entry) => {
+                self.journal.entry(entry.tenant).or_default().push(entry);
+                Ok(())
+            }
+            Line::Answer(answer) => {
+                let (tenant, answer) = answer.into_parts();
+                self.answers.insert((tenant, answer.key.clone()), answer);
+                Ok(())
+            }
+            Line::Counter { name, next } => {
+                self.counters.insert(name, next);
+                Ok(())
+            }
+            // The memory engine's head is the length of the journal.
+            Line::Head { .. } => Ok(()),
+        }
+    }
+}

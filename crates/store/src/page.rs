@@ -1,0 +1,278 @@
+//! Whole statements of searches: pages, counts and term scans.
+//!
+//! A page behind a position in a sorted order is read in up to two segments, records with a value and
+//! records without one, because only then the position is a range of the index.
+
+use crate::filter::{Builder, Param, Residual, Slot, SlotType};
+use crate::sql::{ROW, Schema};
+use crate::store::Found;
+use crate::{After, Compare, Field, Index, Kind, Order, Predicate, Query, Row, StoreError};
+
+/// Rows of a search that is answered without a change of thread, and rows it may skip.
+pub(crate) const INLINE_ROWS_MAX: u32 = 200;
+const INLINE_OFFSET_MAX: u64 = 1000;
+
+/// One statement with its values.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    pub(crate) sql: String,
+    pub(crate) params: Vec<Param>,
+    /// Types of the extra columns behind the first five.
+    pub(crate) slots: Vec<SlotType>,
+    pub(crate) residual: Option<Residual>,
+}
+
+impl Statement {
+    fn new(sql: String, builder: Builder, residual: Option<Residual>) -> Statement {
+        let slots = builder.slots.iter().map(|(_, slot_type)| *slot_type).collect();
+        Statement { sql, params: builder.params, slots, residual }
+    }
+}
+
+/// The part of an order that is behind a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Segment {
+    /// Everything: there is no position.
+    Whole,
+    /// Records with the same kind of key (a value, or none) as the position, behind it.
+    Behind,
+    /// All records with a value, or all without one.
+    WithValue,
+    WithoutValue,
+}
+
+fn segments(order: &Order, after: Option<&After>, key_is_null: bool) -> Vec<Segment> {
+    let Some(key) = order.keys.first() else {
+        return vec![if after.is_some() { Segment::Behind } else { Segment::Whole }];
+    };
+    match (after, key.descending, key_is_null) {
+        (None, ..) => vec![Segment::Whole],
+        (Some(_), false, false) => vec![Segment::Behind, Segment::WithoutValue],
+        (Some(_), true, true) => vec![Segment::Behind, Segment::WithValue],
+        (Some(_), ..) => vec![Segment::Behind],
+    }
+}
+
+/// The statements of a page, to be run one after the other until the page is full, and how to fill it.
+pub(crate) fn find(
+    schema: &Schema,
+    kind: &'static Kind,
+    query: &Query,
+) -> Result<(Vec<Statement>, Page), StoreError> {
+    schema.kind(kind)?;
+    let position = query.after.as_ref().map(|after| query.order.place_after(after, kind));
+    let key_is_null =
+        position.as_ref().and_then(|p| p.0.first()).is_some_and(|v| *v == crate::Value::Null);
+    let segments = segments(&query.order, query.after.as_ref(), key_is_null);
+    let mut statements = Vec::with_capacity(segments.len());
+    let mut page = Page::new(query);
+    let single = segments.len() == 1;
+    for segment in segments {
+        let mut builder = Builder::new(schema.dialect, kind);
+        let (mut condition, residual) = builder.split(&query.predicate, &query.tenants);
+        if let Some(range) = range(&mut builder, query, segment) {
+            condition = format!("{condition} AND {range}");
+        }
+        let order = order_by(&mut builder, &query.order);
+        let mut limit = String::new();
+        if residual.is_none() {
+            // One more tells whether there is more.
+            let wanted = i64::from(query.limit) + 1;
+            let offset = i64::try_from(query.offset).unwrap_or(i64::MAX - wanted);
+            if single {
+                limit = format!(" LIMIT {}", builder.int(wanted));
+                if offset > 0 {
+                    limit += &format!(" OFFSET {}", builder.int(offset));
+                }
+                page.skip = 0;
+            } else {
+                limit = format!(" LIMIT {}", builder.int(wanted.saturating_add(offset)));
+            }
+        }
+        let slots: String = builder.slots.iter().map(|(sql, _)| format!(", {sql}")).collect();
+        let table = kind.name;
+        let sql = format!(
+            r#"SELECT {ROW}{slots} FROM "{table}" WHERE {condition} ORDER BY {order}{limit}"#
+        );
+        statements.push(Statement::new(sql, builder, residual));
+    }
+    Ok((statements, page))
+}
+
+fn order_by(builder: &mut Builder, order: &Order) -> String {
+    let mut parts = Vec::with_capacity(order.keys.len() + 1);
+    for key in &order.keys {
+        let expression = builder.field(&key.field);
+        let never_missing = matches!(key.field, Field::Number | Field::Uuid);
+        parts.push(match (never_missing, key.descending) {
+            (true, false) => expression,
+            (true, true) => format!("{expression} DESC"),
+            (false, false) => format!("{expression} NULLS LAST"),
+            (false, true) => format!("{expression} DESC NULLS FIRST"),
+        });
+    }
+    parts.push(if order.descending { r#""number" DESC"# } else { r#""number""# }.to_owned());
+    parts.join(", ")
+}
+
+/// The condition that keeps the records of one segment.
+fn range(builder: &mut Builder, query: &Query, segment: Segment) -> Option<String> {
+    let after = query.after.as_ref()?;
+    let key = query.order.keys.first();
+    let sign = |descending: bool| if descending { "<" } else { ">" };
+    let by_number = |builder: &mut Builder| {
+        format!(r#""number" {} {}"#, sign(query.order.descending), builder.int(after.number))
+    };
+    let Some((key, value)) = key.zip(after.keys.first()) else { return Some(by_number(builder)) };
+    let expression = builder.field(&key.field);
+    match segment {
+        Segment::Whole => None,
+        Segment::WithValue => Some(format!("{expression} IS NOT NULL")),
+        Segment::WithoutValue => Some(format!("{expression} IS NULL")),
+        Segment::Behind => {
+            let domain = builder.domain(&key.field);
+            let Some(value) = builder.comparand(domain, value) else {
+                let number = by_number(builder);
+                return Some(format!("{expression} IS NULL AND {number}"));
+            };
+            // The first half is what an index can use, the second decides among equal keys.
+            let (sign, number) = (sign(key.descending), by_number(builder));
+            let again = builder.field(&key.field);
+            Some(format!("{expression} {sign}= {value} AND ({again} {sign} {value} OR {number})"))
+        }
+    }
+}
+
+/// The statement that counts. With a residual it answers one row of slots per candidate instead.
+pub(crate) fn count(
+    schema: &Schema,
+    kind: &'static Kind,
+    tenants: &[i64],
+    predicate: &Predicate,
+) -> Result<Statement, StoreError> {
+    schema.kind(kind)?;
+    let mut builder = Builder::new(schema.dialect, kind);
+    let (condition, residual) = builder.split(predicate, tenants);
+    let slots: Vec<&str> = builder.slots.iter().map(|(sql, _)| sql.as_str()).collect();
+    let what = if residual.is_some() { slots.join(", ") } else { "COUNT(*)".to_owned() };
+    let sql = format!(r#"SELECT {what} FROM "{}" WHERE {condition}"#, kind.name);
+    Ok(Statement::new(sql, builder, residual))
+}
+
+/// The statement of a term scan: the term, then the record.
+pub(crate) fn scan_terms(
+    schema: &Schema,
+    kind: &'static Kind,
+    tenant: i64,
+    prefix: &str,
+    after: Option<(&str, i64)>,
+    limit: u32,
+) -> Result<Statement, StoreError> {
+    schema.kind(kind)?;
+    let mut builder = Builder::new(schema.dialect, kind);
+    let tenant = builder.int(tenant);
+    let from = builder.bind(Param::Text(after.map_or(prefix, |after| after.0.max(prefix)).into()));
+    let mut condition = format!(r#"t."tenant" = {tenant} AND t."term" >= {from}"#);
+    if let Some(end) = prefix_end(prefix) {
+        condition += &format!(r#" AND t."term" < {}"#, builder.bind(Param::Text(end)));
+    }
+    if let Some((term, number)) = after {
+        let (term, number) = (builder.bind(Param::Text(term.to_owned())), builder.int(number));
+        condition += &format!(r#" AND (t."term" > {term} OR t."number" > {number})"#);
+        condition += &format!(r#" AND t."term" >= {term}"#);
+    }
+    let (name, limit) = (kind.name, builder.int(i64::from(limit)));
+    let sql = format!(
+        r#"SELECT t."term", r."tenant", r."number", r."uuid", r."revision", r."doc"
+        FROM "{name}_term" AS t JOIN "{name}" AS r ON r."number" = t."number"
+        WHERE {condition} ORDER BY t."term", t."number" LIMIT {limit}"#
+    );
+    Ok(Statement::new(sql, builder, None))
+}
+
+/// The least text that is greater than every text with this prefix; `None` when there is none.
+fn prefix_end(prefix: &str) -> Option<String> {
+    let mut end = prefix.to_owned();
+    while let Some(last) = end.pop() {
+        let next = (u32::from(last) + 1..=u32::from(char::MAX)).find_map(char::from_u32);
+        if let Some(next) = next {
+            end.push(next);
+            return Some(end);
+        }
+    }
+    None
+}
+
+/// Whether a search touches few records whatever the table holds, so that it may run on a thread of
+/// the runtime: by a unique value, or along an index from its start.
+pub(crate) fn is_bounded(kind: &Kind, query: &Query) -> bool {
+    let small = query.limit <= INLINE_ROWS_MAX && query.offset <= INLINE_OFFSET_MAX;
+    if !small || query.tenants.len() != 1 {
+        return false;
+    }
+    let along_index = match query.order.keys.as_slice() {
+        [] => true,
+        [key] if key.descending == query.order.descending => match key.field {
+            Field::Number => true,
+            Field::Column(name) => kind.columns[kind.position(name)].index == Index::Ordered,
+            _ => false,
+        },
+        _ => false,
+    };
+    match &query.predicate {
+        Predicate::All => along_index,
+        Predicate::And(all) => all.iter().any(|p| equality(kind, p) == Some(Index::Unique)),
+        one => match equality(kind, one) {
+            Some(Index::Unique) => true,
+            Some(_) => query.order.keys.is_empty(),
+            None => false,
+        },
+    }
+}
+
+/// How the field of an equality is indexed, if this is one.
+fn equality(kind: &Kind, predicate: &Predicate) -> Option<Index> {
+    let Predicate::Compare(field, Compare::Equal, _) = predicate else { return None };
+    match field {
+        Field::Number | Field::Uuid => Some(Index::Unique),
+        Field::Column(name) => match kind.columns[kind.position(name)].index {
+            Index::None => None,
+            Index::Ordered => Some(Index::Ordered),
+            Index::Unique | Index::UniqueEverywhere => Some(Index::Unique),
+        },
+        _ => None,
+    }
+}
+
+/// A page being filled, row by row.
+#[derive(Debug)]
+pub(crate) struct Page {
+    skip: u64,
+    limit: usize,
+    pub(crate) found: Found,
+}
+
+impl Page {
+    fn new(query: &Query) -> Page {
+        Page { skip: query.offset, limit: query.limit as usize, found: Found::default() }
+    }
+
+    /// Whether nothing more is needed.
+    pub(crate) fn is_full(&self) -> bool {
+        self.found.more
+    }
+
+    /// Takes one row, unless the residual is against it.
+    pub(crate) fn push(&mut self, residual: Option<&Residual>, slots: &[Slot], row: Row) {
+        if residual.is_some_and(|residual| !residual.holds(slots)) {
+            return;
+        }
+        if self.skip > 0 {
+            self.skip -= 1;
+        } else if self.found.rows.len() < self.limit {
+            self.found.rows.push(row);
+        } else {
+            self.found.more = true;
+        }
+    }
+}

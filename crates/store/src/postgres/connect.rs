@@ -1,0 +1,180 @@
+//! Reaching the server, asking what it is, and bringing its tables to the declared kinds.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use deadpool_postgres::{
+    Client, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
+};
+use tokio_postgres::config::Host;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Config, NoTls};
+
+use super::{backoff, failed};
+use crate::sql::{Dialect, Schema};
+use crate::{Options, StoreError, ddl};
+
+/// How often a migration is tried when another process creates the same things.
+const MIGRATE_ATTEMPTS_MAX: u32 = 10;
+
+/// What the start needs to know of the server.
+pub(super) struct Server {
+    pub(super) version: String,
+    pub(super) dialect: Dialect,
+    pub(super) durability: &'static str,
+}
+
+/// Where a URL leads, without the password.
+pub(crate) fn describe(url: &str) -> String {
+    let Ok(config) = url.parse::<Config>() else { return "postgres: unreadable URL".to_owned() };
+    let hosts = config.get_hosts().iter().map(|host| match host {
+        Host::Tcp(name) => name.clone(),
+        #[cfg(unix)]
+        Host::Unix(path) => path.display().to_string(),
+    });
+    let hosts: Vec<String> = hosts.collect();
+    let ports: Vec<String> = config.get_ports().iter().map(u16::to_string).collect();
+    let (hosts, ports) = (hosts.join(","), ports.join(","));
+    let user = config.get_user().unwrap_or_default();
+    let database = config.get_dbname().unwrap_or_default();
+    let colon = if ports.is_empty() { "" } else { ":" };
+    format!("postgres://{user}@{hosts}{colon}{ports}/{database}")
+}
+
+pub(super) fn pool(url: &str, options: &Options) -> Result<Pool, StoreError> {
+    let mut config: Config =
+        url.parse().map_err(|_| StoreError::Engine("the PostgreSQL URL is not one".to_owned()))?;
+    let wait = Duration::from_millis(options.postgres_wait_ms);
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(wait);
+    }
+    if config.get_application_name().is_none() {
+        config.application_name("patron");
+    }
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    Pool::builder(Manager::from_config(config, NoTls, recycling))
+        .max_size(options.postgres_pool_max.max(1))
+        .runtime(Runtime::Tokio1)
+        .wait_timeout(Some(wait))
+        .create_timeout(Some(wait))
+        .build()
+        .map_err(|error| StoreError::Engine(error.to_string()))
+}
+
+pub(super) async fn client(pool: &Pool) -> Result<Client, StoreError> {
+    pool.get().await.map_err(|error| match error {
+        // Not a failure of the server: everyone is busy.
+        PoolError::Timeout(TimeoutType::Wait) => StoreError::Full,
+        // Whatever the server says here (starting, too many connections, wrong password) may pass,
+        // and nothing was sent.
+        PoolError::Backend(error) => match failed(&error) {
+            StoreError::Engine(text) => StoreError::Unavailable(text),
+            other => other,
+        },
+        other => StoreError::Unavailable(format!("PostgreSQL: {other}")),
+    })
+}
+
+pub(super) async fn inspect(client: &Client) -> Result<Server, StoreError> {
+    let row = client
+        .query_one(
+            "SELECT current_setting('server_version'), current_setting('server_encoding'), \
+             current_setting('fsync') || current_setting('synchronous_commit'), \
+             EXISTS (SELECT 1 FROM pg_collation WHERE collname = 'und-x-icu')",
+            &[],
+        )
+        .await
+        .map_err(|error| failed(&error))?;
+    let text = |at: usize| row.try_get::<_, String>(at).map_err(|error| failed(&error));
+    let encoding = text(1)?;
+    if encoding != "UTF8" {
+        let what = format!("the PostgreSQL database is encoded in {encoding}, not in UTF8");
+        return Err(StoreError::Engine(what));
+    }
+    let flushed = text(2)?;
+    let safe = flushed.starts_with("on") && !flushed.ends_with("off");
+    if !safe {
+        tracing::warn!("PostgreSQL does not flush commits (fsync or synchronous_commit is off)");
+    }
+    Ok(Server {
+        version: text(0)?,
+        dialect: Dialect::Postgres { fold: row.try_get(3).map_err(|error| failed(&error))? },
+        durability: if safe {
+            "an acknowledged write survives a failure of the server's machine"
+        } else {
+            "an acknowledged write may be lost (fsync or synchronous_commit is off)"
+        },
+    })
+}
+
+/// Brings the tables to the declared kinds. The row of the layout's number is the lock that keeps
+/// two migrations apart; what it cannot guard, its own table, is tried again.
+pub(super) async fn migrate(pool: &Pool, schema: &Schema) -> Result<(), StoreError> {
+    let mut client = client(pool).await?;
+    let mut attempt = 1;
+    while let Err(error) = client.batch_execute(&ddl::meta_table(schema.dialect)).await {
+        // PostgreSQL's IF NOT EXISTS is no promise: two at once may both create.
+        let taken = [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_TABLE];
+        if !error.code().is_some_and(|code| taken.contains(code)) || attempt == MIGRATE_ATTEMPTS_MAX
+        {
+            return Err(failed(&error));
+        }
+        tokio::time::sleep(backoff(attempt)).await;
+        attempt += 1;
+    }
+    let transaction = client.transaction().await.map_err(|error| failed(&error))?;
+    let row = transaction
+        .query_one(
+            r#"INSERT INTO "meta" ("name", "value") VALUES ('schema', $1)
+            ON CONFLICT ("name") DO UPDATE SET "value" = "meta"."value" RETURNING "value""#,
+            &[&ddl::SCHEMA.to_string()],
+        )
+        .await
+        .map_err(|error| failed(&error))?;
+    let held: String = row.try_get(0).map_err(|error| failed(&error))?;
+    ddl::check_schema(Some(&held))?;
+    for sql in missing(&transaction, schema).await? {
+        transaction.batch_execute(&sql).await.map_err(|error| failed(&error))?;
+    }
+    transaction.commit().await.map_err(|error| failed(&error))
+}
+
+/// What is not there yet. Asked for in the catalogue, because even `IF NOT EXISTS` would lock tables
+/// that others are writing to.
+async fn missing(
+    transaction: &deadpool_postgres::Transaction<'_>,
+    schema: &Schema,
+) -> Result<Vec<String>, StoreError> {
+    let names = async |sql: &str| -> Result<HashSet<String>, StoreError> {
+        let rows = transaction.query(sql, &[]).await.map_err(|error| failed(&error))?;
+        let names = rows.iter().map(|row| row.try_get(0).map_err(|error| failed(&error)));
+        names.collect()
+    };
+    let indexes =
+        names("SELECT indexname::text FROM pg_indexes WHERE schemaname = current_schema()").await?;
+    let columns = names(
+        "SELECT (table_name || '.' || column_name)::text FROM information_schema.columns \
+         WHERE table_schema = current_schema()",
+    )
+    .await?;
+    let dialect = schema.dialect;
+    let mut missing = Vec::new();
+    if !indexes.contains("answer__at") {
+        missing.extend(ddl::own_tables(dialect));
+    }
+    for kind in schema.kinds {
+        let fresh = !columns.contains(&format!("{}.number", kind.name));
+        let no_terms = kind.terms && !columns.contains(&format!("{}_term.term", kind.name));
+        if fresh || no_terms {
+            missing.extend(ddl::kind_tables(dialect, kind));
+        }
+        let absent = |column: &&crate::Column| {
+            !fresh && !columns.contains(&format!("{}.{}", kind.name, column.name))
+        };
+        let added = kind.columns.iter().filter(absent);
+        missing.extend(added.map(|column| ddl::add_column(dialect, kind, column)));
+        let absent = ddl::kind_indexes(kind).into_iter();
+        missing.extend(absent.filter(|(name, _)| !indexes.contains(name)).map(|(_, sql)| sql));
+    }
+    Ok(missing)
+}

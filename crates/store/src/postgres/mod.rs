@@ -1,0 +1,404 @@
+//! The engine for several processes on one database: a bounded pool of connections, prepared
+//! statements, READ COMMITTED with compare-and-set writes (`write.rs`).
+//!
+//! Invariants: no advisory locks, no sequences, no LISTEN: plain tables that compatible servers know;
+//! nothing is remembered between transactions; a write is repeated only when it is known that nothing
+//! was committed.
+//!
+//! Deliberately absent: TLS. The server is expected on the same host, in the same private network, or
+//! behind a tunnel.
+
+mod connect;
+mod read;
+mod transfer;
+mod write;
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use deadpool_postgres::{Client, Pool};
+use futures_util::StreamExt;
+use tokio::sync::{mpsc, watch};
+use tokio_postgres::Row as SqlRow;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use crate::dump::{Feed, LineSender};
+use crate::page;
+use crate::sql::{self, Schema};
+use crate::statistics::{Counters, Statistics};
+use crate::store::{Committed, EngineInfo, Found};
+use crate::{Answer, Batch, Entry, Kind, Options, Predicate, Query, Row, StoreError};
+
+pub(crate) use self::connect::describe;
+
+/// How often a read is tried on another connection when the first one turns out to be closed.
+const READ_ATTEMPTS_MAX: u32 = 3;
+
+/// Values of a statement.
+type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// The PostgreSQL engine.
+pub(crate) struct Postgres {
+    pool: Pool,
+    options: Options,
+    schema: Schema,
+    info: EngineInfo,
+    counters: Counters,
+    watch: Arc<watch::Sender<u64>>,
+}
+
+/// What a failure of the server or the connection means: trouble that may pass, or not.
+fn failed(error: &tokio_postgres::Error) -> StoreError {
+    let Some(refusal) = error.as_db_error() else {
+        let text = std::error::Error::source(error).map_or(error.to_string(), ToString::to_string);
+        return match is_connection_lost(error) {
+            true => StoreError::Unavailable(format!("PostgreSQL: {text}")),
+            false => StoreError::Engine(format!("PostgreSQL: {text}")),
+        };
+    };
+    let code = refusal.code().code();
+    let text = format!("PostgreSQL: {} ({code})", refusal.message());
+    // Connection, resources, operator's doing, broken disk; a read-only standby.
+    let passing = ["08", "53", "57", "58", "40"].iter().any(|class| code.starts_with(class));
+    if passing || *refusal.code() == SqlState::READ_ONLY_SQL_TRANSACTION {
+        StoreError::Unavailable(text)
+    } else {
+        StoreError::Engine(text)
+    }
+}
+
+/// Whether the connection is gone, as opposed to a refusal of what was sent over it.
+fn is_connection_lost(error: &tokio_postgres::Error) -> bool {
+    let io = std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());
+    let ended = error.code().is_some_and(|code| {
+        [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW]
+            .contains(code)
+    });
+    error.is_closed() || io || ended
+}
+
+impl Postgres {
+    pub(crate) async fn open(
+        url: &str,
+        kinds: &'static [&'static Kind],
+        options: Options,
+        watch: Arc<watch::Sender<u64>>,
+    ) -> Result<Postgres, StoreError> {
+        let pool = connect::pool(url, &options)?;
+        let client = connect::client(&pool).await?;
+        let server = connect::inspect(&client).await?;
+        let schema = Schema::new(server.dialect, kinds);
+        drop(client);
+        connect::migrate(&pool, &schema).await?;
+        let info = EngineInfo {
+            name: "postgres",
+            version: server.version,
+            location: describe(url),
+            durability: server.durability,
+        };
+        Ok(Postgres { pool, options, schema, info, counters: Counters::default(), watch })
+    }
+
+    pub(crate) fn info(&self) -> EngineInfo {
+        self.info.clone()
+    }
+
+    /// A connection, with its cache of prepared statements kept within bounds: searches come in
+    /// more shapes than are worth keeping.
+    async fn client(&self) -> Result<Client, StoreError> {
+        let client = connect::client(&self.pool).await?;
+        if client.statement_cache.size() > self.options.statement_cache {
+            client.statement_cache.clear();
+        }
+        Ok(client)
+    }
+
+    /// Runs one statement that may be repeated without harm.
+    async fn query(&self, sql: &str, params: Params<'_>) -> Result<Vec<SqlRow>, StoreError> {
+        let mut attempt = 1;
+        loop {
+            let client = self.client().await?;
+            let rows = async {
+                let statement = client.prepare_cached(sql).await?;
+                client.query(&statement, params).await
+            };
+            match rows.await {
+                Err(error) if is_connection_lost(&error) && attempt < READ_ATTEMPTS_MAX => {
+                    attempt += 1;
+                }
+                rows => return rows.map_err(|error| failed(&error)),
+            }
+        }
+    }
+
+    async fn query_row(&self, sql: &str, params: Params<'_>) -> Result<Option<Row>, StoreError> {
+        self.query(sql, params).await?.first().map(|row| read::record(row, 0)).transpose()
+    }
+
+    pub(crate) async fn get(
+        &self,
+        kind: &'static Kind,
+        tenant: i64,
+        number: i64,
+    ) -> Result<Option<Row>, StoreError> {
+        self.query_row(&self.schema.kind(kind)?.get, &[&number, &tenant]).await
+    }
+
+    pub(crate) async fn get_anywhere(
+        &self,
+        kind: &'static Kind,
+        number: i64,
+    ) -> Result<Option<Row>, StoreError> {
+        self.query_row(&self.schema.kind(kind)?.get_anywhere, &[&number]).await
+    }
+
+    pub(crate) async fn get_by_uuid(
+        &self,
+        kind: &'static Kind,
+        tenant: i64,
+        uuid: Uuid,
+    ) -> Result<Option<Row>, StoreError> {
+        self.query_row(&self.schema.kind(kind)?.get_by_uuid, &[&uuid.to_string(), &tenant]).await
+    }
+
+    pub(crate) async fn get_by(
+        &self,
+        kind: &'static Kind,
+        tenant: i64,
+        position: usize,
+        value: &str,
+    ) -> Result<Option<Row>, StoreError> {
+        match &self.schema.kind(kind)?.get_by[position] {
+            // No stored text has a NUL, and none can be sent.
+            _ if value.contains('\0') => Ok(None),
+            None => Ok(None),
+            Some(sql) if kind.columns[position].index == crate::Index::UniqueEverywhere => {
+                self.query_row(sql, &[&value]).await
+            }
+            Some(sql) => self.query_row(sql, &[&value, &tenant]).await,
+        }
+    }
+
+    pub(crate) async fn find(
+        &self,
+        kind: &'static Kind,
+        query: &Query,
+    ) -> Result<Found, StoreError> {
+        let (statements, mut page) = page::find(&self.schema, kind, query)?;
+        for statement in &statements {
+            if statement.residual.is_some() {
+                let mut client = self.client().await?;
+                read::stream(&mut client, statement, |row| {
+                    read::push(&mut page, statement, row)?;
+                    Ok(page.is_full())
+                })
+                .await?;
+            } else {
+                for row in &self.query(&statement.sql, &read::params(&statement.params)).await? {
+                    read::push(&mut page, statement, row)?;
+                }
+            }
+            if page.is_full() {
+                break;
+            }
+        }
+        Ok(page.found)
+    }
+
+    pub(crate) async fn count(
+        &self,
+        kind: &'static Kind,
+        tenants: &[i64],
+        predicate: &Predicate,
+    ) -> Result<u64, StoreError> {
+        let statement = page::count(&self.schema, kind, tenants, predicate)?;
+        let Some(residual) = &statement.residual else {
+            let rows = self.query(&statement.sql, &read::params(&statement.params)).await?;
+            let count: i64 = rows.first().map_or(Ok(0), |row| read::value(row, 0))?;
+            return Ok(count.unsigned_abs());
+        };
+        let mut met = 0;
+        let mut client = self.client().await?;
+        read::stream(&mut client, &statement, |row| {
+            met += u64::from(residual.holds(&read::slots(row, 0, &statement.slots)?));
+            Ok(false)
+        })
+        .await?;
+        Ok(met)
+    }
+
+    pub(crate) async fn scan_terms(
+        &self,
+        kind: &'static Kind,
+        tenant: i64,
+        prefix: &str,
+        after: Option<(&str, i64)>,
+        limit: u32,
+    ) -> Result<Vec<(String, Row)>, StoreError> {
+        if prefix.contains('\0') {
+            return Ok(Vec::new());
+        }
+        let statement = page::scan_terms(&self.schema, kind, tenant, prefix, after, limit)?;
+        let rows = self.query(&statement.sql, &read::params(&statement.params)).await?;
+        rows.iter().map(|row| Ok((read::value(row, 0)?, read::record(row, 1)?))).collect()
+    }
+
+    pub(crate) async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+        let outcome = self.write(&batch).await;
+        match &outcome {
+            Err(_) => self.counters.refused(1),
+            Ok(_) if batch.dry_run => {}
+            Ok(_) => {
+                self.counters.committed(1, batch.entries.len() as u64);
+                if !batch.entries.is_empty() {
+                    self.watch.send_modify(|commits| *commits += 1);
+                }
+            }
+        }
+        outcome
+    }
+
+    pub(crate) async fn commit_many(
+        &self,
+        batches: Vec<Batch>,
+    ) -> Vec<Result<Committed, StoreError>> {
+        // Half of the pool stays free for everyone else.
+        let at_once = (self.options.postgres_pool_max / 2).max(1);
+        let commits = batches.into_iter().map(|batch| self.commit(batch));
+        futures_util::stream::iter(commits).buffered(at_once).collect().await
+    }
+
+    async fn query_entries(&self, sql: &str, params: Params<'_>) -> Result<Vec<Entry>, StoreError> {
+        self.query(sql, params).await?.iter().map(read::entry).collect()
+    }
+
+    pub(crate) async fn entries(
+        &self,
+        tenant: i64,
+        after_seq: i64,
+        limit: u32,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let params: Params<'_> = &[&tenant, &after_seq, &i64::from(limit)];
+        self.query_entries(&self.schema.statements.entries, params).await
+    }
+
+    pub(crate) async fn history(
+        &self,
+        tenant: i64,
+        root: i64,
+        before_seq: i64,
+        limit: u32,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let params: Params<'_> = &[&tenant, &root, &before_seq, &i64::from(limit)];
+        self.query_entries(&self.schema.statements.history, params).await
+    }
+
+    pub(crate) async fn entry_at_revision(
+        &self,
+        tenant: i64,
+        kind: &str,
+        root: i64,
+        number: i64,
+        revision: i64,
+    ) -> Result<Option<Entry>, StoreError> {
+        let params: Params<'_> = &[&tenant, &root, &kind, &number, &revision];
+        let found = self.query_entries(&self.schema.statements.entry_at_revision, params).await?;
+        Ok(found.into_iter().next())
+    }
+
+    pub(crate) async fn entry_at_time(
+        &self,
+        tenant: i64,
+        kind: &str,
+        root: i64,
+        number: i64,
+        at_us: i64,
+    ) -> Result<Option<Entry>, StoreError> {
+        let params: Params<'_> = &[&tenant, &root, &kind, &number, &at_us];
+        let found = self.query_entries(&self.schema.statements.entry_at_time, params).await?;
+        Ok(found.into_iter().next())
+    }
+
+    pub(crate) async fn head(&self, tenant: i64) -> Result<i64, StoreError> {
+        let rows = self.query(&self.schema.statements.head, &[&tenant]).await?;
+        rows.first().map_or(Ok(0), |row| read::value(row, 0))
+    }
+
+    pub(crate) async fn answer(
+        &self,
+        tenant: i64,
+        key: &str,
+    ) -> Result<Option<Answer>, StoreError> {
+        let rows = self.query(&self.schema.statements.answer, &[&tenant, &key]).await?;
+        rows.first().map(|row| read::answer(row, 0)).transpose()
+    }
+
+    pub(crate) async fn forget_answers(&self, before_us: i64) -> Result<u64, StoreError> {
+        let client = self.client().await?;
+        let forgotten = async {
+            let statement = client.prepare_cached(&self.schema.statements.forget_answers).await?;
+            client.execute(&statement, &[&before_us]).await
+        };
+        forgotten.await.map_err(|error| failed(&error))
+    }
+
+    /// Repeated after a lost connection, a block may be lost; that is what a counter allows.
+    pub(crate) async fn reserve(
+        &self,
+        counter: &'static str,
+        n: i64,
+    ) -> Result<Range<i64>, StoreError> {
+        let rows = self.query(&self.schema.statements.reserve, &[&counter, &n]).await?;
+        let next = rows.first().map_or(Ok(i64::MAX), |row| read::value(row, 0))?;
+        sql::block(next, n, counter)
+    }
+
+    pub(crate) async fn ready(&self) -> Result<(), StoreError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros());
+        self.query(&self.schema.statements.ready, &[&now.to_string()]).await?;
+        Ok(())
+    }
+
+    /// The server checks its pages itself; there is nothing to ask it that plain tables allow.
+    pub(crate) async fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        let pool = self.pool.status();
+        Statistics {
+            queue_depth: pool.waiting as u64,
+            connections: pool.size as u64,
+            ..self.counters.snapshot()
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        self.pool.close();
+    }
+
+    pub(crate) async fn export(&self, out: LineSender) {
+        if let Err(error) = transfer::export(self, &out).await {
+            // The receiver is gone only when it has given up.
+            let _ = out.send(Err(error)).await;
+        }
+    }
+
+    pub(crate) async fn import(&self, feed: mpsc::Receiver<Feed>) -> Result<(), StoreError> {
+        transfer::import(self, feed).await
+    }
+}
+
+/// How long to wait before attempt `n + 1`, with jitter so that two that met do not meet again.
+fn backoff(attempt: u32) -> Duration {
+    let most = BACKOFF_US << attempt.min(BACKOFF_DOUBLINGS_MAX);
+    let jitter = Uuid::new_v4().as_u128() % u128::from(most);
+    Duration::from_micros(most / 2 + u64::try_from(jitter).unwrap_or(0))
+}
+
+/// First pause before a repetition (microseconds), and how often it doubles.
+const BACKOFF_US: u64 = 1_000;
+const BACKOFF_DOUBLINGS_MAX: u32 = 7;

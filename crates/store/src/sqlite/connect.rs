@@ -1,0 +1,163 @@
+//! Opening the file: settings of a connection (each proven by reading it back where durability hangs
+//! on it), the functions searches call, and the migration.
+
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rusqlite::config::DbConfig;
+use rusqlite::functions::{Context, FunctionFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+
+use super::failed;
+use crate::ddl;
+use crate::document::{decimal_at, fold, text_at, whole_at};
+use crate::sql::{Dialect, Schema};
+use crate::{Options, StoreError, Synchronous};
+
+/// Older versions can lose writes when a WAL is reset (fixed in 3.51.3).
+const VERSION_MIN: i32 = 3_051_003;
+/// Pages in the write-ahead log after which a commit moves them into the file.
+const WAL_PAGES: i64 = 1000;
+/// Pause before another process is asked again whether it is done starting (milliseconds).
+const OPEN_RETRY_MS: u64 = 20;
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    Write,
+}
+
+/// Opens a connection with all settings.
+pub(super) fn connect(
+    path: &Path,
+    access: Access,
+    options: &Options,
+) -> Result<Connection, StoreError> {
+    let flags = match access {
+        Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+    };
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))?;
+    connection.busy_timeout(Duration::from_millis(options.sqlite_busy_ms)).map_err(failed)?;
+    // Without this every bind of an indexed value plans the statement anew (1.3-2x on searches).
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
+    // A misspelled column is an error, not a text.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false).map_err(failed)?;
+    if access == Access::Write {
+        make_durable(&connection, options.synchronous)?;
+    }
+    let set = |name, value: i64| connection.pragma_update(None, name, value).map_err(failed);
+    set("cache_size", -i64::from(options.sqlite_cache_kib))?;
+    set("mmap_size", i64::try_from(options.sqlite_mmap_bytes).unwrap_or(i64::MAX))?;
+    connection.pragma_update(None, "temp_store", "MEMORY").map_err(failed)?;
+    connection.set_prepared_statement_cache_capacity(options.statement_cache);
+    add_functions(&connection).map_err(failed)?;
+    Ok(connection)
+}
+
+/// Write-ahead log and flushing, refused when SQLite does not confirm them.
+fn make_durable(connection: &Connection, synchronous: Synchronous) -> Result<(), StoreError> {
+    let refuse = |what: String| Err(StoreError::Engine(format!("SQLite {what}")));
+    if rusqlite::version_number() < VERSION_MIN {
+        return refuse(format!("{} is too old", rusqlite::version()));
+    }
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(failed)?;
+    if mode != "wal" {
+        return refuse(format!("keeps journal mode {mode} instead of wal for this file"));
+    }
+    let (word, level) = match synchronous {
+        Synchronous::Full => ("FULL", 2),
+        Synchronous::Off => ("OFF", 0),
+    };
+    connection.pragma_update(None, "synchronous", word).map_err(failed)?;
+    let read: i64 =
+        connection.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(failed)?;
+    if read != level {
+        return refuse(format!("keeps synchronous={read} instead of {word}"));
+    }
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES).map_err(failed)
+}
+
+/// The fields of a document, read by the same code as in the memory engine.
+fn add_functions(connection: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_DIRECTONLY;
+    connection.create_scalar_function("patron_fold", 1, flags, |context| {
+        Ok(context.get_raw(0).as_str_or_null()?.map(fold))
+    })?;
+    connection.create_scalar_function("patron_text", 2, flags, |c| in_document(c, text_at))?;
+    connection.create_scalar_function("patron_whole", 2, flags, |c| in_document(c, whole_at))?;
+    connection.create_scalar_function("patron_decimal", 2, flags, |c| in_document(c, decimal_at))
+}
+
+fn in_document<T>(
+    context: &Context<'_>,
+    read: impl Fn(&str, &[String]) -> Option<T>,
+) -> rusqlite::Result<Option<T>> {
+    let path = context.get_or_create_aux(1, |path| -> Result<Vec<String>, serde_json::Error> {
+        serde_json::from_str(path.as_str().unwrap_or_default())
+    })?;
+    Ok(context.get_raw(0).as_str_or_null()?.and_then(|doc| read(doc, &path)))
+}
+
+/// Opens the writing connection and brings the tables to the declared kinds. Another process that
+/// does the same at this moment is waited for.
+pub(super) fn open_and_migrate(
+    path: &Path,
+    schema: &Schema,
+    options: &Options,
+) -> Result<Connection, StoreError> {
+    let end = Instant::now() + Duration::from_millis(options.sqlite_busy_ms);
+    loop {
+        let opened = connect(path, Access::Write, options).and_then(|mut connection| {
+            migrate(&mut connection, schema)?;
+            Ok(connection)
+        });
+        match opened {
+            // SQLite does not wait for a lock while it changes the journal mode.
+            Err(StoreError::Unavailable(why)) if why.contains("locked") && Instant::now() < end => {
+                sleep(Duration::from_millis(OPEN_RETRY_MS));
+            }
+            opened => return opened,
+        }
+    }
+}
+
+fn migrate(connection: &mut Connection, schema: &Schema) -> Result<(), StoreError> {
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let run = |sql: &String| transaction.execute_batch(sql).map_err(failed);
+    run(&ddl::meta_table(Dialect::Sqlite))?;
+    let held: Option<String> = transaction
+        .query_row(r#"SELECT "value" FROM "meta" WHERE "name" = 'schema'"#, [], |row| row.get(0))
+        .optional()
+        .map_err(failed)?;
+    ddl::check_schema(held.as_deref())?;
+    ddl::own_tables(Dialect::Sqlite).iter().try_for_each(run)?;
+    for kind in schema.kinds {
+        ddl::kind_tables(Dialect::Sqlite, kind).iter().try_for_each(run)?;
+        for column in kind.columns {
+            let there = transaction
+                .prepare("SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2")
+                .and_then(|mut statement| statement.exists((kind.name, column.name)))
+                .map_err(failed)?;
+            if !there {
+                run(&ddl::add_column(Dialect::Sqlite, kind, column))?;
+            }
+        }
+        ddl::kind_indexes(kind).iter().try_for_each(|(_, sql)| run(sql))?;
+    }
+    transaction
+        .execute(
+            r#"INSERT OR REPLACE INTO "meta" VALUES ('schema', ?1)"#,
+            [ddl::SCHEMA.to_string()],
+        )
+        .map_err(failed)?;
+    transaction.commit().map_err(failed)
+}

@@ -1,0 +1,422 @@
+//! The embedded engine: one file, one writer thread with group commit (`writer.rs`), bounded reads on
+//! the caller's thread.
+//!
+//! Invariants: an acknowledged batch has been flushed; nothing read from the file is remembered
+//! between transactions, because another process may write it; a thread of the runtime runs only
+//! statements that touch few rows, everything else goes to a blocking thread.
+
+mod connect;
+#[cfg(test)]
+mod plans;
+mod read;
+mod transfer;
+mod write;
+mod writer;
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, atomic};
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
+
+use self::connect::{Access, connect, open_and_migrate};
+use self::writer::{Done, Job, Work, Writer};
+use crate::dump::{Feed, LineSender};
+use crate::page::{self, INLINE_ROWS_MAX};
+use crate::sql::{Dialect, Schema};
+use crate::statistics::{Counters, Statistics};
+use crate::store::{Committed, EngineInfo, Found};
+use crate::{Answer, Batch, Entry, Kind, Options, Predicate, Query, Row, StoreError, Synchronous};
+
+/// The SQLite engine.
+pub(crate) struct Sqlite {
+    shared: Arc<Shared>,
+    jobs: mpsc::Sender<Job>,
+}
+
+/// What the writer thread and blocking reads hold on to.
+struct Shared {
+    path: PathBuf,
+    options: Options,
+    schema: Schema,
+    readers: Pool,
+    scanners: Pool,
+    counters: Counters,
+    watch: Arc<watch::Sender<u64>>,
+}
+
+/// A few connections for reading. A thread keeps to the same one as long as that is free, so a
+/// reader costs an uncontended lock and no change of thread.
+struct Pool {
+    connections: Box<[Mutex<Connection>]>,
+}
+
+impl Pool {
+    fn open(path: &Path, size: usize, options: &Options) -> Result<Pool, StoreError> {
+        let open = |_| connect(path, Access::Read, options).map(Mutex::new);
+        Ok(Pool { connections: (0..size.max(1)).map(open).collect::<Result<_, _>>()? })
+    }
+
+    fn take(&self) -> MutexGuard<'_, Connection> {
+        static NEXT: atomic::AtomicUsize = atomic::AtomicUsize::new(0);
+        thread_local! {
+            static OWN: usize = NEXT.fetch_add(1, atomic::Ordering::Relaxed);
+        }
+        let own = OWN.with(|own| *own);
+        let size = self.connections.len();
+        for at in own..own + size {
+            match self.connections[at % size].try_lock() {
+                Ok(connection) => return connection,
+                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => {}
+            }
+        }
+        // A reader that panicked has finished its statement while unwinding.
+        self.connections[own % size].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a failure of SQLite means: trouble with the file may pass, everything else will not.
+fn failed(error: rusqlite::Error) -> StoreError {
+    let unavailable = matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DiskFull
+                | ErrorCode::ReadOnly
+                | ErrorCode::CannotOpen
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::OutOfMemory
+                | ErrorCode::PermissionDenied
+        )
+    );
+    let text = error.to_string();
+    if unavailable { StoreError::Unavailable(text) } else { StoreError::Engine(text) }
+}
+
+/// The verdict of work the writer never answered.
+fn writer_gone() -> StoreError {
+    StoreError::Unavailable("the store is closed".to_owned())
+}
+
+impl Sqlite {
+    pub(crate) async fn open(
+        path: &Path,
+        kinds: &'static [&'static Kind],
+        options: Options,
+        watch: Arc<watch::Sender<u64>>,
+    ) -> Result<Sqlite, StoreError> {
+        if options.synchronous == Synchronous::Off {
+            tracing::warn!(
+                "SQLite does not flush commits: a power failure loses acknowledged data"
+            );
+        }
+        let path = path.to_owned();
+        blocking(move || {
+            let schema = Schema::new(Dialect::Sqlite, kinds);
+            let connection = open_and_migrate(&path, &schema, &options)?;
+            let readers = Pool::open(&path, options.sqlite_readers, &options)?;
+            let scanners = Pool::open(&path, options.sqlite_scanners, &options)?;
+            let (jobs, queue) = mpsc::channel(options.write_queue_max.max(1));
+            let counters = Counters::default();
+            let shared =
+                Arc::new(Shared { path, options, schema, readers, scanners, counters, watch });
+            Writer::start(connection, Arc::clone(&shared), queue)?;
+            Ok(Sqlite { shared, jobs })
+        })
+        .await
+    }
+
+    pub(crate) fn info(&self) -> EngineInfo {
+        EngineInfo {
+            name: "sqlite",
+            version: rusqlite::version().to_owned(),
+            location: format!("sqlite:{}", self.shared.path.display()),
+            durability: match self.shared.options.synchronous {
+                Synchronous::Full => "an acknowledged write survives a power failure (WAL, FULL)",
+                Synchronous::Off => "an acknowledged write may be lost in a power failure (OFF)",
+            },
+        }
+    }
+
+    /// A bounded read, here and now.
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection, &Schema) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        read(&self.shared.readers.take(), &self.shared.schema)
+    }
+
+    /// A read of any length, on a blocking thread.
+    async fn scan<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection, &Schema) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        blocking(move || read(&shared.scanners.take(), &shared.schema)).await
+    }
+
+    /// Hands work to the writer, or refuses when too much is waiting, and waits for the outcome.
+    async fn work(&self, work: Work) -> Result<Done, StoreError> {
+        let (reply, outcome) = oneshot::channel();
+        self.jobs.try_send(Job { work, reply }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Full,
+            mpsc::error::TrySendError::Closed(_) => writer_gone(),
+        })?;
+        outcome.await.map_err(|_| writer_gone())?
+    }
+
+    pub(crate) async fn get(
+        &self,
+        kind: &'static Kind,
+        tenant: i64,
+        number: i64,
+    ) -> Result<Option<Row>, StoreError> {
+        self.read(|c, schema| read::row(c, &schema.kind(kind)?.get, (number, tenant)))
+    }
+
+    pub(crate) async fn get_anywhere(
+        &self,
+        kind: &'static Kind,
+        number: i64,
+    ) -> Result<Option<Row>, StoreError> {
+        self.read(|c, schema| read::row(c, &schema.kind(kind)?.get_anywhere, (number,)))
+    }
+
+    pub(crate) async fn get_by_uuid(
+        &self,
+        kind: &'static Kind,
+        tenant: i64,
+        uuid: Uuid,
+    ) -> Result<Option<Row>, StoreError> {
+        let mut buffer = Uuid::encode_buffer();
+        let uuid = &*uuid.hyphenated().encode_lower(&mut buffer);
+        self.read(|c, schema| read::row(c, &schema.kind(kind)?.get_by_uuid, (uuid, tenant)))
+    }
+
+    pub(crate) async fn get_by(
+        &self,
+        kind: &'static Kind,
+        tenant: i64,
+        position: usize,
+        value: &str,
+    ) -> Result<Option<Row>, StoreError> {
+        let everywhere = kind.columns[position].index == crate::Index::UniqueEverywhere;
+        self.read(|c, schema| match &schema.kind(kind)?.get_by[position] {
+            None => Ok(None),
+            Some(sql) if everywhere => read::row(c, sql, (value,)),
+            Some(sql) => read::row(c, sql, (value, tenant)),
+        })
+    }
+
+    pub(crate) async fn find(
+        &self,
+        kind: &'static Kind,
+        query: &Query,
+    ) -> Result<Found, StoreError> {
+        let (statements, page) = page::find(&self.shared.schema, kind, query)?;
+        if page::is_bounded(kind, query) {
+            return self.read(|c, _| read::page(c, &statements, page));
+        }
+        self.scan(move |c, _| read::page(c, &statements, page)).await
+    }
+
+    pub(crate) async fn count(
+        &self,
+        kind: &'static Kind,
+        tenants: &[i64],
+        predicate: &Predicate,
+    ) -> Result<u64, StoreError> {
+        let statement = page::count(&self.shared.schema, kind, tenants, predicate)?;
+        self.scan(move |c, _| read::count(c, &statement)).await
+    }
+
+    pub(crate) async fn scan_terms(
+        &self,
+        kind: &'static Kind,
+        tenant: i64,
+        prefix: &str,
+        after: Option<(&str, i64)>,
+        limit: u32,
+    ) -> Result<Vec<(String, Row)>, StoreError> {
+        let statement = page::scan_terms(&self.shared.schema, kind, tenant, prefix, after, limit)?;
+        if limit <= INLINE_ROWS_MAX {
+            return self.read(|c, _| read::terms(c, &statement));
+        }
+        self.scan(move |c, _| read::terms(c, &statement)).await
+    }
+
+    pub(crate) async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+        self.work(Work::Batch(batch)).await.map(Done::committed)
+    }
+
+    pub(crate) async fn commit_many(
+        &self,
+        batches: Vec<Batch>,
+    ) -> Vec<Result<Committed, StoreError>> {
+        let mut outcomes = Vec::with_capacity(batches.len());
+        for batch in batches {
+            let (reply, outcome) = oneshot::channel();
+            // A closed queue drops the reply, which the outcome then tells.
+            let _ = self.jobs.send(Job { work: Work::Batch(batch), reply }).await;
+            outcomes.push(outcome);
+        }
+        let mut verdicts = Vec::with_capacity(outcomes.len());
+        for outcome in outcomes {
+            let done = outcome.await.unwrap_or_else(|_| Err(writer_gone()));
+            verdicts.push(done.map(Done::committed));
+        }
+        verdicts
+    }
+
+    /// Entries by one of the journal's statements; `params` ends with the limit.
+    async fn read_entries<P: rusqlite::Params + Send + 'static>(
+        &self,
+        limit: u32,
+        sql: impl FnOnce(&Schema) -> &str + Send + 'static,
+        params: P,
+    ) -> Result<Vec<Entry>, StoreError> {
+        if limit <= INLINE_ROWS_MAX {
+            return self.read(|c, schema| read::entries(c, sql(schema), params));
+        }
+        self.scan(move |c, schema| read::entries(c, sql(schema), params)).await
+    }
+
+    pub(crate) async fn entries(
+        &self,
+        tenant: i64,
+        after_seq: i64,
+        limit: u32,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let params = (tenant, after_seq, limit);
+        self.read_entries(limit, |schema| &schema.statements.entries, params).await
+    }
+
+    pub(crate) async fn history(
+        &self,
+        tenant: i64,
+        root: i64,
+        before_seq: i64,
+        limit: u32,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let params = (tenant, root, before_seq, limit);
+        self.read_entries(limit, |schema| &schema.statements.history, params).await
+    }
+
+    pub(crate) async fn entry_at_revision(
+        &self,
+        tenant: i64,
+        kind: &str,
+        root: i64,
+        number: i64,
+        revision: i64,
+    ) -> Result<Option<Entry>, StoreError> {
+        let params = (tenant, root, kind.to_owned(), number, revision);
+        // A record's history has no bound.
+        let found = self
+            .scan(move |c, schema| read::entries(c, &schema.statements.entry_at_revision, params))
+            .await?;
+        Ok(found.into_iter().next())
+    }
+
+    pub(crate) async fn entry_at_time(
+        &self,
+        tenant: i64,
+        kind: &str,
+        root: i64,
+        number: i64,
+        at_us: i64,
+    ) -> Result<Option<Entry>, StoreError> {
+        let params = (tenant, root, kind.to_owned(), number, at_us);
+        let found = self
+            .scan(move |c, schema| read::entries(c, &schema.statements.entry_at_time, params))
+            .await?;
+        Ok(found.into_iter().next())
+    }
+
+    pub(crate) async fn head(&self, tenant: i64) -> Result<i64, StoreError> {
+        self.read(|c, schema| read::head(c, &schema.statements.head, tenant))
+    }
+
+    pub(crate) async fn answer(
+        &self,
+        tenant: i64,
+        key: &str,
+    ) -> Result<Option<Answer>, StoreError> {
+        self.read(|c, schema| read::answer(c, &schema.statements.answer, tenant, key))
+    }
+
+    pub(crate) async fn forget_answers(&self, before_us: i64) -> Result<u64, StoreError> {
+        self.work(Work::ForgetAnswers { before_us }).await.map(Done::number)
+    }
+
+    pub(crate) async fn reserve(
+        &self,
+        counter: &'static str,
+        n: i64,
+    ) -> Result<Range<i64>, StoreError> {
+        self.work(Work::Reserve { counter, n }).await.map(Done::block)
+    }
+
+    pub(crate) async fn ready(&self) -> Result<(), StoreError> {
+        self.work(Work::Ready).await.map(|_| ())
+    }
+
+    pub(crate) async fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        self.scan(|c, _| read::integrity(c)).await
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        let mut wal = self.shared.path.clone().into_os_string();
+        wal.push("-wal");
+        Statistics {
+            queue_depth: (self.jobs.max_capacity() - self.jobs.capacity()) as u64,
+            wal_bytes: std::fs::metadata(wal).map_or(0, |metadata| metadata.len()),
+            ..self.shared.counters.snapshot()
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        let (reply, outcome) = oneshot::channel();
+        if self.jobs.send(Job { work: Work::Close, reply }).await.is_ok() {
+            // An error means that the writer has ended already.
+            let _ = outcome.await;
+        }
+    }
+
+    pub(crate) async fn export(&self, out: LineSender) {
+        let shared = Arc::clone(&self.shared);
+        let late = out.clone();
+        let outcome = blocking(move || {
+            let connection = connect(&shared.path, Access::Read, &shared.options)?;
+            transfer::export(&connection, &shared.schema, &out)
+        })
+        .await;
+        if let Err(error) = outcome {
+            // The receiver is gone only when it has given up.
+            let _ = late.send(Err(error)).await;
+        }
+    }
+
+    pub(crate) async fn import(&self, feed: mpsc::Receiver<Feed>) -> Result<(), StoreError> {
+        let shared = Arc::clone(&self.shared);
+        blocking(move || {
+            let mut connection = connect(&shared.path, Access::Write, &shared.options)?;
+            transfer::import(&mut connection, &shared.schema, feed)
+        })
+        .await
+    }
+}
+
+/// Runs on a thread that may wait.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(StoreError::Engine("a reading thread failed".to_owned())),
+    }
+}

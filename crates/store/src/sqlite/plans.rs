@@ -1,0 +1,141 @@
+//! Tests: the statements that must be fast use their index. Asked of SQLite itself.
+
+use rusqlite::params_from_iter;
+
+use super::connect::open_and_migrate;
+use crate::page::{self, Statement};
+use crate::sql::{Dialect, Schema};
+use crate::{After, Column, Compare, Field, Index, Kind, Options, Order, Predicate, Query, Shape};
+
+static KIND: Kind = Kind {
+    name: "customer",
+    columns: &[
+        Column { name: "email", shape: Shape::Text, index: Index::Ordered },
+        Column { name: "external", shape: Shape::Text, index: Index::Unique },
+        Column { name: "handle", shape: Shape::Text, index: Index::UniqueEverywhere },
+    ],
+    terms: true,
+};
+
+static KINDS: &[&Kind] = &[&KIND];
+
+/// A store to ask for plans, without data: without statistics the plan does not depend on them.
+struct Plans {
+    _dir: tempfile::TempDir,
+    connection: rusqlite::Connection,
+    schema: Schema,
+}
+
+impl Plans {
+    fn new() -> Plans {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let schema = Schema::new(Dialect::Sqlite, KINDS);
+        let path = dir.path().join("store.db");
+        let connection = open_and_migrate(&path, &schema, &Options::default()).expect("a store");
+        Plans { _dir: dir, connection, schema }
+    }
+
+    fn of(&self, sql: &str, statement: Option<&Statement>) -> String {
+        let explain = format!("EXPLAIN QUERY PLAN {sql}");
+        let mut prepared = self.connection.prepare(&explain).expect("a statement");
+        let params = statement.map_or(&[][..], |statement| &statement.params);
+        let n = prepared.parameter_count();
+        let nothing = crate::filter::Param::Int(1);
+        let params = params.iter().chain(std::iter::repeat(&nothing)).take(n);
+        let rows = prepared.query_map(params_from_iter(params), |row| row.get::<_, String>(3));
+        let lines: Result<Vec<String>, _> = rows.expect("a plan").collect();
+        lines.expect("a plan").join("; ")
+    }
+
+    fn of_find(&self, query: &Query) -> Vec<String> {
+        let (statements, _) = page::find(&self.schema, &KIND, query).expect("a search");
+        statements.iter().map(|statement| self.of(&statement.sql, Some(statement))).collect()
+    }
+}
+
+#[track_caller]
+fn assert_uses(plan: &str, index: &str) {
+    assert!(plan.contains(index), "{plan}\n does not use {index}");
+    assert!(!plan.contains("TEMP B-TREE") && !plan.contains("SCAN"), "{plan}");
+}
+
+#[test]
+fn point_reads() {
+    let plans = Plans::new();
+    let sql = plans.schema.kind(&KIND).expect("the kind");
+    assert_uses(&plans.of(&sql.get, None), "INTEGER PRIMARY KEY (rowid=?)");
+    assert_uses(&plans.of(&sql.get_anywhere, None), "INTEGER PRIMARY KEY (rowid=?)");
+    assert_uses(&plans.of(&sql.get_by_uuid, None), "customer__uuid (uuid=?)");
+    let by = |at: usize| plans.of(sql.get_by[at].as_ref().expect("unique"), None);
+    assert_uses(&by(1), "customer__external (tenant=? AND external=?)");
+    assert_uses(&by(2), "customer__handle (handle=?)");
+    assert_uses(&plans.of(&sql.replace(0), None), "INTEGER PRIMARY KEY (rowid=?)");
+    assert_uses(&plans.of(&sql.terms_remove, None), "customer_term__number (number=?)");
+}
+
+#[test]
+fn journal_reads() {
+    let plans = Plans::new();
+    let statements = &plans.schema.statements;
+    assert_uses(&plans.of(&statements.entries, None), "journal__seq (tenant=? AND seq>?)");
+    assert_uses(&plans.of(&statements.history, None), "journal__root (root=? AND seq<?)");
+    assert_uses(&plans.of(&statements.entry_at_revision, None), "journal__root (root=?)");
+    assert_uses(&plans.of(&statements.entry_at_time, None), "journal__root (root=?)");
+    assert_uses(&plans.of(&statements.forget_answers, None), "answer__at (at<?)");
+}
+
+#[test]
+fn searches() {
+    let plans = Plans::new();
+    let email = || Field::Column("email");
+    let one = |query: &Query| plans.of_find(query).remove(0);
+    let equal = |field| Query { predicate: Predicate::equal(field, "x"), ..Query::of(1) };
+    assert_uses(&one(&Query::of(1)), "customer__number (tenant=?)");
+    let newest = Query { order: Order::newest_first(), ..Query::of(1) };
+    assert_uses(&one(&newest), "customer__number (tenant=?)");
+    assert_uses(&one(&equal(email())), "customer__email (tenant=? AND email=?)");
+    let newest = Query { order: Order::newest_first(), ..equal(email()) };
+    assert_uses(&one(&newest), "customer__email (tenant=? AND email=?)");
+    let external = equal(Field::Column("external"));
+    assert_uses(&one(&external), "customer__external (tenant=? AND external=?)");
+    let residual = external
+        .predicate
+        .clone()
+        .and(Predicate::Not(Box::new(Predicate::Contains(email(), "x".into()))));
+    let residual = Query { predicate: residual, ..Query::of(1) };
+    assert_uses(&one(&residual), "customer__external (tenant=? AND external=?)");
+    let least = Predicate::Compare(email(), Compare::AtLeast, "x".into());
+    let range = Query { predicate: least, order: Order::by(email(), false), ..Query::of(1) };
+    assert_uses(&one(&range), "customer__email (tenant=? AND email>?)");
+}
+
+#[test]
+fn ordered_pages() {
+    let plans = Plans::new();
+    for descending in [false, true] {
+        let order = Order::by(Field::Column("email"), descending);
+        let first = Query { order, ..Query::of(1) };
+        for plan in plans.of_find(&first) {
+            assert_uses(&plan, "customer__email (tenant=?");
+        }
+        for key in ["x".into(), crate::Value::Null] {
+            let after = After { keys: vec![key], number: 5 };
+            for plan in plans.of_find(&Query { after: Some(after), ..first.clone() }) {
+                assert_uses(&plan, "customer__email (tenant=? AND email");
+            }
+        }
+    }
+}
+
+#[test]
+fn term_scans() {
+    let plans = Plans::new();
+    for after in [None, Some(("ab", 5))] {
+        let statement = page::scan_terms(&plans.schema, &KIND, 1, "a", after, 9).expect("a scan");
+        let plan = plans.of(&statement.sql, Some(&statement));
+        assert_uses(&plan, "t USING PRIMARY KEY (tenant=? AND term>? AND term<?)");
+        assert_uses(&plan, "r USING INTEGER PRIMARY KEY (rowid=?)");
+    }
+    let has = Query { predicate: Predicate::HasTerm("x".into()), ..Query::of(1) };
+    assert_uses(&plans.of_find(&has)[0], "PRIMARY KEY (tenant=? AND term=?)");
+}

@@ -1,0 +1,187 @@
+//! Reading rows. Every statement comes prepared out of the connection's cache.
+
+use rusqlite::types::{Null, ToSqlOutput, Value as SqlValue, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Params, ToSql, params_from_iter};
+use uuid::Uuid;
+
+use super::failed;
+use crate::filter::{Param, Slot, SlotType};
+use crate::page::{Page, Statement};
+use crate::store::Found;
+use crate::{Answer, Entry, Row, StoreError, Value};
+
+/// Findings of the integrity check at most.
+const FINDINGS_MAX: u32 = 100;
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self {
+            Value::Null => Null.to_sql(),
+            Value::Int(int) => int.to_sql(),
+            Value::Text(text) => text.to_sql(),
+        }
+    }
+}
+
+impl ToSql for Param {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let list =
+            |json: serde_json::Value| Ok(ToSqlOutput::Owned(SqlValue::Text(json.to_string())));
+        match self {
+            Param::Int(int) => int.to_sql(),
+            Param::Text(text) => text.to_sql(),
+            Param::Ints(ints) => list(ints.as_slice().into()),
+            Param::Texts(texts) => list(texts.as_slice().into()),
+        }
+    }
+}
+
+/// A record whose five columns begin at `from`.
+pub(super) fn record(row: &rusqlite::Row<'_>, from: usize) -> rusqlite::Result<Row> {
+    let uuid = Uuid::try_parse(row.get_ref(from + 2)?.as_str()?).map_err(|error| {
+        let text = rusqlite::types::Type::Text;
+        rusqlite::Error::FromSqlConversionFailure(from + 2, text, Box::new(error))
+    })?;
+    Ok(Row {
+        tenant: row.get(from)?,
+        number: row.get(from + 1)?,
+        uuid,
+        revision: row.get(from + 3)?,
+        doc: row.get(from + 4)?,
+    })
+}
+
+/// At most one record.
+pub(super) fn row(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+) -> Result<Option<Row>, StoreError> {
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    statement.query_row(params, |row| record(row, 0)).optional().map_err(failed)
+}
+
+/// A declared column.
+pub(super) fn column(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Value> {
+    Ok(match row.get_ref(at)? {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(int) => Value::Int(int),
+        _ => Value::Text(row.get(at)?),
+    })
+}
+
+fn slots(row: &rusqlite::Row<'_>, from: usize, types: &[SlotType]) -> rusqlite::Result<Vec<Slot>> {
+    let slots = types.iter().zip(from..).map(|(slot_type, at)| match slot_type {
+        SlotType::Bool => row.get(at).map(Slot::Bool),
+        SlotType::Text => row.get(at).map(Slot::Text),
+    });
+    slots.collect()
+}
+
+/// Fills a page, reading no further than it needs.
+pub(super) fn page(
+    connection: &Connection,
+    statements: &[Statement],
+    mut page: Page,
+) -> Result<Found, StoreError> {
+    for statement in statements {
+        let mut prepared = connection.prepare_cached(&statement.sql).map_err(failed)?;
+        let mut rows = prepared.query(params_from_iter(&statement.params)).map_err(failed)?;
+        while !page.is_full() {
+            let Some(row) = rows.next().map_err(failed)? else { break };
+            let slots = slots(row, 5, &statement.slots).map_err(failed)?;
+            let record = record(row, 0).map_err(failed)?;
+            page.push(statement.residual.as_ref(), &slots, record);
+        }
+    }
+    Ok(page.found)
+}
+
+pub(super) fn count(connection: &Connection, statement: &Statement) -> Result<u64, StoreError> {
+    let mut prepared = connection.prepare_cached(&statement.sql).map_err(failed)?;
+    let mut rows = prepared.query(params_from_iter(&statement.params)).map_err(failed)?;
+    let Some(residual) = &statement.residual else {
+        let counted = rows.next().and_then(|row| row.map_or(Ok(0), |row| row.get::<_, i64>(0)));
+        return Ok(counted.map_err(failed)?.unsigned_abs());
+    };
+    let mut met = 0;
+    while let Some(row) = rows.next().map_err(failed)? {
+        met += u64::from(residual.holds(&slots(row, 0, &statement.slots).map_err(failed)?));
+    }
+    Ok(met)
+}
+
+pub(super) fn terms(
+    connection: &Connection,
+    statement: &Statement,
+) -> Result<Vec<(String, Row)>, StoreError> {
+    let mut prepared = connection.prepare_cached(&statement.sql).map_err(failed)?;
+    let found = prepared
+        .query_map(params_from_iter(&statement.params), |row| Ok((row.get(0)?, record(row, 1)?)))
+        .map_err(failed)?;
+    found.collect::<rusqlite::Result<_>>().map_err(failed)
+}
+
+pub(super) fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        tenant: row.get(0)?,
+        seq: row.get(1)?,
+        kind: row.get(2)?,
+        number: row.get(3)?,
+        root: row.get(4)?,
+        revision: row.get(5)?,
+        action: row.get(6)?,
+        at: row.get(7)?,
+        actor: row.get(8)?,
+        request: row.get(9)?,
+        changed: row.get(10)?,
+        doc: row.get(11)?,
+    })
+}
+
+pub(super) fn entries(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+) -> Result<Vec<Entry>, StoreError> {
+    let mut prepared = connection.prepare_cached(sql).map_err(failed)?;
+    let found = prepared.query_map(params, entry).map_err(failed)?;
+    found.collect::<rusqlite::Result<_>>().map_err(failed)
+}
+
+/// Position of the last entry of a tenant; 0 when it has none.
+pub(super) fn head(connection: &Connection, sql: &str, tenant: i64) -> Result<i64, StoreError> {
+    let mut prepared = connection.prepare_cached(sql).map_err(failed)?;
+    let last = prepared.query_row([tenant], |row| row.get(0)).optional().map_err(failed)?;
+    Ok(last.unwrap_or(0))
+}
+
+/// An answer whose five columns begin at `from`.
+pub(super) fn answer_row(row: &rusqlite::Row<'_>, from: usize) -> rusqlite::Result<Answer> {
+    Ok(Answer {
+        key: row.get(from)?,
+        operation: row.get(from + 1)?,
+        fingerprint: row.get(from + 2)?,
+        outcome: row.get(from + 3)?,
+        at: row.get(from + 4)?,
+    })
+}
+
+pub(super) fn answer(
+    connection: &Connection,
+    sql: &str,
+    tenant: i64,
+    key: &str,
+) -> Result<Option<Answer>, StoreError> {
+    let mut prepared = connection.prepare_cached(sql).map_err(failed)?;
+    prepared.query_row((tenant, key), |row| answer_row(row, 0)).optional().map_err(failed)
+}
+
+/// What SQLite itself finds wrong with the file.
+pub(super) fn integrity(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let sql = format!("PRAGMA integrity_check({FINDINGS_MAX})");
+    let mut statement = connection.prepare(&sql).map_err(failed)?;
+    let lines = statement.query_map([], |row| row.get::<_, String>(0)).map_err(failed)?;
+    let lines: Vec<String> = lines.collect::<rusqlite::Result<_>>().map_err(failed)?;
+    Ok(lines.into_iter().filter(|line| line != "ok").collect())
+}

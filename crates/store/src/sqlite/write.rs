@@ -1,0 +1,232 @@
+//! Applying one batch inside the writer's transaction.
+//!
+//! A refusal is the batch's own affair and leaves no trace of it; a failure of the engine ends the
+//! whole transaction. The two are kept apart by type.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, ErrorCode, ToSql, params_from_iter};
+use uuid::Uuid;
+
+use super::read;
+use crate::sql::{KindSql, Schema, changed_columns, changed_terms};
+use crate::store::Committed;
+use crate::{Answer, Batch, Kind, Record, StoreError, Value, Write};
+
+/// Why a step did not happen.
+pub(super) enum Failure {
+    /// The batch is refused; its neighbours are not touched.
+    Refused(StoreError),
+    /// The transaction cannot go on.
+    Broken(StoreError),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Failure {
+        Failure::Broken(super::failed(error))
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        Failure::Refused(error)
+    }
+}
+
+/// Journal positions given out in this transaction, by tenant. Read once per tenant, written back
+/// once by [`Transaction::finish`]; never kept longer, another process may move them.
+pub(super) struct Transaction<'c> {
+    connection: &'c Connection,
+    schema: &'c Schema,
+    heads: HashMap<i64, i64>,
+    pub(super) entries: u64,
+}
+
+impl<'c> Transaction<'c> {
+    pub(super) fn new(connection: &'c Connection, schema: &'c Schema) -> Transaction<'c> {
+        Transaction { connection, schema, heads: HashMap::new(), entries: 0 }
+    }
+
+    pub(super) fn execute(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+    ) -> rusqlite::Result<usize> {
+        self.connection.prepare_cached(sql)?.execute(params)
+    }
+
+    /// The one number a statement answers.
+    pub(super) fn number(&self, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<i64> {
+        self.connection.prepare_cached(sql)?.query_row(params, |row| row.get(0))
+    }
+
+    /// Writes a batch or leaves no trace of it.
+    pub(super) fn batch(&mut self, batch: &Batch) -> Result<Committed, Failure> {
+        // A single step that is refused has changed nothing: no need for a way back.
+        let steps = batch.writes.len() + usize::from(batch.answer.is_some());
+        let guarded = batch.dry_run || steps > 1;
+        if guarded {
+            self.execute("SAVEPOINT batch", [])?;
+        }
+        let outcome = self.records(batch);
+        if guarded {
+            if batch.dry_run || matches!(outcome, Err(Failure::Refused(_))) {
+                self.execute("ROLLBACK TO batch", [])?;
+            }
+            if !matches!(outcome, Err(Failure::Broken(_))) {
+                self.execute("RELEASE batch", [])?;
+            }
+        }
+        outcome?;
+        if batch.dry_run { Ok(Committed::default()) } else { self.journal(batch) }
+    }
+
+    fn records(&self, batch: &Batch) -> Result<(), Failure> {
+        if let Some(answer) = &batch.answer {
+            self.answer(batch.tenant, answer, batch.answer_since)?;
+        }
+        batch.writes.iter().try_for_each(|write| self.write(write))
+    }
+
+    fn answer(&self, tenant: i64, answer: &Answer, since: i64) -> Result<(), Failure> {
+        let Answer { key, operation, fingerprint, outcome, at } = answer;
+        let params = (tenant, key, operation, fingerprint, outcome, at, since);
+        match self.execute(&self.schema.statements.answer_put, params)? {
+            0 => Err(Failure::Refused(StoreError::Answered)),
+            _ => Ok(()),
+        }
+    }
+
+    fn write(&self, write: &Write) -> Result<(), Failure> {
+        match write {
+            Write::Insert { kind, record } => {
+                let sql = self.schema.kind(kind)?;
+                self.insert(sql, record)?;
+                self.terms(sql, record, &[])
+            }
+            Write::Replace { kind, after, before_columns, before_terms } => {
+                let sql = self.schema.kind(kind)?;
+                self.replace(sql, after, before_columns)?;
+                self.terms(sql, after, before_terms)
+            }
+            Write::Remove { kind, tenant, number, revision } => {
+                let sql = self.schema.kind(kind)?;
+                let removed = self.execute(&sql.remove, (number, tenant, revision))?;
+                expect_one(removed, kind, *number)?;
+                if kind.terms {
+                    self.execute(&sql.terms_remove, [number])?;
+                }
+                Ok(())
+            }
+            Write::Assert { kind, tenant, number, revision } => {
+                let sql = &self.schema.kind(kind)?.assert;
+                let mut statement = self.connection.prepare_cached(sql)?;
+                let there = statement.exists((number, tenant, revision))?;
+                expect_one(usize::from(there), kind, *number)
+            }
+        }
+    }
+
+    fn insert(&self, sql: &KindSql, record: &Record) -> Result<(), Failure> {
+        let mut buffer = Uuid::encode_buffer();
+        let uuid = &*record.uuid.hyphenated().encode_lower(&mut buffer);
+        let fixed: [&dyn ToSql; 5] =
+            [&record.tenant, &record.number, &uuid, &record.revision, &record.doc];
+        let columns = record.columns.iter().map(|value| value as &dyn ToSql);
+        let params = params_from_iter(fixed.into_iter().chain(columns));
+        self.execute(&sql.insert, params).map_err(|error| violation(sql.kind, error))?;
+        Ok(())
+    }
+
+    fn replace(&self, sql: &KindSql, after: &Record, before: &[Value]) -> Result<(), Failure> {
+        let changed = changed_columns(before, &after.columns);
+        let expected = after.revision - 1;
+        let fixed: [&dyn ToSql; 5] =
+            [&after.number, &after.tenant, &expected, &after.revision, &after.doc];
+        let columns = after.columns.iter().enumerate();
+        let columns = columns.filter(|(at, _)| changed & (1 << at) != 0);
+        let columns = columns.map(|(_, value)| value as &dyn ToSql);
+        let params = params_from_iter(fixed.into_iter().chain(columns));
+        let replaced = self
+            .execute(&sql.replace(changed), params)
+            .map_err(|error| violation(sql.kind, error))?;
+        expect_one(replaced, sql.kind, after.number)
+    }
+
+    fn terms(&self, sql: &KindSql, after: &Record, before: &[String]) -> Result<(), Failure> {
+        let (gone, new) = changed_terms(before, &after.terms);
+        for term in gone {
+            self.execute(&sql.term_remove, (after.tenant, term, after.number))?;
+        }
+        for term in new {
+            self.execute(&sql.term_put, (after.tenant, term, after.number))?;
+        }
+        Ok(())
+    }
+
+    fn journal(&mut self, batch: &Batch) -> Result<Committed, Failure> {
+        if batch.entries.is_empty() {
+            return Ok(Committed::default());
+        }
+        let tenant = batch.tenant;
+        let statements = &self.schema.statements;
+        let held = match self.heads.get(&tenant) {
+            Some(last) => *last,
+            None => {
+                read::head(self.connection, &statements.head, tenant).map_err(Failure::Broken)?
+            }
+        };
+        let mut insert = self.connection.prepare_cached(&statements.entry_put)?;
+        let mut last = held;
+        for entry in &batch.entries {
+            last += 1;
+            insert.execute(rusqlite::params![
+                tenant,
+                last,
+                entry.kind,
+                entry.number,
+                entry.root,
+                entry.revision,
+                entry.action,
+                entry.at,
+                entry.actor,
+                entry.request,
+                entry.changed,
+                entry.doc,
+            ])?;
+        }
+        self.heads.insert(tenant, last);
+        self.entries += batch.entries.len() as u64;
+        Ok(Committed { first_seq: held + 1, last_seq: last })
+    }
+
+    /// Writes the positions back. To be called before the commit; says how many entries there are.
+    pub(super) fn finish(self) -> rusqlite::Result<u64> {
+        for (tenant, last) in &self.heads {
+            self.execute(&self.schema.statements.head_put, (tenant, last))?;
+        }
+        Ok(self.entries)
+    }
+}
+
+fn expect_one(changed: usize, kind: &Kind, number: i64) -> Result<(), Failure> {
+    match changed {
+        1 => Ok(()),
+        _ => Err(Failure::Refused(StoreError::Conflict { kind: kind.name, number })),
+    }
+}
+
+/// A violation of uniqueness refuses the batch and names the column; SQLite tells it only in the
+/// message: `UNIQUE constraint failed: customer.tenant, customer.email`.
+fn violation(kind: &'static Kind, error: rusqlite::Error) -> Failure {
+    let rusqlite::Error::SqliteFailure(code, Some(message)) = &error else { return error.into() };
+    if code.code != ErrorCode::ConstraintViolation {
+        return error.into();
+    }
+    let named = message.rsplit('.').next().unwrap_or_default();
+    let declared = kind.columns.iter().map(|column| column.name);
+    match declared.chain(["number", "uuid"]).find(|column| *column == named) {
+        Some(column) => Failure::Refused(StoreError::Unique { kind: kind.name, column }),
+        None => Failure::Refused(StoreError::Engine(message.clone())),
+    }
+}

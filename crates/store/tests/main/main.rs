@@ -1,0 +1,10 @@
+//! One test binary: the contract on every engine, random operations against the memory engine, and
+//! what happens when things break.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod contract;
+mod faults;
+mod machine;
+mod searches;
+mod support;
+mod transfers;
