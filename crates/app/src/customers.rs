@@ -113,6 +113,25 @@ pub async fn get_in_spaces(
     if found.is_deleted() { Err(not_found()) } else { Ok(found) }
 }
 
+/// The same for reading: an absorbed customer answers as the customer that took it over.
+///
+/// # Errors
+/// `NotFound`, also when it lives in none of `spaces`.
+pub async fn get_in_spaces_following(
+    cx: &Cx,
+    number: i64,
+    spaces: &[i64],
+) -> Result<Loaded<Customer>, Failure> {
+    let row = cx.app.store.get_anywhere(&CUSTOMER, number).await.map_err(failure)?;
+    let row = row.filter(|row| spaces.contains(&row.tenant)).ok_or_else(not_found)?;
+    let found = decode::<Customer>(&row)?;
+    match (found.merged_into, found.is_deleted()) {
+        (Some(survivor), _) => get_following(&cx.in_space(row.tenant), Id::Number(survivor)).await,
+        (None, true) => Err(not_found()),
+        (None, false) => Ok(found),
+    }
+}
+
 /// The living customer with a reference.
 ///
 /// # Errors

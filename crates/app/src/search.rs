@@ -176,6 +176,12 @@ pub fn words(text: &str) -> impl Iterator<Item = String> {
 
 /// The words somebody searches for, longest first: the most selective one leads.
 pub fn searched_words(text: &str) -> Vec<String> {
+    // A phone number is one word, however it is spaced.
+    let has_letter = text.chars().any(|c| c.is_alphanumeric() && !c.is_ascii_digit());
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    if !has_letter && !digits.is_empty() {
+        return vec![cut(&digits)];
+    }
     let mut wanted: Vec<String> = text
         .split_whitespace()
         .flat_map(|part| {

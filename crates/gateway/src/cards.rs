@@ -27,7 +27,10 @@ pub fn found(exchange: &Exchange) -> Problems {
     if exchange.is_form() {
         let text = String::from_utf8_lossy(body);
         for (name, value) in Params::parse(&text).iter() {
-            scan_text(name, name, &mut problems);
+            if contains_number(name) {
+                problems.add("", Why::CardNumber);
+                continue;
+            }
             scan_member(name, &Value::String(value.to_owned()), name, &mut problems);
         }
     } else if suspicious(body)

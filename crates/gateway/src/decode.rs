@@ -11,8 +11,27 @@ use serde::de::DeserializeOwned;
 /// # Errors
 /// `Malformed` with the path of the member that does not fit.
 pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    is_nul_free(body)?;
     // The fast way first; the path of a fault is only looked for when there is one.
     serde_json::from_slice(body).map_err(|_| json_fault::<T>(body))
+}
+
+/// Decodes a JSON object. Without this an array would be read member by member, by position.
+///
+/// # Errors
+/// `Malformed`, also when the document is anything but an object.
+pub fn json_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first == Some(&b'[') {
+        return Err(Failure::malformed("", Why::WrongType { expected: "an object" }));
+    }
+    json(body)
+}
+
+/// No engine stores a NUL, however it is written.
+fn is_nul_free(body: &[u8]) -> Result<(), Failure> {
+    let is_escaped = body.windows(6).any(|window| window == b"\\u0000");
+    if is_escaped { Err(Failure::malformed("", Why::ControlCharacter)) } else { Ok(()) }
 }
 
 fn json_fault<T: DeserializeOwned>(body: &[u8]) -> Failure {
@@ -33,6 +52,8 @@ fn json_fault<T: DeserializeOwned>(body: &[u8]) -> Failure {
     let field = match (path.is_empty(), field) {
         (_, None) => path,
         (true, Some(field)) => field,
+        // The path of an unknown or repeated member ends in its name already.
+        (false, Some(field)) if path == field || path.ends_with(&format!(".{field}")) => path,
         (false, Some(field)) => format!("{path}.{field}"),
     };
     Failure::malformed(&field, why)

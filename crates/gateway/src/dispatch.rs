@@ -207,6 +207,10 @@ impl Gateway {
         quota: &mut Option<QuotaState>,
     ) -> Result<Reply, Failure> {
         let operation = &route.operation;
+        if exchange.target.contains("%00") {
+            // No engine stores or finds a NUL, and no name or id has one.
+            return Err(Failure::malformed("", Why::ControlCharacter));
+        }
         let (actor, space) = match operation.access {
             Access::Public => (Actor::Operator, 0),
             Access::Needs(role) => {
@@ -229,7 +233,13 @@ impl Gateway {
         if operation.writes() && !operation.tokenises {
             cards::found(&exchange).into_result()?;
         }
-        let idempotency = self.idempotency(operation, &exchange, space).await?;
+        let (scope, owner) = match (&actor, operation.is_for_deployment) {
+            // Records of the deployment are written outside of any space: there the account's number
+            // keeps the keys of two accounts apart.
+            (Actor::Caller(caller), true) => (0, format!("{}/", caller.key.account)),
+            _ => (space, String::new()),
+        };
+        let idempotency = self.idempotency(operation, &exchange, scope, &owner).await?;
         let repeated = idempotency.as_ref().is_some_and(|i| i.outcome.is_some());
         let cx = Cx {
             app: Arc::clone(&self.app),
@@ -249,6 +259,7 @@ impl Gateway {
         operation: &Operation,
         exchange: &Exchange,
         space: i64,
+        owner: &str,
     ) -> Result<Option<Idempotency>, Failure> {
         let Some(rule) = operation.idempotency else { return Ok(None) };
         let Some(sent) = exchange.header(rule.header) else { return Ok(None) };
@@ -264,7 +275,7 @@ impl Gateway {
             return Ok(None);
         }
         let fingerprint = fingerprint(exchange);
-        let key = key.to_owned();
+        let key = format!("{owner}{key}");
         let begun =
             self.app.begin(space, key, operation.id, fingerprint, rule.remembered_seconds).await?;
         Ok(Some(begun))

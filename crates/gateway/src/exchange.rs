@@ -111,6 +111,17 @@ impl Exchange {
         }
         decode::json(&self.body)
     }
+
+    /// The body as a JSON object.
+    ///
+    /// # Errors
+    /// `Malformed` as [`Exchange::json`], and for any other kind of document.
+    pub fn json_object<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        if self.body.is_empty() {
+            return self.json();
+        }
+        decode::json_object(&self.body)
+    }
 }
 
 /// A request on its way through a handler: the context and the exchange.

@@ -76,6 +76,8 @@ pub struct Operation {
     pub parameters: Vec<Parameter>,
     /// How idempotency keys are treated, if at all.
     pub idempotency: Option<IdempotencyRule>,
+    /// Whether it writes records of the deployment (accounts, spaces), not of a space.
+    pub is_for_deployment: bool,
     /// Whether card data may come in, because the operation turns it into a token.
     pub tokenises: bool,
     pub(crate) handler: Handler,
@@ -107,6 +109,7 @@ impl Operation {
             replies: Vec::new(),
             parameters: Vec::new(),
             idempotency: None,
+            is_for_deployment: false,
             tokenises: false,
             handler: Arc::new(move |request| Box::pin(handler(request))),
         }
@@ -158,6 +161,13 @@ impl Operation {
     #[must_use]
     pub fn idempotent(mut self, rule: IdempotencyRule) -> Operation {
         self.idempotency = Some(rule);
+        self
+    }
+
+    /// Writes records of the deployment, not of a space.
+    #[must_use]
+    pub fn for_deployment(mut self) -> Operation {
+        self.is_for_deployment = true;
         self
     }
 

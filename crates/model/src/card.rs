@@ -17,7 +17,7 @@ const GROUPS_MAX: usize = 64;
 /// Whether a text holds a card number.
 pub fn contains_number(text: &str) -> bool {
     // Fewer than 13 bytes cannot hold one; this is the common case.
-    if text.len() < *DIGITS.start() {
+    if text.len() < *DIGITS.start() || is_identifier(text) {
         return false;
     }
     let mut run = Run::default();
@@ -34,6 +34,20 @@ pub fn contains_number(text: &str) -> bool {
         }
     }
     run.take().holds_card()
+}
+
+/// Whether the whole text is a UUID or a long hexadecimal key with letters in it: random digits of
+/// such identifiers can pass for a card number, and refusing a record's own id helps nobody.
+fn is_identifier(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let letters = bytes.iter().filter(|b| b.is_ascii_alphabetic()).count();
+    let is_hex = |part: &[u8]| part.iter().all(u8::is_ascii_hexdigit);
+    let is_uuid = bytes.len() == 36
+        && letters > 0
+        && bytes.split(|b| *b == b'-').map(<[u8]>::len).eq([8, 4, 4, 4, 12])
+        && bytes.split(|b| *b == b'-').all(is_hex);
+    let is_key = matches!(bytes.len(), 32 | 40 | 48 | 64 | 128) && letters > 3 && is_hex(bytes);
+    is_uuid || is_key
 }
 
 /// Whether a member name means a card security code, which is never accepted.
@@ -354,6 +368,8 @@ mod tests {
             "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
             "\u{ff14}111111111111111",
             "+4111111111111111",
+            "a4111111111111111b",
+            "41111111-1111-1111-0000-000000000000",
         ] {
             assert!(contains_number(text), "{text}");
             assert!(might_contain_number(text.as_bytes()), "{text}");
@@ -368,6 +384,8 @@ mod tests {
             "+370000000000002",
             "2026-01-02T03:04:05.678901Z",
             "4b281da4-d145-4233-b957-2018cf9aa0fb",
+            "a4111111-1111-4111-8111-111111111111",
+            "41111111111111110000abcdabcd4111",
             "1234567890123",
             "",
             "0000000000000000",

@@ -377,10 +377,13 @@ impl Customer {
                 changes.push(field);
             }
         };
+        let renames_parts = matches!(given_name, Patch::Set(_)) || matches!(family_name, Patch::Set(_));
+        let renames_whole = matches!(full_name, Patch::Set(_));
         note(reference.change(&mut next.reference), "reference");
         note(given_name.change(&mut next.given_name), "given_name");
         note(family_name.change(&mut next.family_name), "family_name");
         note(full_name.change(&mut next.full_name), "full_name");
+        next.settle_names(self, renames_parts, renames_whole);
         note(title.change(&mut next.title), "title");
         note(company_name.change(&mut next.company_name), "company_name");
         note(
@@ -435,6 +438,28 @@ impl Customer {
             next.updated_at = now;
         }
         Ok((next, changes))
+    }
+
+    /// A name is one fact: whoever writes only one form of it, and differently from what the other
+    /// form says, makes the other form stale. It is dropped and derived from then on.
+    fn settle_names(&mut self, before: &Customer, renames_parts: bool, renames_whole: bool) {
+        if renames_whole && !renames_parts && self.full_name != before.full_name {
+            let said = before.names().full;
+            if self.full_name.as_ref().map(Name::as_str) != said.as_deref() {
+                self.given_name = None;
+                self.family_name = None;
+            }
+        }
+        let parts_differ =
+            self.given_name != before.given_name || self.family_name != before.family_name;
+        if renames_parts && !renames_whole && parts_differ {
+            let said = before.names();
+            let same = self.given_name.as_ref().map(Name::as_str) == said.given.as_deref()
+                && self.family_name.as_ref().map(Name::as_str) == said.family.as_deref();
+            if !same {
+                self.full_name = None;
+            }
+        }
     }
 
     fn change_email(&mut self, patch: Patch<Email>, now: Timestamp) -> bool {
@@ -609,15 +634,24 @@ impl Customer {
         if postal.is_empty() {
             return self.clear_purpose(purpose, alone, now);
         }
+        // What was seen before must not hide what is written now: a default elsewhere is outdone.
+        let outdo = seen.is_some_and(|seen| {
+            seen.is_default && own.as_ref().is_none_or(|own| own.number != seen.number)
+        });
         self.change_addresses(|all| match own {
             Some(own) => {
                 for address in all.iter_mut().filter(|a| a.number == own.number) {
                     address.postal = postal.clone();
+                    address.is_default |= outdo;
                     address.version += 1;
                     address.updated_at = now;
                 }
             }
-            None => all.push(Address::new(ids.next(), purpose, postal, now)),
+            None => {
+                let mut address = Address::new(ids.next(), purpose, postal, now);
+                address.is_default = outdo;
+                all.push(address);
+            }
         });
         true
     }
@@ -655,8 +689,8 @@ impl Customer {
             };
             all.retain(|a| a.purpose != purpose && !serves_bills(a));
             let mut differs = all.len() != count;
-            let keeps_shared = alone && purpose == Purpose::Other;
-            let shared = |a: &&mut Address| a.purpose == Purpose::Both && !keeps_shared;
+            // A shared address is nobody's general one: clearing that leaves it alone.
+            let shared = |a: &&mut Address| a.purpose == Purpose::Both && purpose != Purpose::Other;
             for address in all.iter_mut().filter(shared) {
                 address.purpose = left;
                 address.version += 1;
@@ -780,3 +814,7 @@ fn preferred<'a>(all: &'a [Address], purposes: &[Purpose]) -> Option<&'a Address
         .find_map(|purpose| of(*purpose, true))
         .or_else(|| purposes.iter().find_map(|purpose| of(*purpose, false)))
 }
+
+#[cfg(test)]
+#[path = "customer_tests.rs"]
+mod tests;

@@ -59,7 +59,7 @@ pub struct Space {
 }
 
 impl Space {
-    /// A switch of one dialect, as text.
+    /// A switch of one dialect, when it is a text.
     pub fn switch(&self, dialect: &str, name: &str) -> Option<&str> {
         self.dialects.get(dialect)?.get(name)?.as_str()
     }

@@ -172,7 +172,7 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 
 /// A new address.
 pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
-    let patch = request.json::<AddressIn>()?.into_patch(Reading::NullClears)?;
+    let patch = patches::body::<AddressIn>(&request)?.into_patch(Reading::NullClears)?;
     let placed = addresses::create(&request.cx, customer_id(&request)?, patch).await?;
     reply(&request, 201, &placed)
 }
@@ -181,7 +181,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::of_change(&request)?;
     let (customer, id) = (customer_id(&request)?, address_id(&request)?);
-    let patch = request.json::<AddressIn>()?.into_patch(Reading::NullClears)?;
+    let patch = patches::body::<AddressIn>(&request)?.into_patch(Reading::NullClears)?;
     let now = match condition.has_several_tags() {
         true => {
             let (customer, address) = addresses::get(&request.cx, customer, id).await?;

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    conditions, cursor,
+    conditions, cursor, patches,
     cursor::Place,
     wire::{CommentOut, ListOut},
 };
@@ -37,7 +37,7 @@ fn customer_id(request: &Request) -> Result<Id, Failure> {
 }
 
 fn patch(request: &Request) -> Result<CommentPatch, Failure> {
-    let body: CommentIn = request.json()?;
+    let body: CommentIn = patches::body(request)?;
     let mut fields = Fields::new(Reading::NullClears);
     let content = fields.text("content", body.content, Content::parse);
     fields.finish()?;
@@ -59,7 +59,10 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
     let limit = params.int("limit", 50, 1, 100)?;
     let question = cursor::question(&["comments", request.param("id")]);
     let after: Option<After> = match params.get("cursor") {
-        Some(text) => cursor::read(text, &question)?.after(false),
+        Some(text) => {
+            let place = cursor::read(text, &question)?;
+            Some(place.after(false).ok_or_else(cursor::bad)?)
+        }
         None => None,
     };
     let limit = u32::try_from(limit).unwrap_or(50);

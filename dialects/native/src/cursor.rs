@@ -38,13 +38,15 @@ pub(crate) enum Place {
 
 /// A sort key's value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
 pub(crate) enum Key {
     /// A number.
+    #[serde(rename = "i")]
     Int(i64),
     /// A text.
+    #[serde(rename = "t")]
     Text(String),
-    /// Missing.
+    /// Missing. Named, since `null` would be read back as no key at all.
+    #[serde(rename = "m")]
     Null,
 }
 
@@ -66,12 +68,14 @@ pub(crate) fn write(question: &str, place: Place) -> Result<String, Failure> {
     Ok(BASE64.encode(json))
 }
 
+/// A cursor that is of no use here.
+pub(crate) fn bad() -> Failure {
+    let why = Why::Malformed { expected: "a cursor from an earlier page of the same list" };
+    Failure::malformed("cursor", why)
+}
+
 /// The place a cursor stands for.
 pub(crate) fn read(cursor: &str, question: &str) -> Result<Place, Failure> {
-    let bad = || {
-        let why = Why::Malformed { expected: "a cursor from an earlier page of the same list" };
-        Failure::malformed("cursor", why)
-    };
     if cursor.len() > CURSOR_CHARS_MAX {
         return Err(bad());
     }
@@ -81,7 +85,7 @@ pub(crate) fn read(cursor: &str, question: &str) -> Result<Place, Failure> {
 }
 
 impl Place {
-    /// Where a list continues.
+    /// Where a list continues; none when the cursor is of another kind of list.
     pub(crate) fn after(self, sorted: bool) -> Option<After> {
         match self {
             Place::List { key, number } => {
@@ -105,10 +109,12 @@ mod tests {
 
     #[test]
     fn is_read_back_for_the_same_question_only() {
-        let place = Place::List { key: Some(Key::Text("x".into())), number: 7 };
-        let cursor = write("q", place.clone()).expect("written");
-        assert_eq!(read(&cursor, "q").expect("read"), place);
-        assert!(read(&cursor, "other").is_err());
+        for key in [None, Some(Key::Null), Some(Key::Int(1)), Some(Key::Text("x".into()))] {
+            let place = Place::List { key, number: 7 };
+            let cursor = write("q", place.clone()).expect("written");
+            assert_eq!(read(&cursor, "q").expect("read"), place);
+            assert!(read(&cursor, "other").is_err());
+        }
     }
 
     proptest::proptest! {

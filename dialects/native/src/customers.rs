@@ -223,7 +223,8 @@ async fn text_page(
 ) -> Result<PageOf, Failure> {
     let after = match place {
         Some(Place::Text { term, number }) => Some((term, number)),
-        Some(Place::List { .. }) | None => None,
+        Some(Place::List { .. }) => return Err(cursor::bad()),
+        None => None,
     };
     let limit = limit as usize;
     let (items, next) =
@@ -238,7 +239,11 @@ async fn plain_page(
     place: Option<Place>,
     limit: u32,
 ) -> Result<PageOf, Failure> {
-    let after: Option<After> = place.and_then(|place| place.after(!order.keys.is_empty()));
+    let sorted = !order.keys.is_empty();
+    let after: Option<After> = match place {
+        Some(place) => Some(place.after(sorted).ok_or_else(cursor::bad)?),
+        None => None,
+    };
     let query = Query { predicate, order, after, limit, ..Query::of(request.cx.space) };
     let Page { items, more } = customers::list(&request.cx, &query).await?;
     let next = match items.last().filter(|_| more) {
@@ -316,7 +321,7 @@ pub(crate) fn new_addresses(body: &mut CustomerIn) -> Result<Vec<NewAddress>, Fa
 
 /// A new customer.
 pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
-    let mut body: CustomerIn = request.json()?;
+    let mut body: CustomerIn = patches::body(&request)?;
     let add_addresses = new_addresses(&mut body)?;
     let patch = body.into_patch(Reading::NullClears)?;
     let patch = CustomerPatch { add_addresses, ..patch };
@@ -331,7 +336,7 @@ pub(crate) async fn put_by_reference(request: Request) -> Result<Reply, Failure>
         if create_only { Condition::None } else { conditions::of_change(&request)? };
     let reference = Reference::parse(request.param("reference"))
         .map_err(|why| Failure::invalid("reference", why))?;
-    let body: CustomerIn = request.json()?;
+    let body: CustomerIn = patches::body(&request)?;
     if body.addresses.is_some() {
         return Err(Failure::invalid("addresses", Why::ReadOnly));
     }
@@ -414,7 +419,7 @@ pub(crate) struct MergeIn {
 pub(crate) async fn merge(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::of_change(&request)?;
     let expect = expect(&request, &condition).await?;
-    let body: MergeIn = request.json()?;
+    let body: MergeIn = patches::body(&request)?;
     let absorbed = match body.absorb.value() {
         Some(serde_json::Value::String(text)) => Id::parse(&text)?,
         Some(serde_json::Value::Number(number)) => Id::parse(&number.to_string())?,

@@ -245,6 +245,7 @@ fn admin_operations() -> Vec<Operation> {
             .body::<SpaceIn>()
             .replies::<SpaceOut<'_>>(200),
     ];
-    let accounts = accounts.map(|operation| operation.tag("Accounts"));
-    accounts.into_iter().chain(spaces.map(|operation| operation.tag("Spaces"))).collect()
+    let accounts = accounts.map(|operation| operation.tag("Accounts").for_deployment());
+    let spaces = spaces.map(|operation| operation.tag("Spaces").for_deployment());
+    accounts.into_iter().chain(spaces).collect()
 }

@@ -150,6 +150,11 @@ fn metadata_patch(
         }
         (Member::Absent, _) | (Member::Null, Reading::NullKeeps) => MetadataPatch::Keep,
         (Member::Value(pairs), Reading::NullClears) => {
+            let set: BTreeMap<String, Value> =
+                pairs.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), v.clone())).collect();
+            if let Err(problems) = Metadata::parse("metadata", set) {
+                fields.refuse_all(problems);
+            }
             let change = |value: Value| if value.is_null() { None } else { Some(value) };
             MetadataPatch::Merge(pairs.into_iter().map(|(k, v)| (k, change(v))).collect())
         }
@@ -161,6 +166,17 @@ fn metadata_patch(
             }
         },
     }
+}
+
+/// The JSON body of a request.
+///
+/// # Errors
+/// `UnsupportedMediaType` when it is said to be something else, `Malformed`.
+pub(crate) fn body<T: serde::de::DeserializeOwned>(request: &Request) -> Result<T, Failure> {
+    if !request.is_json() {
+        return Err(Failure::UnsupportedMediaType { supported: "application/json" });
+    }
+    request.json_object()
 }
 
 /// What a PATCH asks for.
@@ -187,7 +203,7 @@ pub(crate) fn read(request: &Request) -> Result<Change, Failure> {
             Ok(Change::Operations(operations))
         }
         MERGE_PATCH | "application/json" => {
-            let body: CustomerIn = request.json()?;
+            let body: CustomerIn = request.json_object()?;
             if body.addresses.is_some() {
                 return Err(Failure::invalid("addresses", Why::ReadOnly));
             }

@@ -20,7 +20,7 @@ use patron_model::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{conditions, wire::ListOut};
+use crate::{conditions, patches, wire::ListOut};
 
 /// A saved payment method.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -358,7 +358,7 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 /// Saves a payment method. The same card is not saved twice: the saved one is answered (200).
 pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
     let customer = customer_id(&request)?;
-    let new = request.json::<MethodIn>()?.into_new()?;
+    let new = patches::body::<MethodIn>(&request)?.into_new()?;
     let saved = payment_methods::create(&request.cx, customer, new).await?;
     let status = if saved.action == patron_app::Action::Created { 201 } else { 200 };
     reply(&request, status, &saved)
@@ -368,7 +368,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::of_change(&request)?;
     let (customer, id) = (customer_id(&request)?, method_id(&request)?);
-    let mut body: MethodIn = request.json()?;
+    let mut body: MethodIn = patches::body(&request)?;
     let mut fields = Fields::new(Reading::NullClears);
     let f = &mut fields;
     for (name, is_absent) in [

@@ -21,6 +21,7 @@ use crate::{
     accounts::{own_account, visible},
     conditions,
     customers::PAGE_MAX,
+    patches,
     wire::ListOut,
 };
 
@@ -129,7 +130,7 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 /// A new space.
 pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
     let own = own_account(&request)?;
-    let body: SpaceIn = request.json()?;
+    let body: SpaceIn = patches::body(&request)?;
     let account = body.account.value().unwrap_or(own);
     visible(&request, account).await?;
     let name = name(body.name)?.ok_or(Failure::invalid("name", Why::Required))?;
@@ -148,7 +149,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::if_match(&request)?;
     let number = visible_space(&request).await?.number;
-    let body: SpaceIn = request.json()?;
+    let body: SpaceIn = patches::body(&request)?;
     if body.account.as_ref().is_some() {
         return Err(Failure::invalid("account", Why::ReadOnly));
     }

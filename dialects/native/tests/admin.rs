@@ -1,0 +1,151 @@
+//! Keys, accounts and spaces: who may do what, and where.
+
+use patron_app::keys::{self, NewKey};
+use patron_gateway::dialect::Shown;
+use patron_model::space::{Role, Space};
+use patron_native::DIALECT;
+use serde_json::{Value, json};
+
+use crate::Native;
+
+async fn key(native: &Native, role: Role, account_wide: bool) -> Value {
+    let cx = native.server.app.operator(0, "test");
+    let space = patron_app::spaces::get::<Space>(&cx, 1).await.unwrap().record;
+    let minted = (DIALECT.credentials.mint)();
+    let new = NewKey {
+        account: space.account,
+        space: space.number,
+        account_wide,
+        dialect: "native",
+        name: "test".into(),
+        role,
+        handle: minted.handle,
+        secret: minted.secret,
+    };
+    let made = keys::create(&cx, new).await.unwrap().record;
+    let shown =
+        Shown { base_url: &native.server.base_url, space: &space, key: &made, secret: &minted.shown };
+    let mut shown = (DIALECT.credentials.show)(&shown);
+    shown["number"] = json!(made.number);
+    shown
+}
+
+#[tokio::test]
+async fn roles_are_enforced() {
+    let native = Native::start().await;
+    let server = &native.server;
+    let customer = native.create(json!({})).await;
+    let one = format!("/v1/customers/{}", customer["number"]);
+    let reader = key(&native, Role::Read, false).await;
+    let writer = key(&native, Role::Write, false).await;
+    let body = || Some(json!({"title": "x"}));
+    server.call(&DIALECT, &reader, "GET", &one, None).await.expect(200);
+    server.call(&DIALECT, &reader, "PATCH", &one, body()).await.expect(403);
+    server.call(&DIALECT, &reader, "POST", "/v1/customers", body()).await.expect(403);
+    server.call(&DIALECT, &writer, "PATCH", &one, body()).await.expect(200);
+    server.call(&DIALECT, &writer, "GET", "/v1/spaces", None).await.expect(403);
+    let local_admin = key(&native, Role::Admin, false).await;
+    server.call(&DIALECT, &local_admin, "GET", "/v1/spaces", None).await.expect(403);
+}
+
+#[tokio::test]
+async fn wrong_keys_open_nothing() {
+    let native = Native::start().await;
+    for header in [None, Some("Bearer nope"), Some("Basic abc"), Some("nope"), Some("Bearer ")] {
+        let headers: Vec<(&str, &str)> = header.map(|h| ("authorization", h)).into_iter().collect();
+        let answer = native.server.raw("GET", "/v1/customers", &headers, b"").await.expect(401);
+        assert_eq!(answer.header("www-authenticate"), "Bearer");
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+    }
+    let writer = key(&native, Role::Write, false).await;
+    let call = || native.server.call(&DIALECT, &writer, "GET", "/v1/customers", None);
+    call().await.expect(200);
+    let cx = native.server.app.operator(0, "test");
+    keys::revoke(&cx, writer["number"].as_i64().unwrap()).await.unwrap();
+    call().await.expect(401);
+}
+
+#[tokio::test]
+async fn spaces_do_not_see_each_other() {
+    let native = Native::start().await;
+    let other = native.server.other_space("native").await;
+    let mine = native.create(json!({"reference": "r", "title": "secret"})).await;
+    let server = &native.server;
+    let id = mine["id"].as_str().unwrap();
+    for target in [
+        format!("/v1/customers/{}", mine["number"]),
+        format!("/v1/customers/{id}"),
+        format!("/v1/customers/{id}/history"),
+        format!("/v1/customers/{id}/addresses"),
+        format!("/v1/customers/{id}/comments"),
+        format!("/v1/customers/{id}/payment-methods"),
+        "/v1/customers/by-reference/r".to_owned(),
+    ] {
+        let answer = server.call(&DIALECT, &other, "GET", &target, None).await.expect(404);
+        assert!(!answer.text().contains("secret"));
+    }
+    let one = format!("/v1/customers/{id}");
+    let body = Some(json!({"title": "stolen"}));
+    server.call(&DIALECT, &other, "PATCH", &one, body).await.expect(404);
+    server.call(&DIALECT, &other, "DELETE", &one, None).await.expect(404);
+    let theirs = server.call(&DIALECT, &other, "GET", "/v1/customers", None).await.json();
+    assert_eq!(theirs["data"], json!([]));
+    let feed = server.call(&DIALECT, &other, "GET", "/v1/events", None).await.json();
+    assert_eq!(feed["data"], json!([]));
+    let absorb = server
+        .call(&DIALECT, &other, "POST", "/v1/customers", Some(json!({"reference": "r"})))
+        .await
+        .expect(201)
+        .json();
+    let merge = format!("/v1/customers/{}/merge", absorb["number"]);
+    server
+        .call(&DIALECT, &other, "POST", &merge, Some(json!({"absorb": mine["number"]})))
+        .await
+        .expect(404);
+    let foreign = [("patron-space", "1")];
+    server.call_with(&DIALECT, &other, "GET", "/v1/customers", &foreign, None).await.expect(403);
+}
+
+#[tokio::test]
+async fn admins_make_rename_and_archive_spaces() {
+    let native = Native::start().await;
+    let made = native.call("POST", "/v1/spaces", Some(json!({"name": "Second"}))).await.expect(201);
+    let made = made.json();
+    let number = made["number"].as_i64().unwrap();
+    let second = number.to_string();
+    let there = [("patron-space", second.as_str())];
+    let body = Some(json!({"title": "x"}));
+    native.with("POST", "/v1/customers", &there, body).await.expect(201);
+    let here = native.call("GET", "/v1/customers", None).await.json();
+    assert_eq!(here["data"], json!([]));
+    let one = format!("/v1/spaces/{number}");
+    let renamed = native.call("PATCH", &one, Some(json!({"name": "New"}))).await.expect(200).json();
+    assert_eq!((&renamed["name"], &renamed["version"]), (&json!("New"), &json!(2)));
+    let stale = [("if-match", "\"1\"")];
+    native.with("PATCH", &one, &stale, Some(json!({"name": "Old"}))).await.expect(412);
+    native.call("PATCH", &one, Some(json!({"archived": true}))).await.expect(200);
+    native.with("GET", "/v1/customers", &there, None).await.expect(403);
+    native.call("PATCH", &one, Some(json!({"archived": false}))).await.expect(200);
+    native.with("GET", "/v1/customers", &there, None).await.expect(200);
+    native.call("GET", "/v1/spaces/999", None).await.expect(404);
+}
+
+#[tokio::test]
+async fn accounts_have_parents_and_are_hidden_from_others() {
+    let native = Native::start().await;
+    let made = native.call("POST", "/v1/accounts", Some(json!({"name": "Child"}))).await.expect(201);
+    let child = made.json()["number"].as_i64().unwrap();
+    let listed = native.call("GET", "/v1/accounts", None).await.json();
+    assert_eq!(listed["data"].as_array().unwrap().len(), 2);
+    let space = json!({"name": "Of the child", "account": child});
+    native.call("POST", "/v1/spaces", Some(space)).await.expect(201);
+    let other = native.server.other_space("native").await;
+    let server = &native.server;
+    let target = format!("/v1/accounts/{child}");
+    server.call(&DIALECT, &other, "GET", &target, None).await.expect(404);
+    server.call(&DIALECT, &other, "GET", "/v1/spaces/1", None).await.expect(404);
+    let archive = Some(json!({"archived": true}));
+    server.call(&DIALECT, &other, "PATCH", &target, archive.clone()).await.expect(404);
+    native.call("PATCH", &target, archive.clone()).await.expect(200);
+    native.call("PATCH", "/v1/accounts/1", archive).await.expect(409);
+}

@@ -1,0 +1,54 @@
+//! The native API over HTTP, on the engine the run is for.
+
+mod admin;
+mod concurrency;
+mod customers;
+mod events;
+mod failures;
+mod hanging;
+mod idempotency;
+mod lists;
+mod openapi;
+
+use patron_native::DIALECT;
+use patron_testkit::{Answer, TestServer};
+use serde_json::Value;
+
+/// A server and the sandbox key.
+pub struct Native {
+    pub server: TestServer,
+    pub keys: Value,
+}
+
+impl Native {
+    pub async fn start() -> Native {
+        let server = TestServer::start(&[&DIALECT]).await;
+        let keys = server.credentials("native");
+        Native { server, keys }
+    }
+
+    pub async fn call(&self, method: &str, target: &str, body: Option<Value>) -> Answer {
+        self.server.call(&DIALECT, &self.keys, method, target, body).await
+    }
+
+    pub async fn with(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Answer {
+        self.server.call_with(&DIALECT, &self.keys, method, target, headers, body).await
+    }
+
+    pub async fn create(&self, body: Value) -> Value {
+        self.call("POST", "/v1/customers", Some(body)).await.expect(201).json()
+    }
+}
+
+#[tokio::test]
+async fn golden_exchanges() {
+    let server = TestServer::start(&[&DIALECT]).await;
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
+    patron_testkit::golden::run(&server, &DIALECT, folder).await;
+}
