@@ -1,1 +1,69 @@
-//! The monri dialect.
+//! Monri WebPay API v2: the customers API, over the common record.
+//!
+//! Read in this order:
+//! - [`operations`]: every call, one line each.
+//! - [`auth`]: three ways to sign in. [`digest`] is what two of them sign, [`tokens`] what the
+//!   third carries, [`oauth`] where that one comes from.
+//! - [`customers`] and [`payment_methods`]: wire shapes, conversions, handlers. [`pages`] is how
+//!   lists are cut, [`limits`] how long Monri's fields are.
+//! - [`errors`]: a failure as Monri says it.
+//! - [`settings`]: what a space can switch. [`credentials`]: how keys look.
+//!
+//! What is exact, what is assumed and what is missing stands in this crate's `README.md`. "Dossier"
+//! in comments is the description of Monri's API that this crate was built from.
+
+pub mod auth;
+pub mod credentials;
+pub mod customers;
+pub mod digest;
+pub mod errors;
+pub mod limits;
+pub mod oauth;
+pub mod operations;
+pub mod pages;
+pub mod payment_methods;
+pub mod settings;
+pub mod tokens;
+
+use patron_gateway::{Dialect, Exchange, Reply, dialect::exact, limits::QuotaState};
+use serde_json::{Value, json};
+
+/// The word for this API and its keys.
+pub const NAME: &str = "monri";
+
+/// The API.
+pub static DIALECT: Dialect = Dialect {
+    name: NAME,
+    title: "Monri",
+    mounts: &["/v2/customers", "/v2/merchants", "/v2/oauth"],
+    route: exact,
+    authenticate: auth::authenticate,
+    operations: operations::all,
+    render: errors::render,
+    finish,
+    security,
+    error_schema: |generator| generator.subschema_for::<errors::ErrorBody>(),
+    credentials: credentials::CREDENTIALS,
+};
+
+/// Answers hold personal data or tokens: no cache may keep them (for tokens RFC 6749 §5.1).
+fn finish(reply: &mut Reply, _: &Exchange, _: Option<QuotaState>) {
+    reply.set("cache-control", "no-store");
+}
+
+fn security() -> Value {
+    let with_path = "WP3-v2.1 <authenticity_token> <timestamp> <digest>; the digest is SHA-512, \
+                     in hexadecimal, of merchant key, timestamp, authenticity token, path with \
+                     query as sent, and body.";
+    let without_path = "WP3-v2 <authenticity_token> <timestamp> <digest>; the same without the \
+                        path. A space can refuse it.";
+    json!({
+        "WP3-v2.1": {
+            "type": "apiKey", "in": "header", "name": "Authorization", "description": with_path,
+        },
+        "WP3-v2": {
+            "type": "apiKey", "in": "header", "name": "Authorization", "description": without_path,
+        },
+        "Bearer": {"type": "http", "scheme": "bearer", "description": "A token of POST /v2/oauth."},
+    })
+}

@@ -1,0 +1,178 @@
+//! Who asks: the three schemes of merchants' servers and apps (dossier A.2). All three are accepted
+//! on every operation; a space can refuse the one that does not bind the path.
+
+use std::sync::Arc;
+
+use patron_app::{App, Caller};
+use patron_gateway::{BoxFuture, Claim, Exchange};
+use patron_model::{Failure, Timestamp, space::Space};
+
+use crate::{
+    NAME,
+    digest::{self, Signed},
+    settings,
+    tokens::{self, Scope},
+};
+
+/// Timestamps from here on are milliseconds: in seconds this is the year 5138.
+const MILLIS_FROM: u64 = 100_000_000_000;
+
+/// What an `Authorization` header says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Authorization<'a> {
+    /// `WP3-v2.1` or `WP3-v2`.
+    Digest { binds_path: bool, authenticity_token: &'a str, timestamp: &'a str, digest: &'a str },
+    /// `Bearer`.
+    Bearer { token: &'a str },
+}
+
+/// Finds the merchant who signed the request, or for whom the token was made.
+pub fn authenticate<'a>(
+    app: &'a Arc<App>,
+    exchange: &'a Exchange,
+) -> BoxFuture<'a, Result<Claim, Failure>> {
+    Box::pin(sign_in(app, exchange))
+}
+
+async fn sign_in(app: &App, exchange: &Exchange) -> Result<Claim, Failure> {
+    let header = exchange.header("authorization").ok_or_else(|| refused("no authorization"))?;
+    let authorization = parse(header).ok_or_else(|| refused("unreadable authorization"))?;
+    let caller = match authorization {
+        Authorization::Bearer { token } => by_token(app, exchange, token).await?,
+        Authorization::Digest { authenticity_token, .. } => {
+            let caller = app.caller(NAME, authenticity_token).await?;
+            check_digest(app, exchange, &caller, authorization)?;
+            caller
+        }
+    };
+    let space = caller.home()?.number;
+    Ok(Claim { caller, space })
+}
+
+fn refused(reason: &'static str) -> Failure {
+    Failure::Unauthenticated { reason }
+}
+
+/// Parts are separated by exactly one blank; the name of a scheme has no case (RFC 9110 §11.1).
+fn parse(header: &str) -> Option<Authorization<'_>> {
+    let parts: Vec<&str> = header.split(' ').collect();
+    match parts[..] {
+        [scheme, token] if scheme.eq_ignore_ascii_case("Bearer") => {
+            Some(Authorization::Bearer { token })
+        }
+        [scheme, authenticity_token, timestamp, digest] => {
+            let binds_path = scheme.eq_ignore_ascii_case("WP3-v2.1");
+            let is_known = binds_path || scheme.eq_ignore_ascii_case("WP3-v2");
+            let is_whole = !authenticity_token.is_empty() && !timestamp.is_empty();
+            (is_known && is_whole).then_some(Authorization::Digest {
+                binds_path,
+                authenticity_token,
+                timestamp,
+                digest,
+            })
+        }
+        _ => None,
+    }
+}
+
+fn check_digest(
+    app: &App,
+    exchange: &Exchange,
+    caller: &Caller,
+    authorization: Authorization<'_>,
+) -> Result<(), Failure> {
+    let Authorization::Digest { binds_path, authenticity_token, timestamp, digest } = authorization
+    else {
+        return Err(refused("no digest"));
+    };
+    let merchant_key = caller.signing_secret(app)?;
+    let signed = Signed { merchant_key, timestamp, authenticity_token, body: &exchange.body };
+    let computed =
+        if binds_path { signed.with_path(&exchange.target) } else { signed.without_path() };
+    if !digest::is_same(digest, &computed) {
+        return Err(refused("wrong digest"));
+    }
+    let space = caller.home()?;
+    if !binds_path && !settings::allows_unbound_path(space) {
+        return Err(refused("the space refuses WP3-v2"));
+    }
+    check_timestamp(space, timestamp, exchange.now)
+}
+
+/// The timestamp is opaque unless the space asks for a window (dossier A.2).
+fn check_timestamp(space: &Space, timestamp: &str, now: Timestamp) -> Result<(), Failure> {
+    let Some(window) = settings::timestamp_window_seconds(space) else { return Ok(()) };
+    let sent: u64 = timestamp.parse().map_err(|_| refused("a timestamp that is no number"))?;
+    let seconds = if sent >= MILLIS_FROM { sent / 1_000 } else { sent };
+    let is_near = i64::try_from(seconds).is_ok_and(|s| s.abs_diff(now.seconds()) <= window);
+    if is_near { Ok(()) } else { Err(refused("a timestamp outside the window")) }
+}
+
+/// The key a token was made for must still be good; then the token's scopes decide.
+async fn by_token(app: &App, exchange: &Exchange, token: &str) -> Result<Arc<Caller>, Failure> {
+    let claims = tokens::read(app, token, exchange.now)?;
+    let caller = app.caller(NAME, &claims.sub).await?;
+    let allowed = scopes_for(exchange.path());
+    if claims.scopes.iter().any(|scope| allowed.contains(scope)) {
+        Ok(caller)
+    } else {
+        Err(Failure::Forbidden)
+    }
+}
+
+/// Scopes that open an operation, one of them is enough (dossier B.1). Looks at the path as sent,
+/// as the router does: `payment-methods` may also be a merchant's own id.
+fn scopes_for(path: &str) -> &'static [Scope] {
+    let segments: Vec<&str> = path.split('/').collect();
+    match segments[..] {
+        ["", "v2", "customers", _, "payment-methods"] => &[Scope::PaymentMethods, Scope::Customers],
+        _ => &[Scope::Customers],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_three_schemes_and_nothing_else() {
+        let bearer = Authorization::Bearer { token: "a.b.c" };
+        assert_eq!(parse("Bearer a.b.c"), Some(bearer));
+        assert_eq!(parse("bearer a.b.c"), Some(bearer));
+        let digest = |binds_path| Authorization::Digest {
+            binds_path,
+            authenticity_token: "token",
+            timestamp: "1",
+            digest: "00",
+        };
+        assert_eq!(parse("WP3-v2.1 token 1 00"), Some(digest(true)));
+        assert_eq!(parse("WP3-v2 token 1 00"), Some(digest(false)));
+        for bad in [
+            "",
+            "Bearer",
+            "Bearer a b",
+            "WP3-v2.1 token 1",
+            "WP3-v2.1  token 1 00",
+            "WP3-v2.1 token 1 00 ",
+            "WP3-v2-Client token",
+            "WP3-v3 token 1 00",
+            "Basic token 1 00",
+        ] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn scopes_follow_the_path_as_sent() {
+        let both = [Scope::PaymentMethods, Scope::Customers];
+        assert_eq!(scopes_for("/v2/customers/x/payment-methods"), both);
+        for only_customers in [
+            "/v2/customers",
+            "/v2/customers/payment-methods",
+            "/v2/merchants/customers/payment-methods",
+            "/v2/customers/x%2Fpayment-methods",
+        ] {
+            assert_eq!(scopes_for(only_customers), [Scope::Customers], "{only_customers}");
+        }
+    }
+}

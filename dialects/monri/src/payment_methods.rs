@@ -1,0 +1,121 @@
+//! Saved cards of a customer (dossier B.4). Only cards of which first six, last four and expiry are
+//! known can be shown here, and only those that may be used: each entry's token is meant to be paid
+//! with.
+
+use patron_app::{
+    customers::{self, Page as Found},
+    payment_methods,
+    search::{Field, Filter, Query},
+};
+use patron_gateway::{Reply, Request};
+use patron_model::{
+    Failure, Timestamp,
+    customer::Customer,
+    payment_method::{MethodType, PaymentMethod},
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    customers::{find, newest_first, uuid_of},
+    errors::APPROVED,
+    pages::{List, Page},
+};
+
+/// A saved card. All members are there in every answer.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PaymentMethodObject<'a> {
+    status: &'static str,
+    id: &'a str,
+    token: &'a str,
+    masked_pan: String,
+    expiration_date: String,
+    keep_until: Option<String>,
+    created_at: String,
+    updated_at: String,
+    customer_uuid: Uuid,
+    expired: bool,
+}
+
+impl<'a> PaymentMethodObject<'a> {
+    /// A card as this API shows it; nothing when it lacks what every card has here.
+    fn of(method: &'a PaymentMethod, customer: &Customer, now: Timestamp) -> Option<Self> {
+        let (first, last) = (method.first_six.as_ref()?, method.last_four.as_ref()?);
+        Some(PaymentMethodObject {
+            status: APPROVED,
+            id: &method.token,
+            token: &method.token,
+            masked_pan: format!("{first}******{last}"),
+            expiration_date: method.expiry?.last_day(),
+            keep_until: None,
+            created_at: method.created_at.rfc3339_seconds(),
+            updated_at: method.updated_at.rfc3339_seconds(),
+            customer_uuid: customer.uuid,
+            expired: method.is_expired(now),
+        })
+    }
+}
+
+/// The same as a question to the store, so that pages are of full length.
+fn can_be_shown() -> Filter {
+    let is = |field: &str, word: &str| Filter::equal(Field::text(&[field]), word);
+    let known = |field| Filter::Not(Box::new(Filter::Missing(field)));
+    is("method_type", MethodType::Card.as_str())
+        .and(is("state", ACTIVE))
+        .and(known(Field::text(&["first_six"])))
+        .and(known(Field::text(&["last_four"])))
+        .and(known(Field::Whole(vec!["expiry".into(), "year".into()])))
+}
+
+/// The active state as documents write it.
+const ACTIVE: &str = "active";
+
+/// `GET /v2/customers/{uuid}/payment-methods`. A client of the vendor's names the customer by the
+/// merchant's own id here, so that is tried after the UUID.
+///
+/// # Errors
+/// `NotFound`, `Malformed`.
+pub async fn list(request: Request) -> Result<Reply, Failure> {
+    let Page { limit, offset } = Page::of(&request)?;
+    let customer = by_either_id(&request).await?;
+    if customer.is_deleted() {
+        return Reply::json(200, &List::<PaymentMethodObject<'_>>::of(Vec::new()));
+    }
+    let query = Query {
+        predicate: can_be_shown(),
+        order: newest_first(Field::Whole(vec!["created_at".into()])),
+        limit,
+        offset,
+        ..Query::of(request.cx.space)
+    };
+    let id = customers::Id::Number(customer.number);
+    let Found { items, .. } = payment_methods::list(&request.cx, id, query).await?;
+    let shown = |method| PaymentMethodObject::of(method, &customer, request.now);
+    let data = items.iter().filter_map(|method| shown(method)).collect();
+    Reply::json(200, &List::of(data))
+}
+
+async fn by_either_id(request: &Request) -> Result<Customer, Failure> {
+    let sent = request.param("uuid");
+    if let Ok(id) = uuid_of(sent) {
+        match find(request, id).await {
+            Err(Failure::NotFound { .. }) => {}
+            found => return found.map(|loaded| loaded.record),
+        }
+    }
+    customers::get_by_reference(&request.cx, sent).await.map(|loaded| loaded.record)
+}
+
+#[cfg(test)]
+mod tests {
+    use patron_model::payment_method::MethodState;
+
+    use super::*;
+
+    #[test]
+    fn documents_write_the_active_state_as_it_is_asked_for() {
+        let written = serde_json::to_value(MethodState::Active).expect("a word");
+        assert_eq!(written, ACTIVE);
+    }
+}

@@ -1,0 +1,47 @@
+//! What a space can switch for this API, under its name in the space's `dialects`:
+//!
+//! | switch | values | default |
+//! |---|---|---|
+//! | `wp3_v2` | `"on"`, `"off"` | on: requests signed without their path are accepted |
+//! | `timestamp_window_seconds` | seconds | none: the timestamp is opaque |
+//! | `list_limit_max` | entries | 1000: larger limits are cut to this |
+//!
+//! A value that cannot be read never loosens anything: it switches the scheme off, closes the
+//! window, or leaves the default in place.
+
+use patron_model::space::Space;
+use serde_json::Value;
+
+use crate::NAME;
+
+/// Entries a list answers at most, unless the space says otherwise.
+pub const LIST_LIMIT_MAX: u32 = 1_000;
+/// Entries a space can allow at most.
+const LIST_LIMIT_CEILING: u32 = 10_000;
+
+/// Whether a request may be signed without its path.
+pub fn allows_unbound_path(space: &Space) -> bool {
+    switch(space, "wp3_v2").is_none_or(|value| value == "on")
+}
+
+/// By how many seconds a timestamp may differ from now; `None` means that it is not looked at.
+pub fn timestamp_window_seconds(space: &Space) -> Option<u64> {
+    let window = switch(space, "timestamp_window_seconds")?;
+    Some(whole(window).unwrap_or(0))
+}
+
+/// Entries a list answers at most.
+pub fn list_limit_max(space: &Space) -> u32 {
+    let limit = switch(space, "list_limit_max").and_then(whole).filter(|limit| *limit > 0);
+    let limit = limit.and_then(|limit| u32::try_from(limit).ok());
+    limit.map_or(LIST_LIMIT_MAX, |limit| limit.min(LIST_LIMIT_CEILING))
+}
+
+fn switch<'a>(space: &'a Space, name: &str) -> Option<&'a Value> {
+    space.dialects.get(NAME)?.get(name).filter(|value| !value.is_null())
+}
+
+/// A whole number, written as a number or as a text.
+fn whole(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
+}
