@@ -1,1 +1,92 @@
-//! The wallee dialect.
+//! The wallee Web Service API v2.0, as `app-wallee.com`, PostFinance Checkout and their sister
+//! brands expose it, over the common record.
+//!
+//! - [`operations`]: every operation, one line each.
+//! - [`auth`]: the token bound to method and path, and the `Space` header.
+//! - [`transport`]: what may be sent and accepted. [`errors`]: failures in the provider's shape.
+//! - [`customers`], [`addresses`], [`comments`]: wire types, both conversions, handlers;
+//!   [`bulk`] does many customers at once, [`postal`] is the address inside an address.
+//! - [`query`] reads the search grammar, [`conditions`] gives it types and evaluates it, [`lists`]
+//!   holds parameters and envelopes of lists and searches.
+//! - [`limits`]: what the official SDK refuses to read, and what is shown instead.
+
+mod addresses;
+mod auth;
+mod bulk;
+mod comments;
+mod conditions;
+mod customer_search;
+mod customers;
+mod errors;
+mod limits;
+mod lists;
+mod members;
+mod operations;
+mod postal;
+pub mod query;
+mod transport;
+
+use patron_gateway::{
+    Credentials, Dialect,
+    dialect::{Example, exact},
+};
+use serde_json::{Value, json};
+
+/// Word for this dialect.
+pub const NAME: &str = "wallee";
+/// Where it answers.
+pub(crate) const MOUNT: &str = "/api/v2.0";
+
+/// The dialect.
+pub static DIALECT: Dialect = Dialect {
+    name: NAME,
+    title: "wallee Web Service API v2.0",
+    mounts: &[MOUNT],
+    route: exact,
+    authenticate: auth::authenticate,
+    operations: operations::all,
+    render: errors::render,
+    finish: |_, _, _| {},
+    security,
+    error_schema: |generator| generator.subschema_for::<errors::ErrorBody>(),
+    credentials: Credentials {
+        sandbox: auth::sandbox,
+        mint: auth::mint,
+        show: auth::show,
+        sign: auth::sign,
+        examples,
+    },
+};
+
+fn security() -> Value {
+    json!({"jwt": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "HS256 over sub, iat, requestPath and requestMethod, anew for each request.",
+    }})
+}
+
+fn examples(_: &Value) -> Vec<Example> {
+    let example = |title, method, path: &str, body: Option<Value>| Example {
+        title,
+        method,
+        target: format!("{MOUNT}{path}"),
+        body: body.map(|body| body.to_string()),
+        signed: true,
+    };
+    let anna = json!({
+        "emailAddress": "anna@example.com", "givenName": "Anna",
+        "familyName": "Muster", "language": "de-CH", "preferredCurrency": "CHF",
+    });
+    vec![
+        example("Create a customer", "POST", "/customers", Some(anna)),
+        example("List customers", "GET", "/customers?limit=5&order=DESC", None),
+        example(
+            "Search customers",
+            "GET",
+            "/customers/search?order=familyName%3AASC&query=emailAddress%3A~anna",
+            None,
+        ),
+    ]
+}

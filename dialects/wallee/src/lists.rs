@@ -1,0 +1,240 @@
+//! Parameters and envelopes of lists and searches (dossier §3).
+
+use std::cmp::Ordering;
+
+use patron_app::search::{After, Field, Filter, Order, Query, SortKey};
+use patron_gateway::Exchange;
+use patron_model::{Failure, Why};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{
+    conditions::{self, Check, Condition, Resolve, Value},
+    query,
+};
+
+const LIMIT_DEFAULT: i64 = 10;
+const LIMIT_MAX: i64 = 100;
+/// Largest offset of a search; beyond it the answer is 416.
+const OFFSET_MAX: u64 = 10_000;
+
+/// One page of a list.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "{T}ListResponse")]
+pub struct ListResponse<T> {
+    /// The objects.
+    pub data: Vec<T>,
+    /// Whether there are more in the direction of the page.
+    pub has_more: bool,
+    /// Most objects of a page.
+    pub limit: u32,
+}
+
+/// One page of a search.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "{T}SearchResponse")]
+pub struct SearchResponse<T> {
+    /// The objects.
+    pub data: Vec<T>,
+    /// Whether there are more.
+    pub has_more: bool,
+    /// Most objects of a page.
+    pub limit: u32,
+    /// Objects skipped.
+    pub offset: u64,
+}
+
+/// Whether a reference is to be shown as a whole: repeated keys and comma lists name paths; unknown
+/// ones are ignored, and a path expands its parents.
+pub fn expands(exchange: &Exchange, reference: &str) -> bool {
+    let query = exchange.query();
+    query.all("expand").flat_map(|value| value.split(',')).any(|path| {
+        path.trim().strip_prefix(reference).is_some_and(|r| r.is_empty() || r.starts_with('.'))
+    })
+}
+
+fn limit(exchange: &Exchange) -> Result<u32, Failure> {
+    let limit = exchange.query().int("limit", LIMIT_DEFAULT, 1, LIMIT_MAX)?;
+    u32::try_from(limit).map_err(Failure::internal)
+}
+
+// ---- lists ------------------------------------------------------------------------------------
+
+/// What a list is asked for.
+#[derive(Debug)]
+pub struct ListParams {
+    cursor: Option<i64>,
+    /// Whether the page lies before the cursor.
+    is_before: bool,
+    is_descending: bool,
+    /// Most objects.
+    pub limit: u32,
+}
+
+impl ListParams {
+    /// Reads the parameters.
+    ///
+    /// # Errors
+    /// `Malformed`, also when both cursors are given.
+    pub fn read(exchange: &Exchange) -> Result<ListParams, Failure> {
+        let query = exchange.query();
+        let cursor = |name| query.int(name, 0, 1, i64::MAX).map(|id| (id > 0).then_some(id));
+        let (after, before) = (cursor("after")?, cursor("before")?);
+        if after.is_some() && before.is_some() {
+            let why = Why::Malformed { expected: "absent when after is given" };
+            return Err(Failure::malformed("before", why));
+        }
+        let direction = query.get("order").filter(|order| !order.is_empty()).unwrap_or("ASC");
+        let is_descending =
+            conditions::descends(direction).map_err(|why| Failure::malformed("order", why))?;
+        Ok(ListParams {
+            cursor: after.or(before),
+            is_before: before.is_some(),
+            is_descending,
+            limit: limit(exchange)?,
+        })
+    }
+
+    /// Whether the page is collected from high to low ids: a page before the cursor is collected
+    /// backwards, from the cursor on.
+    fn collects_down(&self) -> bool {
+        self.is_descending != self.is_before
+    }
+
+    /// The page as a question to the store.
+    pub fn query(&self, space: i64) -> Query {
+        let order = if self.collects_down() { Order::newest_first() } else { Order::by_number() };
+        let after = self.cursor.map(|number| After { keys: Vec::new(), number });
+        Query { order, after, limit: self.limit, ..Query::of(space) }
+    }
+
+    /// The page as an answer, from items as they were collected.
+    pub fn page<T>(&self, mut collected: Vec<T>, has_more: bool) -> ListResponse<T> {
+        if self.is_before {
+            collected.reverse();
+        }
+        ListResponse { data: collected, has_more, limit: self.limit }
+    }
+
+    /// The page of items that are in memory, oldest first.
+    pub fn page_of<T>(&self, mut items: Vec<T>, id: impl Fn(&T) -> i64) -> ListResponse<T> {
+        if self.collects_down() {
+            items.reverse();
+        }
+        let is_past = |item: &T| match (self.cursor, self.collects_down()) {
+            (None, _) => true,
+            (Some(cursor), true) => id(item) < cursor,
+            (Some(cursor), false) => id(item) > cursor,
+        };
+        items.retain(is_past);
+        let has_more = items.len() > self.limit as usize;
+        items.truncate(self.limit as usize);
+        self.page(items, has_more)
+    }
+}
+
+// ---- searches ---------------------------------------------------------------------------------
+
+/// What a search is asked for, over the fields `F`.
+#[derive(Debug)]
+pub struct SearchParams<F> {
+    condition: Option<Condition<F>>,
+    keys: Vec<(F, bool)>,
+    offset: u64,
+    limit: u32,
+}
+
+impl<F> SearchParams<F> {
+    /// Reads the parameters.
+    ///
+    /// # Errors
+    /// `Malformed` for numbers, `OutOfRange` for the offset, `Invalid` for query and order.
+    pub fn read(exchange: &Exchange, resolve: Resolve<F>) -> Result<SearchParams<F>, Failure> {
+        let params = exchange.query();
+        let offset = params.int("offset", 0, 0, i64::MAX)?.unsigned_abs();
+        if offset > OFFSET_MAX {
+            return Err(Failure::OutOfRange { max: OFFSET_MAX });
+        }
+        let in_query = |why| Failure::invalid("query", why);
+        let condition = query::parse(params.get("query").unwrap_or_default())
+            .map_err(in_query)?
+            .map(|expression| conditions::bind(&expression, resolve))
+            .transpose()
+            .map_err(in_query)?;
+        let keys = conditions::order(params.get("order").unwrap_or_default(), resolve)
+            .map_err(|why| Failure::invalid("order", why))?;
+        Ok(SearchParams { condition, keys, offset, limit: limit(exchange)? })
+    }
+
+    /// The page as a question to the store.
+    pub fn query(
+        &self,
+        space: i64,
+        compile: impl Fn(&F, &Check) -> Filter,
+        field: impl Fn(&F) -> Field,
+    ) -> Query {
+        let condition = self.condition.as_ref();
+        let keys = self.keys.iter();
+        let order = Order {
+            keys: keys
+                .map(|(f, descending)| SortKey { field: field(f), descending: *descending })
+                .collect(),
+            descending: self.descends_at_last(),
+        };
+        Query {
+            predicate: condition.map_or(Filter::All, |condition| condition.filter(&compile)),
+            order,
+            offset: self.offset,
+            limit: self.limit,
+            ..Query::of(space)
+        }
+    }
+
+    /// Objects that are equal in all keys come by id, in the direction of the last key.
+    fn descends_at_last(&self) -> bool {
+        self.keys.last().is_some_and(|(_, descending)| *descending)
+    }
+
+    /// The page as an answer.
+    pub fn page<T>(&self, data: Vec<T>, has_more: bool) -> SearchResponse<T> {
+        SearchResponse { data, has_more, limit: self.limit, offset: self.offset }
+    }
+
+    /// The page of items that are in memory, oldest first.
+    pub fn page_of<T>(
+        &self,
+        mut items: Vec<T>,
+        value: impl Fn(&T, &F) -> Option<Value>,
+    ) -> SearchResponse<T> {
+        if let Some(condition) = &self.condition {
+            items.retain(|item| condition.holds(&|field| value(item, field)));
+        }
+        if self.descends_at_last() {
+            items.reverse();
+        }
+        // The sort is stable, so equal items stay by id.
+        items.sort_by(|a, b| {
+            let compared = self.keys.iter().map(|(field, descending)| {
+                let ascending = missing_last(value(a, field), value(b, field));
+                if *descending { ascending.reverse() } else { ascending }
+            });
+            compared.fold(Ordering::Equal, Ordering::then)
+        });
+        let rest = items.into_iter().skip(usize::try_from(self.offset).unwrap_or(usize::MAX));
+        let mut data: Vec<T> = rest.take(self.limit as usize + 1).collect();
+        let has_more = data.len() > self.limit as usize;
+        data.truncate(self.limit as usize);
+        self.page(data, has_more)
+    }
+}
+
+fn missing_last(a: Option<Value>, b: Option<Value>) -> Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) => a.cmp(&b),
+        (None, Some(_)) => Ordering::Greater,
+        (Some(_), None) => Ordering::Less,
+        (None, None) => Ordering::Equal,
+    }
+}

@@ -1,0 +1,78 @@
+//! What may be sent and what may be asked for: media types (dossier §1), and ids in paths.
+
+use patron_app::customers::Id;
+use patron_gateway::Exchange;
+use patron_model::{Failure, Why};
+
+/// Refuses bodies that are not JSON and callers that accept no JSON. A stray `Content-Type` on a
+/// request without body is tolerated.
+///
+/// # Errors
+/// `NotAcceptable`, `UnsupportedMediaType`.
+pub fn negotiate(exchange: &Exchange) -> Result<(), Failure> {
+    if !accepts_json(exchange) {
+        return Err(Failure::NotAcceptable);
+    }
+    if !exchange.body.is_empty() && !exchange.is_json() {
+        return Err(Failure::UnsupportedMediaType { supported: "application/json" });
+    }
+    Ok(())
+}
+
+fn accepts_json(exchange: &Exchange) -> bool {
+    let sent = exchange.headers.get_all("accept").iter();
+    let sent: Vec<&str> = sent.filter_map(|value| value.to_str().ok()).collect();
+    sent.iter().all(|value| value.trim().is_empty()) || quality(&sent.join(",")) > 0.0
+}
+
+/// The weight of JSON: the most specific range decides (RFC 9110 §12.5.1).
+fn quality(accept: &str) -> f32 {
+    let mut best = (0, 0.0);
+    for range in accept.split(',') {
+        let mut parts = range.split(';').map(str::trim);
+        let precision = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
+            "application/json" => 3,
+            "application/*" => 2,
+            "*/*" | "*" => 1,
+            _ => continue,
+        };
+        let weight = parts
+            .find_map(|p| p.strip_prefix("q=").or_else(|| p.strip_prefix("Q=")))
+            .map_or(1.0, |q| q.trim().parse().unwrap_or(0.0));
+        if precision > best.0 || (precision == best.0 && weight > best.1) {
+            best = (precision, weight);
+        }
+    }
+    best.1
+}
+
+/// An id in the path: a whole number.
+///
+/// # Errors
+/// `Malformed`.
+pub fn id(exchange: &Exchange, name: &str) -> Result<Id, Failure> {
+    let number = exchange.param(name).parse().map(Id::Number);
+    number.map_err(|_| Failure::malformed(name, Why::WrongType { expected: "a whole number" }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_specific_range_decides() {
+        for good in [
+            "application/json",
+            "APPLICATION/JSON; charset=utf-8",
+            "*/*",
+            "text/plain,application/json",
+            "text/html, application/*;q=0.2",
+            "application/json;q=0.1, */*;q=0",
+        ] {
+            assert!(quality(good) > 0.0, "{good}");
+        }
+        for bad in ["text/plain", "text/csv, image/*", "application/json;q=0, */*", "nonsense"] {
+            assert!(quality(bad) <= 0.0, "{bad}");
+        }
+    }
+}

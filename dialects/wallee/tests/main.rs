@@ -1,0 +1,16 @@
+//! The wallee dialect over HTTP, on the real router and a store of its own.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail loudly")]
+
+mod addresses;
+mod auth;
+mod bulk;
+mod comments;
+mod coverage;
+mod customers;
+mod failures;
+mod golden;
+mod sdk;
+mod search;
+mod shop;
+mod translation;
+mod transport;

@@ -1,0 +1,567 @@
+#!/usr/bin/env python3
+"""Drives every operation on customers, their addresses and their comments with the official SDK.
+
+    python -m venv venv && venv/bin/pip install wallee==6.4.0 postfinancecheckout==6.4.0
+    patron sandbox --print > sandbox.json        # the server must be running
+    venv/bin/python wallee_sdk.py --credentials sandbox.json [--package postfinancecheckout]
+
+Prints each failed check and `N passed, M failed`; the exit status is 1 when a check failed.
+"""
+
+import argparse
+import base64
+import importlib
+import json
+import sys
+import time
+import traceback
+import urllib.error
+import urllib.request
+import uuid
+
+import jwt
+
+
+class Checks:
+    """Counts checks."""
+
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+
+    def that(self, what, holds, shown=""):
+        if holds:
+            self.passed += 1
+        else:
+            self.failed += 1
+            print(f"FAILED: {what} {shown}")
+
+    def equal(self, what, have, want):
+        self.that(what, have == want, f"\n   have {have!r}\n   want {want!r}")
+
+    def refused(self, what, status, code, call, *fields):
+        """The call is refused with a status, a code word and the named fields."""
+        try:
+            answer = call()
+        except self.sdk.ApiException as error:
+            self.equal(f"{what}: status", error.status, status)
+            kinds = {
+                400: "BadRequestException", 401: "UnauthorizedException", 403: "ForbiddenException",
+                404: "NotFoundException", 409: "ConflictException",
+                422: "UnprocessableEntityException",
+            }
+            self.equal(f"{what}: exception", type(error).__name__, kinds.get(status, "ApiException"))
+            body = json.loads(error.body)
+            self.equal(f"{what}: code", body.get("code"), code)
+            self.equal(f"{what}: members", set(body) - {"errors"}, {"date", "code", "id", "message"})
+            self.equal(f"{what}: fields", sorted(body.get("errors", {})), sorted(fields))
+            if error.data is not None:
+                self.equal(f"{what}: parsed code", error.data.code, code)
+        else:
+            self.that(what, False, f"was not refused: {answer!r}")
+
+
+class Raw:
+    """Signed requests of our own, for what the SDK refuses to send."""
+
+    def __init__(self, credentials):
+        self.credentials = credentials
+
+    def send(self, method, path, body=None, **changes):
+        credentials = {**self.credentials, **changes.get("credentials", {})}
+        base = credentials["host"].removesuffix("/api/v2.0")
+        target = "/api/v2.0" + path
+        claims = {
+            "sub": credentials["user_id"],
+            "iat": int(time.time()),
+            "requestPath": target,
+            "requestMethod": method,
+            **changes.get("claims", {}),
+        }
+        key = base64.b64decode(credentials["authentication_key"])
+        header = changes.get("header", {"typ": "JWT", "ver": 1})
+        token = jwt.encode(claims, key, algorithm="HS256", headers=header)
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Space": str(credentials["space_id"]),
+            **({"Content-Type": "application/json"} if body is not None else {}),
+            **changes.get("headers", {}),
+        }
+        headers = {name: value for name, value in headers.items() if value is not None}
+        request = urllib.request.Request(base + target, body, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=25) as answer:
+                return answer.status, json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read() or b"null")
+
+
+def services(sdk, credentials):
+    configuration = sdk.Configuration(
+        host=credentials["host"],
+        user_id=credentials["user_id"],
+        authentication_key=credentials["authentication_key"],
+    )
+    return (
+        sdk.CustomersService(configuration),
+        sdk.CustomerAddressesService(configuration),
+        sdk.CustomerCommentsService(configuration),
+    )
+
+
+def customers(check, sdk, space, service, mark):
+    """Create, retrieve, update, email addresses, delete."""
+    created = service.post_customers(space, sdk.CustomerCreate(
+        meta_data={"source": "shop", "mark": mark},
+        email_address=f"anna.{mark}@example.com",
+        family_name="Müster",
+        given_name="Anna",
+        preferred_currency="CHF",
+        customer_id=f"C-{mark}",
+        language="de-CH",
+    ))
+    check.equal("create: type", type(created).__name__, "Customer")
+    check.equal("create: space", created.linked_space_id, space)
+    check.equal("create: version", created.version, 1)
+    check.equal("create: name", (created.given_name, created.family_name), ("Anna", "Müster"))
+    check.equal("create: customer id", created.customer_id, f"C-{mark}")
+    check.equal("create: money, language", (created.preferred_currency, created.language), ("CHF", "de-CH"))
+    check.equal("create: metadata", created.meta_data, {"source": "shop", "mark": mark})
+    check.that("create: time", abs(created.created_on.timestamp() - time.time()) < 120)
+    empty = service.post_customers(space, sdk.CustomerCreate())
+    check.equal("create empty", (empty.version, empty.meta_data, empty.email_address), (1, {}, None))
+
+    read = service.get_customers_id(created.id, space, expand=["nothing", "such.thing"])
+    check.equal("retrieve", read, created)
+
+    updated = service.patch_customers_id(created.id, space, sdk.CustomerActive(
+        version=1, family_name="Muster-Meier", email_address=f"am.{mark}@example.org"))
+    check.equal("update: version", updated.version, 2)
+    check.equal("update: changed", updated.family_name, "Muster-Meier")
+    check.equal("update: kept", (updated.given_name, updated.meta_data), ("Anna", created.meta_data))
+    same = service.patch_customers_id(created.id, space, sdk.CustomerActive(version=2, given_name="Anna"))
+    check.that("update nothing", same.version in (2, 3))
+    version = same.version
+    replaced = service.patch_customers_id(created.id, space, sdk.CustomerActive(
+        version=version, meta_data={"only": "this"}))
+    check.equal("update: metadata as a whole", replaced.meta_data, {"only": "this"})
+    cleared = service.patch_customers_id(created.id, space, sdk.CustomerActive(
+        version=replaced.version, language=""))
+    check.equal("update: an empty text clears", cleared.language, None)
+
+    emails = service.get_customers_id_email_addresses(created.id, space)
+    check.equal("email addresses", [e.email_address for e in emails.data],
+                [f"anna.{mark}@example.com", f"am.{mark}@example.org"])
+    check.equal("email addresses: envelope", (emails.has_more, emails.limit), (False, 2))
+    check.that("email addresses: times", all(e.created_on for e in emails.data))
+
+    check.refused("update stale", 409, "conflict", lambda: service.patch_customers_id(
+        created.id, space, sdk.CustomerActive(version=1, given_name="B")), "version")
+    check.refused("update a later version", 409, "conflict", lambda: service.patch_customers_id(
+        created.id, space, sdk.CustomerActive(version=99, given_name="B")), "version")
+    check.refused("reference taken", 422, "unprocessable_entity", lambda: service.post_customers(
+        space, sdk.CustomerCreate(customer_id=f"C-{mark}")), "customerId")
+    long = sdk.CustomerCreate.model_construct(
+        email_address="x" * 255, given_name="x" * 101, family_name="x" * 101,
+        customer_id="x" * 101, preferred_currency="QQQ", language="english", meta_data=None)
+    check.refused("create invalid", 422, "unprocessable_entity",
+                  lambda: service.post_customers(space, long), "emailAddress", "givenName",
+                  "familyName", "customerId", "preferredCurrency", "language")
+    wrong = sdk.CustomerCreate.model_construct(email_address=7)
+    check.refused("create with a wrong type", 400, "bad_request",
+                  lambda: service.post_customers(space, wrong), "emailAddress")
+    check.refused("retrieve unknown", 404, "not_found", lambda: service.get_customers_id(1 << 50, space))
+    check.refused("card number", 422, "unprocessable_entity", lambda: service.post_customers(
+        space, sdk.CustomerCreate(meta_data={"card": "4111 1111 1111 1111"})), "metaData.card")
+
+    check.equal("delete", service.delete_customers_id(empty.id, space), None)
+    check.refused("delete again", 404, "not_found", lambda: service.delete_customers_id(empty.id, space))
+    check.refused("retrieve deleted", 404, "not_found", lambda: service.get_customers_id(empty.id, space))
+    check.refused("update deleted", 404, "not_found", lambda: service.patch_customers_id(
+        empty.id, space, sdk.CustomerActive(version=1)))
+    return created.id
+
+
+def lists(check, sdk, space, service, mark):
+    """Pages of lists and searches."""
+    made = [service.post_customers(space, sdk.CustomerCreate(
+        given_name=f"P{n}", family_name=f"List {mark}", customer_id=f"L-{mark}-{n}",
+        meta_data={"page": mark, "n": str(n)})).id for n in range(5)]
+
+    def ids(answer):
+        return [item.id for item in answer.data]
+
+    page = service.get_customers(space, after=made[0] - 1, limit=2, order="ASC")
+    check.equal("list after", (ids(page), page.has_more, page.limit), (made[:2], True, 2))
+    page = service.get_customers(space, after=made[1], limit=10, order="ASC")
+    check.equal("list the rest", (ids(page), page.has_more), (made[2:], False))
+    page = service.get_customers(space, before=made[3], limit=2, order="ASC")
+    check.equal("list before: adjacent, in order", ids(page), made[1:3])
+    page = service.get_customers(space, limit=2, order=sdk.SortingOrder.DESC)
+    check.equal("list newest first", ids(page), [made[4], made[3]])
+    page = service.get_customers(space, after=made[3], limit=2, order="DESC")
+    check.equal("list after, newest first", ids(page), [made[2], made[1]])
+    page = service.get_customers(space, before=made[1], limit=2, order="DESC")
+    check.equal("list before, newest first", ids(page), [made[3], made[2]])
+    check.equal("list: default limit", service.get_customers(space).limit, 10)
+    check.refused("list with both cursors", 400, "bad_request",
+                  lambda: service.get_customers(space, after=1, before=5), "before")
+
+    def found(query, **more):
+        return ids(service.get_customers_search(space, query=query, **more))
+
+    check.equal("search: order", found(f"metaData.page:{mark}", order="id:DESC"), made[::-1])
+    check.equal("search: several orders", found(
+        f"metaData.page:{mark}", order="familyName:ASC,givenName:DESC"), made[::-1])
+    page = service.get_customers_search(space, query=f"metaData.page:{mark}", limit=2, offset=2, order="id")
+    check.equal("search page", (ids(page), page.has_more, page.limit, page.offset),
+                (made[2:4], True, 2, 2))
+    page = service.get_customers_search(space, query=f"metaData.page:{mark}", limit=2, offset=4, order="id")
+    check.equal("search last page", (ids(page), page.has_more), (made[4:], False))
+    for query, want in [
+        (f"id:{made[0]}", made[:1]),
+        (f"customerId:L-{mark}-1", made[1:2]),
+        (f"customerId:'L-{mark}-1'", made[1:2]),
+        (f'familyName:"List {mark}"', made),
+        (f'familyName:~"LIST {mark}"', made),
+        (f"id:>{made[1]} id:<={made[3]}", made[2:4]),
+        (f"id:>={made[1]} AND id:<{made[3]}", made[1:3]),
+        (f"metaData.page:{mark} -id:{made[0]}", made[1:]),
+        (f"metaData.page:{mark} AND -(id:{made[0]} OR id:{made[1]})", made[2:]),
+        (f"metaData.page:{mark} AND (metaData.n:1 OR metaData.n:3)", [made[1], made[3]]),
+        (f"metaData.page:{mark} emailAddress:*", made),
+        (f"metaData.page:{mark} -emailAddress:*", []),
+        (f"metaData.page:{mark} createdOn:>2020-01-01", made),
+        (f"metaData.page:{mark} createdOn:<'2020-01-01'", []),
+        (f"metaData.page:{mark} version:1", made),
+        (f'(givenName:~"p3" OR familyName:~"p3" OR emailAddress:~"p3") metaData.page:{mark}', made[3:4]),
+    ]:
+        check.equal(f"search {query}", found(query, order="id:ASC", limit=100), want)
+    check.that("search: empty query and order", len(found("", order="", limit=1)) == 1)
+    for query in ["anna", "nothing:1", "id:five", "(id:1", "id:~5"]:
+        check.refused(f"search {query}", 422, "unprocessable_entity", lambda: found(query), "query")
+    check.refused("search: bad order", 422, "unprocessable_entity",
+                  lambda: found("", order="nothing:ASC"), "order")
+    return made
+
+
+def bulk(check, sdk, space, service, raw, mark):
+    """Several customers at once."""
+    long = sdk.CustomerCreate.model_construct(email_address="x" * 255)
+    results = service.post_customers_bulk(space, [
+        sdk.CustomerCreate(customer_id=f"B-{mark}-1"), long,
+        sdk.CustomerCreate(customer_id=f"B-{mark}-2"), sdk.CustomerCreate(customer_id=f"B-{mark}-1"),
+    ])
+    check.equal("bulk create", [r.status_code for r in results], [201, 422, 201, 422])
+    one, two = results[0].id, results[2].id
+    check.equal("bulk create: link", results[0].link, f"/api/v2.0/customers/{one}")
+    check.equal("bulk create: error", results[1].error.code, "unprocessable_entity")
+    check.equal("bulk create: field", list(results[3].error.errors), ["customerId"])
+    check.equal("bulk create: made", service.get_customers_id(two, space).customer_id, f"B-{mark}-2")
+
+    typed = service.patch_customers_bulk(space, [sdk.CustomerActive(version=1, family_name="X")])
+    check.equal("bulk update without targets", [r.status_code for r in typed], [422])
+    check.equal("bulk update without targets: field", list(typed[0].error.errors), ["id"])
+    body = [{"id": one, "familyName": "X", "version": 1}, {"id": two, "familyName": "Y", "version": 7}]
+    status, results = raw.send("PATCH", "/customers/bulk", json.dumps(body).encode())
+    check.equal("bulk update", (status, [r["statusCode"] for r in results]), (200, [200, 409]))
+    check.equal("bulk update: done", service.get_customers_id(one, space).family_name, "X")
+
+    results = service.delete_customers_bulk(space, [one, 1 << 50, two])
+    check.equal("bulk delete", [(r.id, r.status_code) for r in results],
+                [(one, 204), (1 << 50, 404), (two, 204)])
+    check.equal("bulk delete: error", results[1].error.code, "not_found")
+    check.equal("bulk of nothing", service.post_customers_bulk(space, []), [])
+    check.refused("bulk of too many", 413, "payload_too_large",
+                  lambda: service.delete_customers_bulk(space, [1] * 101))
+
+
+def merge(check, sdk, space, service, addresses, comments, mark):
+    """Two customers become one."""
+    stays = service.post_customers(space, sdk.CustomerCreate(
+        given_name="Stay", email_address=f"stay.{mark}@example.com"))
+    goes = service.post_customers(space, sdk.CustomerCreate(
+        email_address=f"go.{mark}@example.com", language="fr-CH", customer_id=f"G-{mark}"))
+    address = addresses.post_customers_customer_id_addresses(
+        goes.id, space, sdk.CustomerAddressCreate(customer=goes.id, address_type="BILLING"))
+    comment = comments.post_customers_customer_id_comments(
+        goes.id, space, sdk.CustomerCommentCreate(customer=goes.id, content="Hello"))
+    check.refused("merge with itself", 422, "unprocessable_entity",
+                  lambda: service.post_customers_id_merge_other(stays.id, stays.id, space), "other")
+    merged = service.post_customers_id_merge_other(stays.id, goes.id, space)
+    check.equal("merge", (merged.id, merged.version), (stays.id, 2))
+    check.equal("merge: own fields win", merged.email_address, f"stay.{mark}@example.com")
+    check.equal("merge: missing ones come", (merged.language, merged.customer_id), ("fr-CH", f"G-{mark}"))
+    check.refused("merged one is gone", 404, "not_found", lambda: service.get_customers_id(goes.id, space))
+    moved = addresses.get_customers_customer_id_addresses_id(stays.id, address.id, space)
+    check.equal("merge: address moved", moved.customer.id, stays.id)
+    moved = comments.get_customers_customer_id_comments_id(stays.id, comment.id, space)
+    check.equal("merge: comment moved", (moved.customer.id, moved.content), (stays.id, "Hello"))
+    emails = service.get_customers_id_email_addresses(stays.id, space).data
+    check.equal("merge: email addresses", sorted(e.email_address for e in emails),
+                [f"go.{mark}@example.com", f"stay.{mark}@example.com"])
+    check.refused("merge with unknown", 404, "not_found",
+                  lambda: service.post_customers_id_merge_other(stays.id, 1 << 50, space))
+
+
+def addresses(check, sdk, space, service, customer):
+    """Addresses of a customer."""
+    postal = sdk.CustomerPostalAddressCreate(
+        given_name="Anna", family_name="Muster", street="Bahnhofstrasse 1\nc/o Meier", postcode="8400",
+        city="Winterthur", country="CH", date_of_birth="1990-01-02", gender="FEMALE",
+        organization_name="ACME", salutation="Frau", email_address="anna@example.com",
+        phone_number="044 668 18 00", mobile_phone_number="+41791234567", postal_state="ZH",
+        dependent_locality="Töss", sorting_code="7", commercial_register_number="CH-1",
+        sales_tax_number="CHE-2", social_security_number="756.1", legal_organization_form=5)
+    made = service.post_customers_customer_id_addresses(customer, space, sdk.CustomerAddressCreate(
+        customer=customer, address_type="BOTH", address=postal))
+    check.equal("address: type", type(made).__name__, "CustomerAddress")
+    check.equal("address", (made.version, made.linked_space_id, made.address_type, made.default_address),
+                (1, space, sdk.CustomerAddressType.BOTH, False))
+    check.equal("address: customer", (made.customer.id, made.customer.version), (customer, None))
+    for field, want in postal.model_dump().items():
+        have = getattr(made.address, field)
+        have = have.id if field == "legal_organization_form" else have
+        check.equal(f"address: {field}", have, want)
+    plain = service.post_customers_customer_id_addresses(
+        customer, space, sdk.CustomerAddressCreate(customer=customer), expand=["customer"])
+    check.equal("address: expanded", (plain.customer.id, plain.customer.given_name), (customer, "Anna"))
+    check.equal("address: nothing known", (plain.address_type, plain.address), (None, None))
+    third = service.post_customers_customer_id_addresses(customer, space, sdk.CustomerAddressCreate(
+        customer=customer, address_type="SHIPPING",
+        address=sdk.CustomerPostalAddressCreate(city="Bern", country="CH")))
+
+    def ids(answer):
+        return [item.id for item in answer.data]
+
+    everyone = [made.id, plain.id, third.id]
+    listing = service.get_customers_customer_id_addresses
+    page = listing(customer, space, limit=2)
+    check.equal("addresses: list", (ids(page), page.has_more, page.limit), (everyone[:2], True, 2))
+    check.equal("addresses: after", ids(listing(customer, space, after=made.id)), everyone[1:])
+    check.equal("addresses: before", ids(listing(customer, space, before=third.id, limit=1)), [plain.id])
+    check.equal("addresses: DESC", ids(listing(customer, space, order="DESC")), everyone[::-1])
+    check.equal("addresses: expand", listing(customer, space, expand=["customer"]).data[0].customer.given_name, "Anna")
+    for query, want in [
+        ("address.city:Bern", [third.id]),
+        ("address.city:~BERN", [third.id]),
+        ("addressType:BOTH", [made.id]),
+        ("addressType:*", [plain.id]),
+        ("-addressType:*", [made.id, third.id]),
+        (f"id:>{made.id}", [plain.id, third.id]),
+        (f"customer:{customer}", everyone),
+        (f"customer.id:{customer} address.country:CH", [made.id, third.id]),
+        ("defaultAddress:false", everyone),
+        ("address.dateOfBirth:<2000-01-01", [made.id]),
+        ("address.legalOrganizationForm:5", [made.id]),
+        ("createdOn:>2020-01-01", everyone),
+        ("", everyone),
+    ]:
+        answer = service.get_customers_customer_id_addresses_search(customer, space, query=query, order="id:ASC")
+        check.equal(f"addresses: search {query}", ids(answer), want)
+    page = service.get_customers_customer_id_addresses_search(
+        customer, space, order="address.city:DESC", limit=1, offset=1)
+    # What has no town comes first when the order is descending.
+    check.equal("addresses: search page", (ids(page), page.has_more, page.offset), ([made.id], True, 1))
+    check.refused("addresses: bad query", 422, "unprocessable_entity",
+                  lambda: service.get_customers_customer_id_addresses_search(customer, space, query="city:x"), "query")
+
+    read = service.get_customers_customer_id_addresses_id(customer, made.id, space)
+    check.equal("address: retrieve", read, made)
+    changed = service.patch_customers_customer_id_addresses_id(
+        customer, made.id, space, sdk.CustomerAddressActive(version=1, address_type="BILLING"))
+    check.equal("address: update", (changed.version, changed.address_type.value), (2, "BILLING"))
+    check.equal("address: kept", changed.address, made.address)
+    changed = service.patch_customers_customer_id_addresses_id(
+        customer, made.id, space, sdk.CustomerAddressActive(
+            version=2, address=sdk.CustomerPostalAddressCreate(city="Basel")), expand=["customer"])
+    check.equal("address: replaced", (changed.address.city, changed.address.street), ("Basel", None))
+    check.equal("address: update expanded", changed.customer.given_name, "Anna")
+    check.refused("address: stale", 409, "conflict", lambda: service.patch_customers_customer_id_addresses_id(
+        customer, made.id, space, sdk.CustomerAddressActive(version=2)), "version")
+    check.refused("address: other customer", 422, "unprocessable_entity",
+                  lambda: service.post_customers_customer_id_addresses(
+                      customer, space, sdk.CustomerAddressCreate(customer=customer + 1)), "customer")
+    bad = sdk.CustomerPostalAddressCreate.model_construct(
+        country="ZZ", city="x" * 101, postcode="x" * 41, salutation="x" * 21, street="x" * 301)
+    check.refused("address: invalid", 422, "unprocessable_entity",
+                  lambda: service.post_customers_customer_id_addresses(
+                      customer, space, sdk.CustomerAddressCreate.model_construct(customer=customer, address=bad)),
+                  "address.country", "address.city", "address.postcode", "address.salutation", "address.street")
+
+    default = service.post_customers_customer_id_addresses_id_default
+    check.equal("address: default", default(customer, made.id, space), None)
+    default(customer, third.id, space)
+    default(customer, third.id, space)
+    flags = [item.default_address for item in listing(customer, space).data]
+    check.equal("address: one default in all", flags, [False, False, True])
+
+    check.equal("address: delete", service.delete_customers_customer_id_addresses_id(customer, plain.id, space), None)
+    for what, call in [
+        ("retrieve", lambda: service.get_customers_customer_id_addresses_id(customer, plain.id, space)),
+        ("delete", lambda: service.delete_customers_customer_id_addresses_id(customer, plain.id, space)),
+        ("default", lambda: default(customer, plain.id, space)),
+        ("list of unknown", lambda: listing(1 << 50, space)),
+        ("create for unknown", lambda: service.post_customers_customer_id_addresses(
+            1 << 50, space, sdk.CustomerAddressCreate(customer=1 << 50))),
+    ]:
+        check.refused(f"address: {what} unknown", 404, "not_found", call)
+
+
+def comments(check, sdk, space, service, customer, user):
+    """Comments on a customer."""
+    create = service.post_customers_customer_id_comments
+    made = create(customer, space, sdk.CustomerCommentCreate(customer=customer, content="Called back.\nTwice."))
+    check.equal("comment: type", type(made).__name__, "CustomerComment")
+    check.equal("comment", (made.version, made.linked_space_id, made.created_by, made.pinned, made.content),
+                (1, space, user, False, "Called back.\nTwice."))
+    check.equal("comment: customer", (made.customer.id, made.customer.version), (customer, None))
+    check.equal("comment: not edited", (made.edited_by, made.edited_on), (None, None))
+    second = create(customer, space, sdk.CustomerCommentCreate(customer=customer, content="Žluť"), expand=["customer"])
+    check.equal("comment: expanded", second.customer.given_name, "Anna")
+    long = create(customer, space, sdk.CustomerCommentCreate(customer=customer, content="x" * 262144))
+    check.equal("comment: longest", len(long.content), 262144)
+    longer = sdk.CustomerCommentCreate.model_construct(customer=customer, content="x" * 262145)
+    check.refused("comment: too long", 422, "unprocessable_entity", lambda: create(customer, space, longer), "content")
+    check.refused("comment: other customer", 422, "unprocessable_entity", lambda: create(
+        customer, space, sdk.CustomerCommentCreate(customer=customer + 1, content="x")), "customer")
+
+    def ids(answer):
+        return [item.id for item in answer.data]
+
+    everyone = [made.id, second.id, long.id]
+    listing = service.get_customers_customer_id_comments
+    page = listing(customer, space, limit=2)
+    check.equal("comments: list", (ids(page), page.has_more, page.limit), (everyone[:2], True, 2))
+    check.equal("comments: after", ids(listing(customer, space, after=made.id)), everyone[1:])
+    check.equal("comments: before", ids(listing(customer, space, before=long.id, limit=1)), [second.id])
+    check.equal("comments: DESC", ids(listing(customer, space, order="DESC")), everyone[::-1])
+    check.equal("comments: expand", listing(customer, space, expand=["customer"]).data[0].customer.given_name, "Anna")
+
+    pin, unpin = (service.post_customers_customer_id_comments_id_pin,
+                  service.post_customers_customer_id_comments_id_unpin)
+    check.equal("comment: pin", pin(customer, second.id, space), None)
+    pin(customer, second.id, space)
+    read = service.get_customers_customer_id_comments_id(customer, second.id, space)
+    check.equal("comment: pinned", (read.pinned, read.version, read.edited_on), (True, 2, None))
+    for query, want in [
+        ("pinned:true", [second.id]),
+        ("pinned:false", [made.id, long.id]),
+        ("content:~CALLED", [made.id]),
+        ('content:"Žluť"', [second.id]),
+        (f"createdBy:{user} version:2", [second.id]),
+        ("editedOn:*", everyone),
+        (f"customer:{customer} id:<{long.id}", everyone[:2]),
+        ("createdOn:>2020-01-01 -pinned:true", [made.id, long.id]),
+        ("", everyone),
+    ]:
+        answer = service.get_customers_customer_id_comments_search(customer, space, query=query, order="id:ASC")
+        check.equal(f"comments: search {query}", ids(answer), want)
+    page = service.get_customers_customer_id_comments_search(customer, space, order="id:DESC", limit=1, offset=1)
+    check.equal("comments: search page", (ids(page), page.has_more, page.offset), ([second.id], True, 1))
+    check.equal("comment: unpin", unpin(customer, second.id, space), None)
+    unpin(customer, second.id, space)
+    read = service.get_customers_customer_id_comments_id(customer, second.id, space, expand=["customer"])
+    check.equal("comment: unpinned", (read.pinned, read.version), (False, 3))
+    check.equal("comment: retrieve expanded", read.customer.given_name, "Anna")
+
+    update = service.patch_customers_customer_id_comments_id
+    changed = update(customer, made.id, space, sdk.CustomerCommentActive(version=1, content="Done."))
+    check.equal("comment: update", (changed.version, changed.content, changed.edited_by), (2, "Done.", user))
+    check.that("comment: edited", changed.edited_on is not None)
+    check.refused("comment: stale", 409, "conflict", lambda: update(
+        customer, made.id, space, sdk.CustomerCommentActive(version=1, content="No.")), "version")
+    check.equal("comment: delete", service.delete_customers_customer_id_comments_id(customer, long.id, space), None)
+    for what, call in [
+        ("retrieve", lambda: service.get_customers_customer_id_comments_id(customer, long.id, space)),
+        ("delete", lambda: service.delete_customers_customer_id_comments_id(customer, long.id, space)),
+        ("pin", lambda: pin(customer, long.id, space)),
+        ("unpin", lambda: unpin(customer, long.id, space)),
+        ("update", lambda: update(customer, long.id, space, sdk.CustomerCommentActive(version=1))),
+        ("list of unknown", lambda: listing(1 << 50, space)),
+    ]:
+        check.refused(f"comment: {what} unknown", 404, "not_found", call)
+
+
+def transport(check, sdk, space, service, credentials, raw):
+    """Credentials, scope headers, media types, limits."""
+    def refused_as(what, answer, status, code, *fields):
+        check.equal(f"{what}: status", answer[0], status)
+        check.equal(f"{what}: code", answer[1].get("code"), code)
+        check.equal(f"{what}: fields", sorted(answer[1].get("errors", {})), sorted(fields))
+
+    check.refused("a space of others", 403, "forbidden", lambda: service.get_customers(1 << 40))
+    wrong, _, _ = services(sdk, {**credentials, "authentication_key": base64.b64encode(b"x" * 32).decode()})
+    check.refused("a wrong key", 401, "unauthorized", lambda: wrong.get_customers(space))
+    unknown, _, _ = services(sdk, {**credentials, "user_id": 1 << 40})
+    check.refused("an unknown user", 401, "unauthorized", lambda: unknown.get_customers(space))
+    text, _, _ = services(sdk, {**credentials, "user_id": str(credentials["user_id"])})
+    check.that("a user id as text", text.get_customers(space, limit=1) is not None)
+
+    now = int(time.time())
+    path = "/customers?limit=1"
+    check.equal("milliseconds", raw.send("GET", path, claims={"iat": now * 1000})[0], 200)
+    check.equal("type for typ", raw.send("GET", path, header={"typ": None, "type": "JWT", "ver": 1})[0], 200)
+    for what, changes in [
+        ("an old token", {"claims": {"iat": now - 400}}),
+        ("a token of the future", {"claims": {"iat": now + 400}}),
+        ("a token for another path", {"claims": {"requestPath": "/api/v2.0/customers"}}),
+        ("a token for another method", {"claims": {"requestMethod": "POST"}}),
+        ("another token version", {"header": {"ver": 2}}),
+        ("no credentials", {"headers": {"Authorization": None}}),
+    ]:
+        refused_as(what, raw.send("GET", path, **changes), 401, "unauthorized")
+    refused_as("no space", raw.send("GET", path, headers={"Space": None}), 400, "bad_request", "space")
+    refused_as("no number", raw.send("GET", path, headers={"Space": "x"}), 400, "bad_request", "space")
+    refused_as("not acceptable", raw.send("GET", path, headers={"Accept": "text/csv"}), 406, "not_acceptable")
+    refused_as("no JSON", raw.send("POST", "/customers", b"a=b", headers={
+        "Content-Type": "application/x-www-form-urlencoded"}), 415, "unsupported_media_type")
+    refused_as("broken JSON", raw.send("POST", "/customers", b"{"), 400, "bad_request", "body")
+    refused_as("no version", raw.send("PATCH", "/customers/1", b"{}"), 400, "bad_request", "version")
+    refused_as("a version as text", raw.send("PATCH", "/customers/1", b'{"version":"1"}'), 400, "bad_request", "version")
+    refused_as("a version as fraction", raw.send("PATCH", "/customers/1", b'{"version":1.0}'), 400, "bad_request", "version")
+    refused_as("offset", raw.send("GET", "/customers/search?offset=10001"), 416, "range_not_satisfiable", "offset")
+    check.equal("largest offset", raw.send("GET", "/customers/search?offset=10000")[0], 200)
+    refused_as("limit", raw.send("GET", "/customers?limit=101"), 400, "bad_request", "limit")
+    refused_as("no limit", raw.send("GET", "/customers?limit=0"), 400, "bad_request", "limit")
+    refused_as("unknown path", raw.send("GET", "/nothing"), 404, "not_found")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--credentials", required=True, help="the sandbox JSON")
+    parser.add_argument("--package", default="wallee", choices=["wallee", "postfinancecheckout"])
+    arguments = parser.parse_args()
+    with open(arguments.credentials, encoding="utf-8") as file:
+        credentials = json.load(file)["wallee"]
+    sdk = importlib.import_module(arguments.package)
+    check = Checks()
+    check.sdk = sdk
+    space, mark = credentials["space_id"], uuid.uuid4().hex[:8]
+    customer_service, address_service, comment_service = services(sdk, credentials)
+    raw = Raw(credentials)
+    kept = {}
+
+    def make_customer():
+        kept["id"] = customers(check, sdk, space, customer_service, mark)
+
+    for part in [
+        make_customer,
+        lambda: lists(check, sdk, space, customer_service, mark),
+        lambda: bulk(check, sdk, space, customer_service, raw, mark),
+        lambda: merge(check, sdk, space, customer_service, address_service, comment_service, mark),
+        lambda: addresses(check, sdk, space, address_service, kept["id"]),
+        lambda: comments(check, sdk, space, comment_service, kept["id"], credentials["user_id"]),
+        lambda: transport(check, sdk, space, customer_service, credentials, raw),
+    ]:
+        try:
+            part()
+        except Exception:  # One part that breaks off must not hide the others.
+            check.that("a part ran to its end", False)
+            traceback.print_exc(file=sys.stdout)
+    print(f"{check.passed} passed, {check.failed} failed")
+    sys.exit(1 if check.failed else 0)
+
+
+if __name__ == "__main__":
+    main()
