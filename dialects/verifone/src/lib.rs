@@ -1,1 +1,63 @@
-//! The verifone dialect.
+//! The Verifone eCommerce Customer API, version 2.
+//!
+//! Five operations on one resource, at the full mount `/oidc/customer-service/v2/customer` and at
+//! the short `/v2/customer`, and the token endpoint of the sign-in host. Create answers 200, update
+//! is a `POST`, delete answers 204, a list is a bare array and needs an RSQL `search`.
+//!
+//! - [`operations`]: every operation. [`auth`]: Basic and Bearer; [`token`]: where bearers come
+//!   from; [`credentials`]: how keys are made and shown.
+//! - [`entities`]: which spaces stand behind an `entity_id`.
+//! - [`wire`]: the bodies; [`limits`]: what their fields may hold; [`shown`] and [`written`]: the
+//!   two conversions; [`customers`]: create, read, update, delete.
+//! - [`lists`]: list and search; [`rsql`]: the grammar; [`selectors`]: the fields; [`filters`]:
+//!   from grammar to question.
+//! - [`errors`]: failures in Verifone's shape, and in OAuth's on the token endpoint.
+
+mod auth;
+mod credentials;
+mod customers;
+mod entities;
+mod errors;
+mod filters;
+mod limits;
+mod lists;
+mod operations;
+pub mod rsql;
+mod selectors;
+mod shown;
+mod token;
+mod wire;
+mod written;
+
+use patron_gateway::{
+    Dialect,
+    dialect::{Credentials, exact},
+};
+
+/// Name of the dialect; also the word for its keys, switches and extras.
+pub(crate) const NAME: &str = "verifone";
+
+/// The Verifone Customer API.
+pub static DIALECT: Dialect = Dialect {
+    name: NAME,
+    title: "Verifone Customer API v2",
+    mounts: &[
+        "/oidc/customer-service",
+        "/v2/customer",
+        "/oauth2/realms/root/realms/VerifoneServices",
+    ],
+    route: exact,
+    authenticate: auth::authenticate,
+    operations: operations::all,
+    render: errors::render,
+    finish: errors::finish,
+    security: auth::security,
+    error_schema: |generator| generator.subschema_for::<errors::ErrorBody>(),
+    credentials: Credentials {
+        sandbox: credentials::sandbox,
+        mint: credentials::mint,
+        show: credentials::show,
+        sign: credentials::sign,
+        examples: credentials::examples,
+    },
+};

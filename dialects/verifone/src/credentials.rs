@@ -1,0 +1,89 @@
+//! How keys are made, shown and tried out. A key is a user id and an API key (dossier §3.1).
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use patron_app::keys::NewSecret;
+use patron_gateway::{
+    Minted, SignRequest,
+    dialect::{Example, Shown, random_token},
+};
+use patron_model::{Failure, card};
+use serde_json::{Value, json};
+
+use crate::entities;
+
+/// The sandbox's user: well known, of no use anywhere else.
+const SANDBOX_USER: &str = "a5d0c0de-5a4d-4b0c-9e1f-c0ffee5a4db0";
+/// The sandbox's API key.
+const SANDBOX_KEY: &str = "vfSandboxKeyForTestsOnlyAbCdEfGhIj";
+
+fn minted(user: String, key: String) -> Minted {
+    Minted { handle: Some(user), secret: NewSecret::Bearer(key.clone()), shown: key }
+}
+
+/// The sandbox's key.
+pub(crate) fn sandbox() -> Minted {
+    minted(SANDBOX_USER.to_owned(), SANDBOX_KEY.to_owned())
+}
+
+/// A random key. Both halves travel in token requests, so neither may look like a card number.
+pub(crate) fn mint() -> Minted {
+    let user = harmless(|| uuid::Uuid::new_v4().to_string());
+    minted(user, harmless(|| random_token("", 24)))
+}
+
+fn harmless(random: impl Fn() -> String) -> String {
+    loop {
+        let candidate = random();
+        if !card::contains_number(&candidate) {
+            return candidate;
+        }
+    }
+}
+
+/// The credentials as they are shown.
+pub(crate) fn show(shown: &Shown<'_>) -> Value {
+    json!({
+        "base_url": format!("{}/oidc/customer-service", shown.base_url),
+        "user_id": shown.key.handle,
+        "api_key": shown.secret,
+        "entity_id": entities::shown(shown.space),
+    })
+}
+
+/// Headers that authenticate a request.
+pub(crate) fn sign(request: &SignRequest<'_>) -> Result<Vec<(&'static str, String)>, Failure> {
+    let member = |name: &str| request.credentials[name].as_str().unwrap_or_default();
+    let pair = BASE64.encode(format!("{}:{}", member("user_id"), member("api_key")));
+    Ok(vec![("Authorization", format!("Basic {pair}"))])
+}
+
+/// Calls to try it out.
+pub(crate) fn examples(credentials: &Value) -> Vec<Example> {
+    let path = "/oidc/customer-service/v2/customer";
+    let body = json!({
+        "entity_id": credentials["entity_id"],
+        "email_address": "ada@example.com",
+        "billing": {"first_name": "Ada", "last_name": "Lovelace", "country_code": "GB"},
+    });
+    let get = |title, query: &str| Example {
+        title,
+        method: "GET",
+        target: format!("{path}?{query}"),
+        body: None,
+        signed: false,
+    };
+    vec![
+        Example {
+            title: "create a customer",
+            method: "POST",
+            target: path.into(),
+            body: Some(body.to_string()),
+            signed: false,
+        },
+        get("search by last name", "search=billing.last_name==Lovelace"),
+        get(
+            "the newest customers since a day",
+            "search=created_at=ge=2025-01-01&order_by=DESC&page_size=10",
+        ),
+    ]
+}
