@@ -64,7 +64,8 @@ pub fn router(pages: Pages) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_page))
         .fallback(|| async {
-            let body = json!({"title": "No such path", "status": 404, "detail": "See / and /docs."});
+            let body =
+                json!({"title": "No such path", "status": 404, "detail": "See / and /docs."});
             json_reply(StatusCode::NOT_FOUND, &body)
         })
         .with_state(shared)
@@ -176,10 +177,28 @@ async fn docs(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Re
     match shared.dialect(&name) {
         Some(dialect) => {
             let document = openapi::document(dialect, env!("CARGO_PKG_VERSION"));
-            html_reply(reference::page(&document, dialect.name, &shared.titles()))
+            let appendix = match name == patron_native::DIALECT.name {
+                true => problems(),
+                false => String::new(),
+            };
+            html_reply(reference::page(&document, dialect.name, &shared.titles(), &appendix))
         }
         None => (StatusCode::NOT_FOUND, html_reply("No such API.".into())).into_response(),
     }
+}
+
+/// What the `type` of a problem document points to.
+fn problems() -> String {
+    let mut html = String::from("<h2>Problems</h2>");
+    for (slug, status, title, detail) in patron_native::problems() {
+        let _ = write!(
+            html,
+            "<h3 id='problem-{slug}'>{status} {}</h3><p><code>{slug}</code>: {}</p>",
+            escape(title),
+            escape(&detail)
+        );
+    }
+    html
 }
 
 async fn start(State(shared): State<Arc<Shared>>) -> Response {
@@ -228,7 +247,9 @@ async fn start(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 fn sandbox_part(sandbox: &SandboxPage, html: &mut String) {
-    html.push_str("<h2>Try it</h2><p>These lines work when pasted into a shell on this machine.</p>");
+    html.push_str(
+        "<h2>Try it</h2><p>These lines work when pasted into a shell on this machine.</p>",
+    );
     let mut last = "";
     for line in &sandbox.lines {
         if line.dialect != last {

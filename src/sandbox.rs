@@ -96,7 +96,10 @@ async fn provision(app: &Arc<App>, base_url: &str) -> Result<()> {
     };
     let made = provision::space(app, DIALECTS, &new).await;
     let made = made.map_err(|failure| anyhow!("the sandbox cannot be set up: {failure:?}"))?;
-    anyhow::ensure!(made == credentials(base_url), "the sandbox's keys came out otherwise");
+    anyhow::ensure!(
+        made.credentials == credentials(base_url),
+        "the sandbox's keys came out otherwise"
+    );
     Ok(())
 }
 
@@ -206,7 +209,10 @@ fn command(
         }
     }
     if let Some(body) = &example.body {
-        curl.push_str(&format!(" -H 'Content-Type: application/json' --data-binary {}", quote(body)));
+        curl.push_str(&format!(
+            " -H 'Content-Type: application/json' --data-binary {}",
+            quote(body)
+        ));
     }
     curl.push_str(&format!(" {}", quote(&format!("{base_url}{}", example.target))));
     Ok(format!("{sign}{curl}"))
@@ -231,7 +237,8 @@ fn quote(text: &str) -> String {
 
 fn welcome(credentials: &Value, lines: &[CurlLine]) -> String {
     let keys = serde_json::to_string_pretty(credentials).unwrap_or_default();
-    let mut text = format!("The sandbox is ready. Its keys (also: patron sandbox --print):\n{keys}\n");
+    let mut text =
+        format!("The sandbox is ready. Its keys (also: patron sandbox --print):\n{keys}\n");
     let mut last = "";
     for line in lines {
         if line.dialect != last {

@@ -281,9 +281,8 @@ fn overlay(table: &mut toml::Table, path: &str, value: &str) -> Result<()> {
     let Some((last, sections)) = names.split_last() else { return Ok(()) };
     let mut place = table;
     for section in sections {
-        let entry = place
-            .entry(section.clone())
-            .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        let entry =
+            place.entry(section.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
         place = match entry {
             toml::Value::Table(inner) => inner,
             _ => bail!("{PREFIX}{path}: {section} is a value, not a section"),

@@ -53,7 +53,9 @@ pub async fn backup(args: BackupArgs) -> Result<()> {
     }
     let settings = args.deployment.settings()?;
     let store = open::store(&settings.location()?, &settings).await?;
-    let unfinished = args.file.with_extension("unfinished");
+    let mut unfinished = args.file.clone().into_os_string();
+    unfinished.push(".unfinished");
+    let unfinished = PathBuf::from(unfinished);
     let file = tokio::fs::File::create(&unfinished)
         .await
         .with_context(|| format!("{} cannot be written", unfinished.display()))?;
@@ -64,6 +66,9 @@ pub async fn backup(args: BackupArgs) -> Result<()> {
     out.flush().await?;
     out.into_inner().sync_all().await?;
     tokio::fs::rename(&unfinished, &args.file).await?;
+    // The new name is only safe once its folder is.
+    let folder = args.file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    std::fs::File::open(folder.unwrap_or(std::path::Path::new(".")))?.sync_all()?;
     println!("Wrote {}:", args.file.display());
     show(&summary);
     println!("The master key is not part of it: keep master.key (or secrets.master_key) too.");

@@ -13,7 +13,10 @@ use patron_app::{
 use patron_model::space::Space;
 use patron_native::rows;
 
-use super::{explain, import::{Format, format_of}};
+use super::{
+    explain,
+    import::{Format, format_of},
+};
 use crate::{Deployment, open};
 
 /// Customers read at a time.

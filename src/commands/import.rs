@@ -223,7 +223,9 @@ fn read_csv(
                 rows::from_cells(headers.iter().zip(record.iter()))
             }
             Ok(true) => {
-                let why = patron_model::Why::Malformed { expected: "a row with as many cells as the header" };
+                let why = patron_model::Why::Malformed {
+                    expected: "a row with as many cells as the header",
+                };
                 Err(Failure::malformed("", why))
             }
             Err(error) if error.is_io_error() => return Err(error.into()),
@@ -271,7 +273,9 @@ impl Import {
             match verdict {
                 Ok(saved) => {
                     self.count.imported += 1;
-                    self.verdict(&json!({"row": number, "verdict": "imported", "number": saved.number}))?;
+                    self.verdict(
+                        &json!({"row": number, "verdict": "imported", "number": saved.number}),
+                    )?;
                 }
                 // The row has been imported by an earlier run over the same file.
                 Err(Failure::InFlight) => {

@@ -12,7 +12,9 @@ use crate::{dialects::DIALECTS, sandbox};
 
 /// Print the headers that sign a request.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  patron sign native GET /v1/customers | curl -H @- http://127.0.0.1:8080/v1/customers")]
+#[command(
+    after_help = "Example:\n  patron sign native GET /v1/customers | curl -H @- http://127.0.0.1:8080/v1/customers"
+)]
 pub struct SignArgs {
     /// The API.
     dialect: String,

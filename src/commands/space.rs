@@ -46,11 +46,14 @@ pub async fn run(command: SpaceCommand) -> Result<()> {
     };
     let made = provision::space(&app, DIALECTS, &new).await.map_err(|failure| explain(&failure));
     app.store.clone().close().await;
-    let shown = serde_json::to_string_pretty(&made?)?;
+    let made = made?;
+    let number = made.number;
+    let shown = serde_json::to_string_pretty(&made.credentials)?;
     if json {
         println!("{shown}");
     } else {
-        println!("The space is made. These secrets are shown once: keep them now.\n{shown}");
+        println!("These secrets are shown once: keep them now.\n{shown}");
+        println!("Its number, for import, export and key create: {}", number);
     }
     Ok(())
 }

@@ -51,11 +51,7 @@ fn not_found() -> Failure {
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn get(
-    cx: &Cx,
-    customer: Id,
-    id: Id,
-) -> Result<(Loaded<Customer>, Address), Failure> {
+pub async fn get(cx: &Cx, customer: Id, id: Id) -> Result<(Loaded<Customer>, Address), Failure> {
     let customer = customers::get(cx, customer).await?;
     let address = find(&customer, id).cloned().ok_or_else(not_found)?;
     Ok((customer, address))
@@ -135,7 +131,8 @@ pub async fn update(
             ..address.clone()
         };
         if next == address {
-            let customer = customers::settle_as(cx, &before, before.record.clone(), Action::Unchanged, &[]);
+            let customer =
+                customers::settle_as(cx, &before, before.record.clone(), Action::Unchanged, &[]);
             if let Some(customer) = customer.await? {
                 return Ok(Placed { address, customer });
             }

@@ -84,7 +84,12 @@ pub async fn create(
         draft.insert(&comment)?;
         draft.outcome(&comment, 1, Action::Created);
         if draft.settle().await? {
-            return Ok(Saved { record: comment, revision: 1, action: Action::Created, replayed: false });
+            return Ok(Saved {
+                record: comment,
+                revision: 1,
+                action: Action::Created,
+                replayed: false,
+            });
         }
     }
     Err(raced())

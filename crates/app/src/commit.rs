@@ -197,7 +197,9 @@ impl Cx {
             .entry_at_revision(self.space, kind, *root, *number, *revision)
             .await
             .map_err(failure)?
-            .ok_or_else(|| Failure::internal("the journal lacks the entry of a remembered answer"))?;
+            .ok_or_else(|| {
+                Failure::internal("the journal lacks the entry of a remembered answer")
+            })?;
         let record = serde_json::from_str(&entry.doc).map_err(Failure::internal)?;
         let action = Action::parse(action).unwrap_or(Action::Updated);
         Ok(Some(Saved { record, revision: *revision, action, replayed: true }))
@@ -324,7 +326,9 @@ pub(crate) fn refused(error: StoreError) -> Failure {
         StoreError::Unique { kind: "customer", column: "reference" } => {
             Failure::Exists { noun: Noun::Customer, field: "reference" }
         }
-        StoreError::Unique { kind: "key", column } => Failure::Exists { noun: Noun::Key, field: column },
+        StoreError::Unique { kind: "key", column } => {
+            Failure::Exists { noun: Noun::Key, field: column }
+        }
         other => failure(other),
     }
 }

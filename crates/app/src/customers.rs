@@ -11,7 +11,9 @@ use uuid::Uuid;
 
 use crate::{
     Cx,
-    commit::{ATTEMPTS_MAX, Action, Document, Draft, Expect, Loaded, Saved, decode, raced, refused},
+    commit::{
+        ATTEMPTS_MAX, Action, Document, Draft, Expect, Loaded, Saved, decode, raced, refused,
+    },
     documents::{COMMENT, CUSTOMER, Merge, PAYMENT_METHOD},
     failure,
     search::{self, Filter, Query},
@@ -140,10 +142,7 @@ pub async fn get_by_reference(cx: &Cx, reference: &str) -> Result<Loaded<Custome
     find_by_reference(cx, reference).await?.ok_or_else(not_found)
 }
 
-async fn find_by_reference(
-    cx: &Cx,
-    reference: &str,
-) -> Result<Option<Loaded<Customer>>, Failure> {
+async fn find_by_reference(cx: &Cx, reference: &str) -> Result<Option<Loaded<Customer>>, Failure> {
     let row = cx.app.store.get_by(&CUSTOMER, cx.space, "reference", reference).await;
     row.map_err(failure)?.as_ref().map(decode).transpose()
 }
@@ -235,10 +234,7 @@ pub async fn create(cx: &Cx, patch: CustomerPatch) -> Result<Saved<Customer>, Fa
     }
 }
 
-async fn draft_create(
-    cx: &Cx,
-    patch: CustomerPatch,
-) -> Result<(Draft<'_>, Customer), Failure> {
+async fn draft_create(cx: &Cx, patch: CustomerPatch) -> Result<(Draft<'_>, Customer), Failure> {
     let wanted = i64::try_from(patch.add_addresses.len()).unwrap_or(i64::MAX);
     cx.app.ensure_ids(wanted.min(ADDRESSES_MAX_IDS) + 8).await?;
     let app = &*cx.app;
@@ -251,9 +247,7 @@ async fn draft_create(
 
 /// Many new customers, handed to the store together: one verdict for each, in order. Each patch
 /// comes with a context of its own, which carries its idempotency mark.
-pub async fn create_many(
-    rows: Vec<(Cx, CustomerPatch)>,
-) -> Vec<Result<Saved<Customer>, Failure>> {
+pub async fn create_many(rows: Vec<(Cx, CustomerPatch)>) -> Vec<Result<Saved<Customer>, Failure>> {
     let mut verdicts: Vec<Option<Result<Saved<Customer>, Failure>>> = Vec::new();
     let (mut batches, mut waiting) = (Vec::new(), Vec::new());
     let Some(app) = rows.first().map(|(cx, _)| cx.app.clone()) else { return Vec::new() };
@@ -508,11 +502,8 @@ async fn draft_merge<'a>(
         moved.push((COMMENT.name.to_owned(), comment.number));
     }
     for method in methods {
-        let next = PaymentMethod {
-            customer: stays.number,
-            is_default: false,
-            ..method.record.clone()
-        };
+        let next =
+            PaymentMethod { customer: stays.number, is_default: false, ..method.record.clone() };
         draft.replace(method, &next, Action::Moved, &["customer"])?;
         moved.push((PAYMENT_METHOD.name.to_owned(), method.number));
     }

@@ -70,8 +70,7 @@ pub async fn at_time<T: Document>(
     number: i64,
     at: Timestamp,
 ) -> Result<Loaded<T>, Failure> {
-    let entry =
-        cx.app.store.entry_at_time(cx.space, T::KIND.name, root, number, at.micros()).await;
+    let entry = cx.app.store.entry_at_time(cx.space, T::KIND.name, root, number, at.micros()).await;
     read(&entry.map_err(failure)?.ok_or(Failure::NotFound { noun: Noun::Entry })?)
 }
 

@@ -237,8 +237,8 @@ pub async fn create(cx: &Cx, new: NewKey) -> Result<Saved<Key>, Failure> {
 /// # Errors
 /// Whatever the store says.
 pub async fn list(cx: &Cx, account: Option<i64>) -> Result<Vec<Key>, Failure> {
-    let predicate = account
-        .map_or(Filter::All, |account| Filter::equal(Field::Column("account"), account));
+    let predicate =
+        account.map_or(Filter::All, |account| Filter::equal(Field::Column("account"), account));
     let query = Query { predicate, limit: SPACES_MAX, ..Query::of(DEPLOYMENT) };
     let keys = page::<Key>(&cx.in_space(DEPLOYMENT), &query).await?.items;
     Ok(keys.into_iter().map(|key| key.record).collect())

@@ -179,9 +179,8 @@ pub async fn create(
         let known = list(cx, Id::Number(customer.number), all).await?.items;
         cx.app.ensure_ids(1).await?;
         let mut method = blank(cx, customer.number, &new);
-        let same = known.iter().find(|k| {
-            k.fingerprint.is_some() && k.fingerprint == method.fingerprint
-        });
+        let same =
+            known.iter().find(|k| k.fingerprint.is_some() && k.fingerprint == method.fingerprint);
         let mut draft = cx.draft();
         // The customer must still be there when the method is.
         draft.assert(&customer);
@@ -206,7 +205,12 @@ pub async fn create(
         draft.insert(&method)?;
         draft.outcome(&method, 1, Action::Created);
         if draft.settle().await? {
-            return Ok(Saved { record: method, revision: 1, action: Action::Created, replayed: false });
+            return Ok(Saved {
+                record: method,
+                revision: 1,
+                action: Action::Created,
+                replayed: false,
+            });
         }
     }
     Err(raced())

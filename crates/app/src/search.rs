@@ -7,11 +7,9 @@
 use std::collections::BTreeSet;
 
 use patron_model::customer::Customer;
-pub use patron_store::{
-    After, Compare, Field, Order, Predicate as Filter, Query, SortKey, Value,
-};
+pub use patron_store::{After, Compare, Field, Order, Predicate as Filter, Query, SortKey, Value};
 
-/// Most terms of one record.
+/// Most words of one record that are found by free text.
 const TERMS_MAX: usize = 64;
 /// Most characters of a term; longer ones are cut, and so are the words searched for.
 pub const TERM_CHARS_MAX: usize = 64;
@@ -19,7 +17,7 @@ pub const TERM_CHARS_MAX: usize = 64;
 pub const WORDS_MAX: usize = 8;
 /// Most characters of a metadata value that is found through a term.
 const METADATA_TERM_CHARS_MAX: usize = 120;
-/// Marks metadata terms; no word of a free text begins with it.
+/// Marks metadata terms; no word of a free text begins with it (control characters are refused).
 const METADATA_MARK: char = '\u{1}';
 
 /// Names of customer fields in filters and orders.
@@ -151,10 +149,12 @@ pub(crate) fn terms(customer: &Customer) -> Vec<String> {
             }
         }
     }
+    // Words are cut off somewhere; metadata pairs, which are bounded themselves, never are.
+    let mut terms: BTreeSet<String> = terms.into_iter().take(TERMS_MAX).collect();
     for (key, value) in customer.metadata.pairs() {
         terms.extend(metadata_term(key, &patron_model::metadata::text_of(value)));
     }
-    terms.into_iter().take(TERMS_MAX).collect()
+    terms.into_iter().collect()
 }
 
 /// The term of a metadata pair, unless it is too long for one.

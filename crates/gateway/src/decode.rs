@@ -30,8 +30,14 @@ pub fn json_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
 
 /// No engine stores a NUL, however it is written.
 fn is_nul_free(body: &[u8]) -> Result<(), Failure> {
-    let is_escaped = body.windows(6).any(|window| window == b"\\u0000");
-    if is_escaped { Err(Failure::malformed("", Why::ControlCharacter)) } else { Ok(()) }
+    let escapes = body.windows(6).enumerate().filter(|(_, window)| *window == b"\\u0000");
+    // A backslash that is itself escaped begins no escape.
+    let is_real = |at: usize| body[..at].iter().rev().take_while(|b| **b == b'\\').count() % 2 == 0;
+    if escapes.into_iter().any(|(at, _)| is_real(at)) {
+        Err(Failure::malformed("", Why::ControlCharacter))
+    } else {
+        Ok(())
+    }
 }
 
 fn json_fault<T: DeserializeOwned>(body: &[u8]) -> Failure {
@@ -198,7 +204,10 @@ mod tests {
     #[test]
     fn names_the_member_that_does_not_fit_and_never_quotes_it() {
         let wrong = Why::WrongType { expected: "a whole number" };
-        assert_eq!(fault(r#"{"name":"a","inner":{"count":"secret"}}"#), ("inner.count".into(), wrong));
+        assert_eq!(
+            fault(r#"{"name":"a","inner":{"count":"secret"}}"#),
+            ("inner.count".into(), wrong)
+        );
         let wrong = Why::WrongType { expected: "a string" };
         assert_eq!(fault(r#"{"name":7}"#), ("name".into(), wrong));
         assert_eq!(fault("{}"), ("name".into(), Why::Required));

@@ -26,12 +26,13 @@ use patron_model::{Failure, Problems, Why};
 use tower::ServiceExt as _;
 
 use crate::{
-    cards, decode,
+    cards,
     dialect::{Claim, Dialect},
     exchange::{Exchange, Reply, Request},
     limits::{Limits, QuotaState, RateLimit},
     metrics::Meters,
     operation::{Access, Operation},
+    paths::{fold_path, longest_prefix, params},
 };
 
 /// All APIs of one server.
@@ -250,8 +251,15 @@ impl Gateway {
             dry_run: prefers_dry_run(&exchange),
             idempotency: idempotency.map(Arc::new),
         };
-        let reply = (operation.handler)(Request { cx, exchange }).await?;
-        Ok(if repeated { reply.with("idempotency-replayed", "true") } else { reply })
+        let is_dry_run = cx.dry_run && operation.writes();
+        let mut reply = (operation.handler)(Request { cx, exchange }).await?;
+        if repeated {
+            reply.set("idempotency-replayed", "true");
+        }
+        if is_dry_run {
+            reply.set("preference-applied", "dry-run");
+        }
+        Ok(reply)
     }
 
     async fn idempotency(
@@ -347,7 +355,12 @@ impl Gateway {
     }
 
     /// A request no operation is for: unknown path or method.
-    fn refuse(&self, dialect: &'static Dialect, request: HttpRequest, failure: &Failure) -> Response {
+    fn refuse(
+        &self,
+        dialect: &'static Dialect,
+        request: HttpRequest,
+        failure: &Failure,
+    ) -> Response {
         let started = Instant::now();
         let request_id = self.request_id(&request);
         let (exchange, _) = self.exchange(request, None, request_id);
@@ -439,44 +452,6 @@ fn fingerprint(exchange: &Exchange) -> String {
     hex::encode(patron_app::secrets::hmac_sha256(b"fingerprint", &text))
 }
 
-/// Path parameters by position: template and path have the same number of segments.
-fn params(template: &'static str, path: &str) -> Vec<(&'static str, String)> {
-    if !template.contains('{') {
-        return Vec::new();
-    }
-    let pairs = template.split('/').zip(path.split('/'));
-    pairs
-        .filter_map(|(name, raw)| {
-            let name = name.strip_prefix('{')?.strip_suffix('}')?;
-            Some((name, decode::segment(raw).into_owned()))
-        })
-        .collect()
-}
-
-/// Characters of the longest mount that is a prefix of the path on a segment boundary; 0 if none.
-fn longest_prefix(dialect: &Dialect, path: &str) -> usize {
-    let fits = |mount: &&&str| {
-        path.get(..mount.len()).is_some_and(|head| head.eq_ignore_ascii_case(mount))
-            && matches!(path.as_bytes().get(mount.len()), None | Some(b'/'))
-    };
-    dialect.mounts.iter().filter(fits).map(|mount| mount.len()).max().unwrap_or(0)
-}
-
-fn fold_path(request: &mut HttpRequest, dialect: &Dialect) {
-    let path = request.uri().path();
-    let folded = (dialect.route)(path);
-    if folded == path {
-        return;
-    }
-    let with_query = match request.uri().query() {
-        Some(query) => format!("{folded}?{query}"),
-        None => folded.into_owned(),
-    };
-    if let Ok(uri) = with_query.parse() {
-        *request.uri_mut() = uri;
-    }
-}
-
 fn router(dialect: &'static Dialect, gateway: std::sync::Weak<Gateway>) -> Router {
     let mut methods: HashMap<String, (MethodRouter, Vec<Method>)> = HashMap::new();
     for operation in (dialect.operations)() {
@@ -529,16 +504,5 @@ async fn refuse(
     match gateway.upgrade() {
         Some(gateway) => gateway.refuse(dialect, request, &failure),
         None => Response::new(Body::empty()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_parameters_by_position_and_decodes_them() {
-        let params = params("/v1/customers/{id}/addresses/{address}", "/v1/customers/a%2Fb/addresses/7");
-        assert_eq!(params, [("id", "a/b".to_owned()), ("address", "7".to_owned())]);
     }
 }

@@ -19,14 +19,15 @@ pub mod limits;
 pub mod metrics;
 pub mod openapi;
 pub mod operation;
+mod paths;
 pub mod provision;
 pub mod reference;
 pub mod server;
 
 pub use dialect::{Claim, Credentials, Dialect, Minted, SignRequest};
 pub use dispatch::Gateway;
-pub use fields::{Fields, Member, Reading};
 pub use exchange::{Exchange, Reply, Request};
+pub use fields::{Fields, Member, Reading};
 pub use operation::{Access, Operation};
 
 /// A boxed future, as handlers and sign-in functions answer.

@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use governor::{
-    DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _, middleware::StateInformationMiddleware,
-    state::keyed::DefaultKeyedStateStore,
+    DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _,
+    middleware::StateInformationMiddleware, state::keyed::DefaultKeyedStateStore,
 };
 
 /// Limits of a server.
@@ -33,7 +33,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            body_bytes_max: 2 * 1024 * 1024,
+            body_bytes_max: 4 * 1024 * 1024,
             head_seconds_max: 10,
             body_seconds_max: 30,
             request_seconds_max: 90,
@@ -73,7 +73,8 @@ impl RateLimit {
     /// A limit per minute and key; zero means none.
     pub fn new(requests_per_minute: u32) -> RateLimit {
         let limiter = NonZeroU32::new(requests_per_minute).map(|limit| {
-            let limiter: DefaultKeyedRateLimiter<i64> = RateLimiter::keyed(Quota::per_minute(limit));
+            let limiter: DefaultKeyedRateLimiter<i64> =
+                RateLimiter::keyed(Quota::per_minute(limit));
             (limiter.with_middleware::<StateInformationMiddleware>(), requests_per_minute)
         });
         RateLimit { limiter }

@@ -31,9 +31,7 @@ pub struct Meters {
 impl Meters {
     /// Meters of an operation.
     pub fn new(dialect: &'static str, operation: &'static str) -> Meters {
-        let class = |class: &'static str| {
-            counter!("patron_requests_total", "dialect" => dialect, "operation" => operation, "class" => class)
-        };
+        let class = |class: &'static str| counter!("patron_requests_total", "dialect" => dialect, "operation" => operation, "class" => class);
         Meters {
             dialect,
             operation,

@@ -21,7 +21,8 @@ pub fn document(dialect: &Dialect, version: &str) -> Value {
         item[operation.method.as_str().to_ascii_lowercase()] = described;
     }
     let security = (dialect.security)();
-    let schemes: Vec<&String> = security.as_object().map(|s| s.keys().collect()).unwrap_or_default();
+    let schemes: Vec<&String> =
+        security.as_object().map(|s| s.keys().collect()).unwrap_or_default();
     let any_scheme: Vec<Value> = schemes.iter().map(|name| json!({ name.as_str(): [] })).collect();
     let schemas = generator.take_definitions(true);
     json!({
@@ -50,7 +51,8 @@ fn describe(
     for (status, schema) in &operation.replies {
         let mut reply = json!({"description": reason(*status)});
         if let Some(schema) = schema {
-            reply["content"] = json!({"application/json": {"schema": schema(generator).to_value()}});
+            reply["content"] =
+                json!({"application/json": {"schema": schema(generator).to_value()}});
         }
         replies.insert(status.to_string(), reply);
     }

@@ -41,6 +41,15 @@ pub struct NewSpace<'a> {
     pub base_url: &'a str,
 }
 
+/// A space that was made.
+#[derive(Debug)]
+pub struct MadeSpace {
+    /// Its number.
+    pub number: i64,
+    /// The credentials, in the shape of the sandbox contract; shown this once.
+    pub credentials: Value,
+}
+
 /// Makes a space with a key for every dialect. Answers the credentials in the shape of the sandbox
 /// contract; they are shown this once.
 ///
@@ -50,7 +59,7 @@ pub async fn space(
     app: &Arc<App>,
     dialects: &[&'static Dialect],
     new: &NewSpace<'_>,
-) -> Result<Value, Failure> {
+) -> Result<MadeSpace, Failure> {
     let cx = app.operator(0, "provision");
     let name = Name::parse(new.name).map_err(|why| Failure::invalid("name", why))?;
     let account = match new.account {
@@ -64,7 +73,7 @@ pub async fn space(
         let shown = key(app, dialect, &space, new).await?;
         credentials.insert(dialect.name.into(), shown);
     }
-    Ok(Value::Object(credentials))
+    Ok(MadeSpace { number: space.number, credentials: Value::Object(credentials) })
 }
 
 async fn key(
@@ -88,19 +97,13 @@ async fn key(
         secret: minted.secret,
     };
     let key = keys::create(&app.operator(0, "provision"), wanted).await?.record;
-    let shown =
-        Shown { base_url: new.base_url, space, key: &key, secret: &minted.shown };
+    let shown = Shown { base_url: new.base_url, space, key: &key, secret: &minted.shown };
     Ok((dialect.credentials.show)(&shown))
 }
 
 /// The credentials that [`space`] answers for well-known keys in an empty deployment: the space has
 /// the given number, and the keys are numbered from 1 in the order of the dialects.
-pub fn well_known(
-    dialects: &[&'static Dialect],
-    base_url: &str,
-    number: i64,
-    uuid: Uuid,
-) -> Value {
+pub fn well_known(dialects: &[&'static Dialect], base_url: &str, number: i64, uuid: Uuid) -> Value {
     let at = patron_model::Timestamp::from_micros(0);
     let name = Name::parse("Sandbox").expect("a plain word is a name");
     let space = Space {

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// A page about one dialect; `others` are the names and titles to switch between.
-pub fn page(document: &Value, current: &str, others: &[(&str, &str)]) -> String {
+/// A page about one dialect; `others` are the names and titles to switch between, `appendix` is HTML
+/// of the dialect's own for the end of the page.
+pub fn page(document: &Value, current: &str, others: &[(&str, &str)], appendix: &str) -> String {
     let title = document["info"]["title"].as_str().unwrap_or_default();
     let mut html = String::with_capacity(64 * 1024);
     let _ = write!(
@@ -29,6 +30,7 @@ pub fn page(document: &Value, current: &str, others: &[(&str, &str)]) -> String 
     );
     operations(document, &mut html);
     schemas(document, &mut html);
+    html.push_str(appendix);
     html.push_str("</main></html>");
     html
 }
@@ -158,7 +160,9 @@ fn type_name(schema: &Value) -> String {
         return format!("<code>{}</code>", escape(&value.to_string()));
     }
     match &schema["type"] {
-        Value::String(kind) if kind == "array" => format!("list of {}", type_name(&schema["items"])),
+        Value::String(kind) if kind == "array" => {
+            format!("list of {}", type_name(&schema["items"]))
+        }
         Value::String(kind) => escape(kind),
         Value::Array(kinds) => {
             let kinds = kinds.iter().filter_map(Value::as_str).map(escape);

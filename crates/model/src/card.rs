@@ -56,8 +56,18 @@ pub fn is_security_code_name(name: &str) -> bool {
         name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
     matches!(
         plain.as_str(),
-        "cvv" | "cvv2" | "cvc" | "cvc2" | "cid" | "csc" | "cardcvv" | "cardcvc" | "securitycode"
-            | "cardsecuritycode" | "verificationcode" | "cardverificationvalue"
+        "cvv"
+            | "cvv2"
+            | "cvc"
+            | "cvc2"
+            | "cid"
+            | "csc"
+            | "cardcvv"
+            | "cardcvc"
+            | "securitycode"
+            | "cardsecuritycode"
+            | "verificationcode"
+            | "cardverificationvalue"
     )
 }
 
@@ -311,7 +321,9 @@ fn print(digits: &[u8]) -> String {
 }
 
 /// Month and year a card is valid through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub struct Expiry {
     /// Four-digit year.
     pub year: i16,
@@ -399,7 +411,9 @@ mod tests {
         let hidden = r#"{"name":"\u0034\u0031\u0031\u0031\u0031\u0031\u0031\u0031\u0031\u0031\u0031\u0031\u0031\u0031\u0031\u0031"}"#;
         assert!(might_contain_number(hidden.as_bytes()));
         assert!(might_contain_number(b"q=4111%201111%201111%201111"));
-        assert!(!might_contain_number(br#"{"name":"Anna Muster","zip":"8400","phone":"+41446681800"}"#));
+        assert!(!might_contain_number(
+            br#"{"name":"Anna Muster","zip":"8400","phone":"+41446681800"}"#
+        ));
     }
 
     #[test]

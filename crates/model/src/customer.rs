@@ -377,7 +377,8 @@ impl Customer {
                 changes.push(field);
             }
         };
-        let renames_parts = matches!(given_name, Patch::Set(_)) || matches!(family_name, Patch::Set(_));
+        let renames_parts =
+            matches!(given_name, Patch::Set(_)) || matches!(family_name, Patch::Set(_));
         let renames_whole = matches!(full_name, Patch::Set(_));
         note(reference.change(&mut next.reference), "reference");
         note(given_name.change(&mut next.given_name), "given_name");
@@ -573,16 +574,14 @@ impl Customer {
     /// The address without particular purpose, or else the billing address.
     pub fn general_address(&self) -> Option<&Address> {
         let addresses = self.addresses();
-        addresses
-            .iter()
-            .find(|a| a.purpose == Purpose::Other)
-            .copied()
-            .or(self.billing.as_ref())
+        addresses.iter().find(|a| a.purpose == Purpose::Other).copied().or(self.billing.as_ref())
     }
 
     fn address_count(&self) -> usize {
-        let same = matches!((&self.billing, &self.shipping), (Some(b), Some(s)) if b.number == s.number);
-        usize::from(self.billing.is_some()) + usize::from(self.shipping.is_some() && !same)
+        let same =
+            matches!((&self.billing, &self.shipping), (Some(b), Some(s)) if b.number == s.number);
+        usize::from(self.billing.is_some())
+            + usize::from(self.shipping.is_some() && !same)
             + self.other_addresses.len()
     }
 
@@ -684,9 +683,8 @@ impl Customer {
         };
         self.change_addresses(|all| {
             let count = all.len();
-            let serves_bills = |a: &Address| {
-                !alone && purpose == Purpose::Billing && a.purpose == Purpose::Other
-            };
+            let serves_bills =
+                |a: &Address| !alone && purpose == Purpose::Billing && a.purpose == Purpose::Other;
             all.retain(|a| a.purpose != purpose && !serves_bills(a));
             let mut differs = all.len() != count;
             // A shared address is nobody's general one: clearing that leaves it alone.
@@ -722,10 +720,8 @@ impl Customer {
         next.reference = self.reference.clone().or(other.reference.clone());
         next.title = self.title.clone().or(other.title.clone());
         next.company_name = fill(&self.company_name, &other.company_name);
-        next.company_registration_number = self
-            .company_registration_number
-            .clone()
-            .or(other.company_registration_number.clone());
+        next.company_registration_number =
+            self.company_registration_number.clone().or(other.company_registration_number.clone());
         next.tax_number = self.tax_number.clone().or(other.tax_number.clone());
         next.phone = self.phone.clone().or(other.phone.clone());
         next.work_phone = self.work_phone.clone().or(other.work_phone.clone());

@@ -53,8 +53,11 @@ fn any_name() -> impl Strategy<Value = Name> {
 
 fn any_edit() -> impl Strategy<Value = AddressEdit> {
     let line = || any_patch("[A-Z][a-z]{0,3}".prop_map(|t| Line::parse(&t).expect("valid")));
-    let merge = (line(), line())
-        .prop_map(|(city, state)| PostalPatch { city, state, ..PostalPatch::default() });
+    let merge = (line(), line()).prop_map(|(city, state)| PostalPatch {
+        city,
+        state,
+        ..PostalPatch::default()
+    });
     prop_oneof![
         Just(AddressEdit::Keep),
         Just(AddressEdit::Clear),

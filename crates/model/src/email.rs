@@ -65,10 +65,14 @@ mod tests {
 
     #[test]
     fn accepts_real_addresses_and_refuses_the_rest() {
-        for good in ["anna@example.com", "a.b+c@sub.example.org", "jörg@müller.example", "o'neil@x.io"] {
+        for good in
+            ["anna@example.com", "a.b+c@sub.example.org", "jörg@müller.example", "o'neil@x.io"]
+        {
             assert!(Email::parse(good).is_ok(), "{good}");
         }
-        for bad in ["", "anna", "@example.com", "anna@", "a b@example.com", "Anna <anna@example.com>"] {
+        for bad in
+            ["", "anna", "@example.com", "anna@", "a b@example.com", "Anna <anna@example.com>"]
+        {
             assert!(Email::parse(bad).is_err(), "{bad}");
         }
     }

@@ -128,9 +128,7 @@ fn size(value: &Value) -> usize {
 }
 
 fn has_control(value: &Value) -> bool {
-    let bad = |text: &str| {
-        text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
-    };
+    let bad = |text: &str| text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
     match value {
         Value::String(text) => bad(text),
         Value::Array(items) => items.iter().any(has_control),

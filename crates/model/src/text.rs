@@ -15,11 +15,8 @@ fn has_control(text: &str, multiline: bool) -> bool {
 /// `TooShort`, `TooLong` or `ControlCharacter`.
 pub fn check(text: &str, min: usize, max: usize, multiline: bool) -> Result<(), Why> {
     // A string of at most `max` bytes has at most `max` characters: count only beyond that.
-    let length = if text.len() <= max && text.len() >= 4 * min {
-        min
-    } else {
-        text.chars().count()
-    };
+    let length =
+        if text.len() <= max && text.len() >= 4 * min { min } else { text.chars().count() };
     if length > max {
         return Err(Why::TooLong { max });
     }
@@ -111,7 +108,10 @@ mod tests {
         assert_eq!(Line::parse("a\nb"), Err(Why::ControlCharacter));
         assert!(Note::parse("a\nb\tc").is_ok());
         assert_eq!(Note::parse("a\u{0}b"), Err(Why::ControlCharacter));
-        assert_eq!(Name::parse(" 山田 太郎 ").map(|n| n.as_str().to_owned()), Ok(" 山田 太郎 ".into()));
+        assert_eq!(
+            Name::parse(" 山田 太郎 ").map(|n| n.as_str().to_owned()),
+            Ok(" 山田 太郎 ".into())
+        );
     }
 
     #[test]

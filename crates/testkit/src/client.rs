@@ -34,7 +34,8 @@ impl Client {
         headers: &[(String, String)],
         body: &[u8],
     ) -> Answer {
-        let mut request = http::Request::builder().method(method).uri(format!("{base_url}{target}"));
+        let mut request =
+            http::Request::builder().method(method).uri(format!("{base_url}{target}"));
         for (name, value) in headers {
             request = request.header(name, value);
         }

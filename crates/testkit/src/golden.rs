@@ -175,12 +175,7 @@ fn placeholder(text: &str) -> Option<(&str, &str)> {
     }
 }
 
-fn matches_placeholder(
-    want: &str,
-    have: &Value,
-    kept: &mut HashMap<String, String>,
-    place: &str,
-) {
+fn matches_placeholder(want: &str, have: &Value, kept: &mut HashMap<String, String>, place: &str) {
     let (name, kind) = placeholder(want).expect("a placeholder");
     let text = plain(have);
     let fits = match kind {

@@ -70,7 +70,7 @@ impl TestServer {
             keys: KeySource::WellKnown,
             base_url: &base_url,
         };
-        let credentials = provision::space(&app, dialects, &new).await.unwrap();
+        let credentials = provision::space(&app, dialects, &new).await.unwrap().credentials;
         let pages = axum::Router::new();
         let gateway =
             Gateway::new(Arc::clone(&app), dialects, limits, &[], RequestLog::None, pages);
@@ -112,7 +112,7 @@ impl TestServer {
             keys: KeySource::Random,
             base_url: &self.base_url,
         };
-        provision::space(&self.app, &self.dialects, &new).await.unwrap()
+        provision::space(&self.app, &self.dialects, &new).await.unwrap().credentials
     }
 
     /// A call signed with credentials as the dialect signs.

@@ -83,7 +83,6 @@ fn examples(credentials: &Value) -> Vec<Example> {
         signed,
     };
     let customer = json!({
-        "merchant_customer_id": "customer-id-1234",
         "name": "Test",
         "email": "email@email.com",
         "country": "BA",
@@ -95,7 +94,8 @@ fn examples(credentials: &Value) -> Vec<Example> {
         "grant_type": "client_credentials",
         "scopes": ["customers", "payment-methods"],
     });
-    let by_id = "/v2/merchants/customers/customer-id-1234";
+    // One of the sandbox's sample customers.
+    let by_id = "/v2/merchants/customers/shop-1001";
     vec![
         example("Create a customer", "POST", "/v2/customers", Some(customer), true),
         example("List customers", "GET", "/v2/customers?limit=50&offset=0", None, true),

@@ -116,8 +116,11 @@ impl AddressIn {
                 self.social_security_number,
                 Line::parse,
             ),
-            legal_organization_form: f
-                .parse("legal_organization_form", self.legal_organization_form, Ok),
+            legal_organization_form: f.parse(
+                "legal_organization_form",
+                self.legal_organization_form,
+                Ok,
+            ),
         };
         fields.finish()?;
         Ok(AddressPatch { purpose, is_default: self.default.value(), postal })
@@ -148,7 +151,8 @@ fn customer_id(request: &Request) -> Result<Id, Failure> {
 
 fn reply(request: &Request, status: u16, placed: &Placed) -> Result<Reply, Failure> {
     let address = AddressOut::of(&placed.address);
-    let reply = Reply::json(status, &address)?.with("etag", conditions::tag(placed.address.version));
+    let reply =
+        Reply::json(status, &address)?.with("etag", conditions::tag(placed.address.version));
     Ok(match status {
         201 => reply.with("location", format!("{}/{}", request.path(), placed.address.uuid)),
         _ => reply,
@@ -197,8 +201,7 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
 /// Makes an address the default of its purpose.
 pub(crate) async fn set_default(request: Request) -> Result<Reply, Failure> {
     let (customer, id) = (customer_id(&request)?, address_id(&request)?);
-    let placed =
-        addresses::set_default(&request.cx, customer, id, DefaultScope::Purpose).await?;
+    let placed = addresses::set_default(&request.cx, customer, id, DefaultScope::Purpose).await?;
     reply(&request, 200, &placed)
 }
 

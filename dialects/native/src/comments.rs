@@ -12,8 +12,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    conditions, cursor, patches,
+    conditions, cursor,
     cursor::Place,
+    patches,
     wire::{CommentOut, ListOut},
 };
 
@@ -45,8 +46,8 @@ fn patch(request: &Request) -> Result<CommentPatch, Failure> {
 }
 
 fn reply(request: &Request, status: u16, saved: &Saved<Comment>) -> Result<Reply, Failure> {
-    let reply = Reply::json(status, &CommentOut::of(saved))?
-        .with("etag", conditions::tag(saved.version));
+    let reply =
+        Reply::json(status, &CommentOut::of(saved))?.with("etag", conditions::tag(saved.version));
     Ok(match status {
         201 => reply.with("location", format!("{}/{}", request.path(), saved.uuid)),
         _ => reply,
@@ -66,8 +67,7 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
         None => None,
     };
     let limit = u32::try_from(limit).unwrap_or(50);
-    let query =
-        Query { order: Order::newest_first(), after, limit, ..Query::of(request.cx.space) };
+    let query = Query { order: Order::newest_first(), after, limit, ..Query::of(request.cx.space) };
     let page = comments::list(&request.cx, customer_id(&request)?, query).await?;
     let last = page.items.last().filter(|_| page.more).map(|comment| comment.number);
     let next = last.map(|number| cursor::write(&question, Place::List { key: None, number }));
@@ -88,8 +88,7 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
     let CommentPatch { content, pinned } = patch(&request)?;
     let (content, pinned) = (content.apply(None), pinned.unwrap_or(false));
-    let saved =
-        comments::create(&request.cx, customer_id(&request)?, content, pinned).await?;
+    let saved = comments::create(&request.cx, customer_id(&request)?, content, pinned).await?;
     reply(&request, 201, &saved)
 }
 

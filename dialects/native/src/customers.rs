@@ -105,13 +105,9 @@ async fn shown(
 async fn saved(request: &Request, status: u16, saved: &Saved<Customer>) -> Result<Reply, Failure> {
     let reply = shown(request, status, saved, saved.revision).await?;
     let location = format!("/v1/customers/{}", saved.uuid);
-    let reply = match status {
+    Ok(match status {
         201 => reply.with("location", location),
         _ => reply,
-    };
-    Ok(match request.cx.dry_run {
-        true => reply.with("preference-applied", "dry-run"),
-        false => reply,
     })
 }
 
@@ -227,8 +223,7 @@ async fn text_page(
         None => None,
     };
     let limit = limit as usize;
-    let (items, next) =
-        customers::search_text(&request.cx, q, filter, after, limit).await?;
+    let (items, next) = customers::search_text(&request.cx, q, filter, after, limit).await?;
     Ok((items, next.map(|(term, number)| Place::Text { term, number })))
 }
 
@@ -332,8 +327,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 /// Creates or updates the customer with a reference: one atomic call. The body replaces the record.
 pub(crate) async fn put_by_reference(request: Request) -> Result<Reply, Failure> {
     let create_only = conditions::creates_only(&request);
-    let condition =
-        if create_only { Condition::None } else { conditions::of_change(&request)? };
+    let condition = if create_only { Condition::None } else { conditions::of_change(&request)? };
     let reference = Reference::parse(request.param("reference"))
         .map_err(|why| Failure::invalid("reference", why))?;
     let body: CustomerIn = patches::body(&request)?;

@@ -49,13 +49,47 @@ fn shape(status: u16, slug: &'static str, title: &'static str, detail: impl Into
     Shape { status, slug, title, detail: detail.into() }
 }
 
+/// Every kind of problem: slug, status, title and a typical detail, for the reference.
+pub fn problems() -> Vec<(&'static str, u16, &'static str, String)> {
+    let noun = patron_model::Noun::Customer;
+    let field = "reference";
+    let (is, needs, what, supported) = ("merged", "deleted", "If-Match", "application/json");
+    let retry_after_seconds = 1;
+    [
+        Failure::Malformed(Problems::new()),
+        Failure::OutOfRange { max: 10_000 },
+        Failure::Unauthenticated { reason: "" },
+        Failure::Forbidden,
+        Failure::NotFound { noun },
+        Failure::NoRoute,
+        Failure::MethodNotAllowed { allowed: "GET, POST".into() },
+        Failure::NotAcceptable,
+        Failure::TimedOut,
+        Failure::Exists { noun, field },
+        Failure::WrongState { is, needs },
+        Failure::InFlight,
+        Failure::Stale { have: 2, want: 1 },
+        Failure::PreconditionFailed { what },
+        Failure::TooLarge { limit: 100 },
+        Failure::UnsupportedMediaType { supported },
+        Failure::Invalid(Problems::new()),
+        Failure::KeyReused,
+        Failure::PreconditionRequired,
+        Failure::TooMany { retry_after_seconds },
+        Failure::internal(""),
+        Failure::Unavailable { retry_after_seconds },
+    ]
+    .iter()
+    .map(describe)
+    .map(|Shape { status, slug, title, detail }| (slug, status, title, detail))
+    .collect()
+}
+
 /// A failure in this API's error shape.
 pub(crate) fn render(failure: &Failure, exchange: &Exchange) -> Reply {
     let (errors, current_version) = match failure {
         Failure::Invalid(problems) | Failure::Malformed(problems) => (faults(problems), None),
-        Failure::Exists { field, .. } => {
-            (faults(&Problems::one(*field, Why::Taken)), None)
-        }
+        Failure::Exists { field, .. } => (faults(&Problems::one(*field, Why::Taken)), None),
         Failure::Stale { have, .. } => (Vec::new(), Some(*have)),
         _ => (Vec::new(), None),
     };
@@ -87,7 +121,9 @@ fn describe(failure: &Failure) -> Shape {
         Failure::NotFound { noun } => {
             shape(404, "not-found", "Not found", format!("There is no such {}.", noun.as_str()))
         }
-        Failure::NoRoute => shape(404, "no-route", "No such path", "See /docs/native for all paths."),
+        Failure::NoRoute => {
+            shape(404, "no-route", "No such path", "See /docs/native for all paths.")
+        }
         Failure::MethodNotAllowed { allowed } => shape(
             405,
             "method-not-allowed",
@@ -112,9 +148,12 @@ fn describe(failure: &Failure) -> Shape {
             "The record has changed",
             "Read it again, apply your change to what is there now, and send its new ETag.",
         ),
-        Failure::PreconditionFailed { what } => {
-            shape(412, "precondition-failed", "Precondition failed", format!("{what} does not hold."))
-        }
+        Failure::PreconditionFailed { what } => shape(
+            412,
+            "precondition-failed",
+            "Precondition failed",
+            format!("{what} does not hold."),
+        ),
         Failure::PreconditionRequired => shape(
             428,
             "precondition-required",
@@ -127,15 +166,24 @@ fn describe(failure: &Failure) -> Shape {
             "Already there",
             format!("Another {} has this {field}.", noun.as_str()),
         ),
-        Failure::WrongState { is, needs } => {
-            shape(409, "wrong-state", "Wrong state", format!("It is {is}; it would have to be {needs}."))
-        }
-        Failure::Unauthenticated { .. } => {
-            shape(401, "unauthenticated", "Sign-in required", "Send a valid key: Authorization: Bearer <key>.")
-        }
-        Failure::Forbidden => {
-            shape(403, "forbidden", "Not allowed", "This key may not do this, or not in this space.")
-        }
+        Failure::WrongState { is, needs } => shape(
+            409,
+            "wrong-state",
+            "Wrong state",
+            format!("It is {is}; it would have to be {needs}."),
+        ),
+        Failure::Unauthenticated { .. } => shape(
+            401,
+            "unauthenticated",
+            "Sign-in required",
+            "Send a valid key: Authorization: Bearer <key>.",
+        ),
+        Failure::Forbidden => shape(
+            403,
+            "forbidden",
+            "Not allowed",
+            "This key may not do this, or not in this space.",
+        ),
         Failure::KeyReused => shape(
             422,
             "idempotency-key-reused",

@@ -116,12 +116,7 @@ pub(crate) async fn history(request: Request) -> Result<Reply, Failure> {
     answer(&request, entries, next, limit)
 }
 
-fn answer(
-    request: &Request,
-    entries: Vec<Entry>,
-    next: i64,
-    limit: u32,
-) -> Result<Reply, Failure> {
+fn answer(request: &Request, entries: Vec<Entry>, next: i64, limit: u32) -> Result<Reply, Failure> {
     let with_record = with_record(request);
     let has_more = entries.len() == limit as usize;
     let data: Result<Vec<EventOut>, Failure> =

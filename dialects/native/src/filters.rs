@@ -35,9 +35,19 @@ fn field(name: &str) -> Option<(Field, Shape)> {
         "reference" => text(Field::Column("reference")),
         "work_phone" => text(Field::text(&["work_phone", "raw"])),
         "portal_user_name" => text(Field::text(&["portal", "user_name"])),
-        "given_name" | "family_name" | "full_name" | "title" | "company_name"
-        | "company_registration_number" | "tax_number" | "language" | "currency" | "time_zone"
-        | "description" | "status" | "status_reason" => text(customer::text(name)),
+        "given_name"
+        | "family_name"
+        | "full_name"
+        | "title"
+        | "company_name"
+        | "company_registration_number"
+        | "tax_number"
+        | "language"
+        | "currency"
+        | "time_zone"
+        | "description"
+        | "status"
+        | "status_reason" => text(customer::text(name)),
         _ => address_field(name),
     }
 }
@@ -105,7 +115,9 @@ fn one(name: &str, value: &str) -> Result<Filter, Why> {
         },
         "prefix" if shape == Shape::Text => Ok(Filter::StartsWith(field, value.to_owned())),
         "contains" if shape == Shape::Text => Ok(Filter::Contains(field, value.to_owned())),
-        _ => Err(Why::NotOneOf { allowed: "eq, ne, lt, lte, gt, gte, in, missing, prefix, contains" }),
+        _ => Err(Why::NotOneOf {
+            allowed: "eq, ne, lt, lte, gt, gte, in, missing, prefix, contains",
+        }),
     }
 }
 
@@ -126,9 +138,10 @@ fn parse(text: &str, shape: Shape, folded: bool) -> Result<patron_app::search::V
         Shape::Text if folded => Ok(text.to_lowercase().into()),
         Shape::Text => Ok(text.into()),
         Shape::Time => Timestamp::parse(text).map(|at| at.micros().into()),
-        Shape::Int => {
-            text.parse::<i64>().map(Into::into).map_err(|_| Why::WrongType { expected: "a whole number" })
-        }
+        Shape::Int => text
+            .parse::<i64>()
+            .map(Into::into)
+            .map_err(|_| Why::WrongType { expected: "a whole number" }),
         Shape::Decimal => text
             .parse::<rust_decimal::Decimal>()
             .map(|decimal| decimal.to_string().into())

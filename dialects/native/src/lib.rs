@@ -21,6 +21,8 @@ pub mod rows;
 mod spaces;
 mod wire;
 
+pub use errors::problems;
+
 use patron_gateway::{
     Dialect,
     dialect::{Credentials, exact},

@@ -43,7 +43,11 @@ const LIST: &[Parameter] = &[
     Parameter::query("deleted", "string", "false (default), true, only"),
     Parameter::query("total", "boolean", "true: count all matches too"),
     EXPAND,
-    Parameter::query("email", "string", "a field filters; field[op] compares: ne lt lte gt gte in missing prefix contains"),
+    Parameter::query(
+        "email",
+        "string",
+        "a field filters; field[op] compares: ne lt lte gt gte in missing prefix contains",
+    ),
     Parameter::query("metadata[key]", "string", "value of a metadata key"),
 ];
 
@@ -70,50 +74,120 @@ fn customer_operations() -> Vec<Operation> {
     const ONE: &str = "/v1/customers/{id}";
     const BY_REFERENCE: &str = "/v1/customers/by-reference/{reference}";
     let tagged = [
-        Operation::new(Method::GET, Needs(Read), ALL, "list_customers", "List and search customers", customers::list)
-            .takes(LIST)
-            .replies::<ListOut<CustomerOut<'_>>>(200),
-        write(Operation::new(Method::POST, Needs(Write), ALL, "create_customer", "Create a customer", customers::create))
-            .body::<CustomerIn>()
-            .replies::<CustomerOut<'_>>(201),
-        Operation::new(Method::GET, Needs(Read), BY_REFERENCE, "get_customer_by_reference", "Get the customer with your own id", customers::get_by_reference)
-            .takes(&[EXPAND, IF_NONE_MATCH])
-            .replies::<CustomerOut<'_>>(200),
-        write(Operation::new(Method::PUT, Needs(Write), BY_REFERENCE, "put_customer_by_reference", "Create or replace the customer with your own id, atomically", customers::put_by_reference))
-            .takes(&[IF_MATCH, IF_NONE_MATCH])
-            .body::<CustomerIn>()
-            .replies::<CustomerOut<'_>>(200)
-            .replies::<CustomerOut<'_>>(201),
-        Operation::new(Method::GET, Needs(Read), ONE, "get_customer", "Get a customer, now or as it was", customers::get)
-            .takes(&[
-                EXPAND,
-                IF_NONE_MATCH,
-                Parameter::query("as_of", "string", "a moment (RFC 3339): the customer as it was then"),
-                Parameter::query("version", "integer", "the customer in that version"),
-            ])
-            .replies::<CustomerOut<'_>>(200)
-            .replies_empty(304),
-        write(Operation::new(Method::PATCH, Needs(Write), ONE, "update_customer", "Change a customer: JSON Merge Patch or JSON Patch", customers::update))
-            .takes(&[IF_MATCH])
-            .body::<CustomerIn>()
-            .media(&[MERGE_PATCH, JSON_PATCH, "application/json"])
-            .replies::<CustomerOut<'_>>(200),
-        write(Operation::new(Method::DELETE, Needs(Write), ONE, "delete_customer", "Delete a customer; it can be restored", customers::delete))
-            .takes(&[IF_MATCH])
-            .replies_empty(204),
-        write(Operation::new(Method::POST, Needs(Write), "/v1/customers/{id}/restore", "restore_customer", "Bring a deleted customer back", customers::restore))
-            .replies::<CustomerOut<'_>>(200),
-        write(Operation::new(Method::POST, Needs(Write), "/v1/customers/{id}/merge", "merge_customers", "Take another customer over", customers::merge))
-            .takes(&[IF_MATCH])
-            .body::<MergeIn>()
-            .replies::<CustomerOut<'_>>(200),
-        Operation::new(Method::GET, Needs(Read), "/v1/customers/{id}/history", "list_customer_history", "Everything that happened to a customer, newest first", events::history)
-            .takes(&[
-                LIMIT,
-                Parameter::query("before", "integer", "next of the page before"),
-                Parameter::query("expand", "string", "record: the customer after each change"),
-            ])
-            .replies::<EventsOut>(200),
+        Operation::new(
+            Method::GET,
+            Needs(Read),
+            ALL,
+            "list_customers",
+            "List and search customers",
+            customers::list,
+        )
+        .takes(LIST)
+        .replies::<ListOut<CustomerOut<'_>>>(200),
+        write(Operation::new(
+            Method::POST,
+            Needs(Write),
+            ALL,
+            "create_customer",
+            "Create a customer",
+            customers::create,
+        ))
+        .body::<CustomerIn>()
+        .replies::<CustomerOut<'_>>(201),
+        Operation::new(
+            Method::GET,
+            Needs(Read),
+            BY_REFERENCE,
+            "get_customer_by_reference",
+            "Get the customer with your own id",
+            customers::get_by_reference,
+        )
+        .takes(&[EXPAND, IF_NONE_MATCH])
+        .replies::<CustomerOut<'_>>(200),
+        write(Operation::new(
+            Method::PUT,
+            Needs(Write),
+            BY_REFERENCE,
+            "put_customer_by_reference",
+            "Create or replace the customer with your own id, atomically",
+            customers::put_by_reference,
+        ))
+        .takes(&[IF_MATCH, IF_NONE_MATCH])
+        .body::<CustomerIn>()
+        .replies::<CustomerOut<'_>>(200)
+        .replies::<CustomerOut<'_>>(201),
+        Operation::new(
+            Method::GET,
+            Needs(Read),
+            ONE,
+            "get_customer",
+            "Get a customer, now or as it was",
+            customers::get,
+        )
+        .takes(&[
+            EXPAND,
+            IF_NONE_MATCH,
+            Parameter::query("as_of", "string", "a moment (RFC 3339): the customer as it was then"),
+            Parameter::query("version", "integer", "the customer in that version"),
+        ])
+        .replies::<CustomerOut<'_>>(200)
+        .replies_empty(304),
+        write(Operation::new(
+            Method::PATCH,
+            Needs(Write),
+            ONE,
+            "update_customer",
+            "Change a customer: JSON Merge Patch or JSON Patch",
+            customers::update,
+        ))
+        .takes(&[IF_MATCH])
+        .body::<CustomerIn>()
+        .media(&[MERGE_PATCH, JSON_PATCH, "application/json"])
+        .replies::<CustomerOut<'_>>(200),
+        write(Operation::new(
+            Method::DELETE,
+            Needs(Write),
+            ONE,
+            "delete_customer",
+            "Delete a customer; it can be restored",
+            customers::delete,
+        ))
+        .takes(&[IF_MATCH])
+        .replies_empty(204),
+        write(Operation::new(
+            Method::POST,
+            Needs(Write),
+            "/v1/customers/{id}/restore",
+            "restore_customer",
+            "Bring a deleted customer back",
+            customers::restore,
+        ))
+        .replies::<CustomerOut<'_>>(200),
+        write(Operation::new(
+            Method::POST,
+            Needs(Write),
+            "/v1/customers/{id}/merge",
+            "merge_customers",
+            "Take another customer over",
+            customers::merge,
+        ))
+        .takes(&[IF_MATCH])
+        .body::<MergeIn>()
+        .replies::<CustomerOut<'_>>(200),
+        Operation::new(
+            Method::GET,
+            Needs(Read),
+            "/v1/customers/{id}/history",
+            "list_customer_history",
+            "Everything that happened to a customer, newest first",
+            events::history,
+        )
+        .takes(&[
+            LIMIT,
+            Parameter::query("before", "integer", "next of the page before"),
+            Parameter::query("expand", "string", "record: the customer after each change"),
+        ])
+        .replies::<EventsOut>(200),
     ];
     tagged.map(|operation| operation.tag("Customers")).into()
 }
@@ -122,25 +196,67 @@ fn address_operations() -> Vec<Operation> {
     const ALL: &str = "/v1/customers/{id}/addresses";
     const ONE: &str = "/v1/customers/{id}/addresses/{address}";
     let tagged = [
-        Operation::new(Method::GET, Needs(Read), ALL, "list_addresses", "List the addresses of a customer", addresses::list)
-            .replies::<ListOut<AddressOut<'_>>>(200),
-        write(Operation::new(Method::POST, Needs(Write), ALL, "create_address", "Add an address", addresses::create))
-            .body::<AddressIn>()
-            .replies::<AddressOut<'_>>(201),
-        Operation::new(Method::GET, Needs(Read), ONE, "get_address", "Get an address", addresses::get)
-            .takes(&[IF_NONE_MATCH])
-            .replies::<AddressOut<'_>>(200)
-            .replies_empty(304),
-        write(Operation::new(Method::PATCH, Needs(Write), ONE, "update_address", "Change an address (JSON Merge Patch)", addresses::update))
-            .takes(&[IF_MATCH])
-            .body::<AddressIn>()
-            .media(&[MERGE_PATCH, "application/json"])
-            .replies::<AddressOut<'_>>(200),
-        write(Operation::new(Method::POST, Needs(Write), "/v1/customers/{id}/addresses/{address}/default", "set_default_address", "Make an address the default of its purpose", addresses::set_default))
-            .replies::<AddressOut<'_>>(200),
-        write(Operation::new(Method::DELETE, Needs(Write), ONE, "delete_address", "Remove an address", addresses::delete))
-            .takes(&[IF_MATCH])
-            .replies_empty(204),
+        Operation::new(
+            Method::GET,
+            Needs(Read),
+            ALL,
+            "list_addresses",
+            "List the addresses of a customer",
+            addresses::list,
+        )
+        .replies::<ListOut<AddressOut<'_>>>(200),
+        write(Operation::new(
+            Method::POST,
+            Needs(Write),
+            ALL,
+            "create_address",
+            "Add an address",
+            addresses::create,
+        ))
+        .body::<AddressIn>()
+        .replies::<AddressOut<'_>>(201),
+        Operation::new(
+            Method::GET,
+            Needs(Read),
+            ONE,
+            "get_address",
+            "Get an address",
+            addresses::get,
+        )
+        .takes(&[IF_NONE_MATCH])
+        .replies::<AddressOut<'_>>(200)
+        .replies_empty(304),
+        write(Operation::new(
+            Method::PATCH,
+            Needs(Write),
+            ONE,
+            "update_address",
+            "Change an address (JSON Merge Patch)",
+            addresses::update,
+        ))
+        .takes(&[IF_MATCH])
+        .body::<AddressIn>()
+        .media(&[MERGE_PATCH, "application/json"])
+        .replies::<AddressOut<'_>>(200),
+        write(Operation::new(
+            Method::POST,
+            Needs(Write),
+            "/v1/customers/{id}/addresses/{address}/default",
+            "set_default_address",
+            "Make an address the default of its purpose",
+            addresses::set_default,
+        ))
+        .replies::<AddressOut<'_>>(200),
+        write(Operation::new(
+            Method::DELETE,
+            Needs(Write),
+            ONE,
+            "delete_address",
+            "Remove an address",
+            addresses::delete,
+        ))
+        .takes(&[IF_MATCH])
+        .replies_empty(204),
     ];
     tagged.map(|operation| operation.tag("Addresses")).into()
 }
@@ -149,24 +265,59 @@ fn comment_operations() -> Vec<Operation> {
     const ALL: &str = "/v1/customers/{id}/comments";
     const ONE: &str = "/v1/customers/{id}/comments/{comment}";
     let tagged = [
-        Operation::new(Method::GET, Needs(Read), ALL, "list_comments", "List comments, newest first", comments::list)
-            .takes(&[LIMIT, CURSOR])
-            .replies::<ListOut<CommentOut>>(200),
-        write(Operation::new(Method::POST, Needs(Write), ALL, "create_comment", "Comment on a customer", comments::create))
-            .body::<CommentIn>()
-            .replies::<CommentOut>(201),
-        Operation::new(Method::GET, Needs(Read), ONE, "get_comment", "Get a comment", comments::get)
-            .takes(&[IF_NONE_MATCH])
-            .replies::<CommentOut>(200)
-            .replies_empty(304),
-        write(Operation::new(Method::PATCH, Needs(Write), ONE, "update_comment", "Change or pin a comment (JSON Merge Patch)", comments::update))
-            .takes(&[IF_MATCH])
-            .body::<CommentIn>()
-            .media(&[MERGE_PATCH, "application/json"])
-            .replies::<CommentOut>(200),
-        write(Operation::new(Method::DELETE, Needs(Write), ONE, "delete_comment", "Delete a comment", comments::delete))
-            .takes(&[IF_MATCH])
-            .replies_empty(204),
+        Operation::new(
+            Method::GET,
+            Needs(Read),
+            ALL,
+            "list_comments",
+            "List comments, newest first",
+            comments::list,
+        )
+        .takes(&[LIMIT, CURSOR])
+        .replies::<ListOut<CommentOut>>(200),
+        write(Operation::new(
+            Method::POST,
+            Needs(Write),
+            ALL,
+            "create_comment",
+            "Comment on a customer",
+            comments::create,
+        ))
+        .body::<CommentIn>()
+        .replies::<CommentOut>(201),
+        Operation::new(
+            Method::GET,
+            Needs(Read),
+            ONE,
+            "get_comment",
+            "Get a comment",
+            comments::get,
+        )
+        .takes(&[IF_NONE_MATCH])
+        .replies::<CommentOut>(200)
+        .replies_empty(304),
+        write(Operation::new(
+            Method::PATCH,
+            Needs(Write),
+            ONE,
+            "update_comment",
+            "Change or pin a comment (JSON Merge Patch)",
+            comments::update,
+        ))
+        .takes(&[IF_MATCH])
+        .body::<CommentIn>()
+        .media(&[MERGE_PATCH, "application/json"])
+        .replies::<CommentOut>(200),
+        write(Operation::new(
+            Method::DELETE,
+            Needs(Write),
+            ONE,
+            "delete_comment",
+            "Delete a comment",
+            comments::delete,
+        ))
+        .takes(&[IF_MATCH])
+        .replies_empty(204),
     ];
     tagged.map(|operation| operation.tag("Comments")).into()
 }
@@ -175,25 +326,60 @@ fn method_operations() -> Vec<Operation> {
     const ALL: &str = "/v1/customers/{id}/payment-methods";
     const ONE: &str = "/v1/customers/{id}/payment-methods/{method}";
     let tagged = [
-        Operation::new(Method::GET, Needs(Read), ALL, "list_payment_methods", "List saved payment methods", payment_methods::list)
-            .replies::<ListOut<MethodOut<'_>>>(200),
-        write(Operation::new(Method::POST, Needs(Write), ALL, "create_payment_method", "Save a payment method; card data is tokenised, never stored", payment_methods::create))
-            .body::<MethodIn>()
-            .replies::<MethodOut<'_>>(200)
-            .replies::<MethodOut<'_>>(201)
-            .tokenises(),
-        Operation::new(Method::GET, Needs(Read), ONE, "get_payment_method", "Get a saved payment method", payment_methods::get)
-            .takes(&[IF_NONE_MATCH])
-            .replies::<MethodOut<'_>>(200)
-            .replies_empty(304),
-        write(Operation::new(Method::PATCH, Needs(Write), ONE, "update_payment_method", "Change details (JSON Merge Patch)", payment_methods::update))
-            .takes(&[IF_MATCH])
-            .body::<MethodIn>()
-            .media(&[MERGE_PATCH, "application/json"])
-            .replies::<MethodOut<'_>>(200),
-        write(Operation::new(Method::DELETE, Needs(Write), ONE, "delete_payment_method", "Delete a saved payment method", payment_methods::delete))
-            .takes(&[IF_MATCH])
-            .replies_empty(204),
+        Operation::new(
+            Method::GET,
+            Needs(Read),
+            ALL,
+            "list_payment_methods",
+            "List saved payment methods",
+            payment_methods::list,
+        )
+        .replies::<ListOut<MethodOut<'_>>>(200),
+        write(Operation::new(
+            Method::POST,
+            Needs(Write),
+            ALL,
+            "create_payment_method",
+            "Save a payment method; card data is tokenised, never stored",
+            payment_methods::create,
+        ))
+        .body::<MethodIn>()
+        .replies::<MethodOut<'_>>(200)
+        .replies::<MethodOut<'_>>(201)
+        .tokenises(),
+        Operation::new(
+            Method::GET,
+            Needs(Read),
+            ONE,
+            "get_payment_method",
+            "Get a saved payment method",
+            payment_methods::get,
+        )
+        .takes(&[IF_NONE_MATCH])
+        .replies::<MethodOut<'_>>(200)
+        .replies_empty(304),
+        write(Operation::new(
+            Method::PATCH,
+            Needs(Write),
+            ONE,
+            "update_payment_method",
+            "Change details (JSON Merge Patch)",
+            payment_methods::update,
+        ))
+        .takes(&[IF_MATCH])
+        .body::<MethodIn>()
+        .media(&[MERGE_PATCH, "application/json"])
+        .replies::<MethodOut<'_>>(200),
+        write(Operation::new(
+            Method::DELETE,
+            Needs(Write),
+            ONE,
+            "delete_payment_method",
+            "Delete a saved payment method",
+            payment_methods::delete,
+        ))
+        .takes(&[IF_MATCH])
+        .replies_empty(204),
     ];
     tagged.map(|operation| operation.tag("Payment methods")).into()
 }
@@ -209,7 +395,11 @@ fn event_operations() -> Vec<Operation> {
     );
     let feed = feed
         .takes(&[
-            Parameter::query("after", "integer", "position after which to continue; 0 is the start"),
+            Parameter::query(
+                "after",
+                "integer",
+                "position after which to continue; 0 is the start",
+            ),
             LIMIT,
             Parameter::query("wait", "integer", "seconds to wait for the first event, at most 60"),
             Parameter::query("expand", "string", "record: the customer after each change"),
@@ -220,30 +410,86 @@ fn event_operations() -> Vec<Operation> {
 
 fn admin_operations() -> Vec<Operation> {
     let accounts = [
-        Operation::new(Method::GET, Needs(Admin), "/v1/accounts", "list_accounts", "List accounts", accounts::list)
-            .replies::<ListOut<AccountOut<'_>>>(200),
-        write(Operation::new(Method::POST, Needs(Admin), "/v1/accounts", "create_account", "Create an account", accounts::create))
-            .body::<AccountIn>()
-            .replies::<AccountOut<'_>>(201),
-        Operation::new(Method::GET, Needs(Admin), "/v1/accounts/{account}", "get_account", "Get an account", accounts::get)
-            .replies::<AccountOut<'_>>(200),
-        write(Operation::new(Method::PATCH, Needs(Admin), "/v1/accounts/{account}", "update_account", "Rename or archive an account", accounts::update))
-            .takes(&[IF_MATCH])
-            .body::<AccountIn>()
-            .replies::<AccountOut<'_>>(200),
+        Operation::new(
+            Method::GET,
+            Needs(Admin),
+            "/v1/accounts",
+            "list_accounts",
+            "List accounts",
+            accounts::list,
+        )
+        .replies::<ListOut<AccountOut<'_>>>(200),
+        write(Operation::new(
+            Method::POST,
+            Needs(Admin),
+            "/v1/accounts",
+            "create_account",
+            "Create an account",
+            accounts::create,
+        ))
+        .body::<AccountIn>()
+        .replies::<AccountOut<'_>>(201),
+        Operation::new(
+            Method::GET,
+            Needs(Admin),
+            "/v1/accounts/{account}",
+            "get_account",
+            "Get an account",
+            accounts::get,
+        )
+        .replies::<AccountOut<'_>>(200),
+        write(Operation::new(
+            Method::PATCH,
+            Needs(Admin),
+            "/v1/accounts/{account}",
+            "update_account",
+            "Rename or archive an account",
+            accounts::update,
+        ))
+        .takes(&[IF_MATCH])
+        .body::<AccountIn>()
+        .replies::<AccountOut<'_>>(200),
     ];
     let spaces = [
-        Operation::new(Method::GET, Needs(Admin), "/v1/spaces", "list_spaces", "List spaces", spaces::list)
-            .replies::<ListOut<SpaceOut<'_>>>(200),
-        write(Operation::new(Method::POST, Needs(Admin), "/v1/spaces", "create_space", "Create a space", spaces::create))
-            .body::<SpaceIn>()
-            .replies::<SpaceOut<'_>>(201),
-        Operation::new(Method::GET, Needs(Admin), "/v1/spaces/{space}", "get_space", "Get a space", spaces::get)
-            .replies::<SpaceOut<'_>>(200),
-        write(Operation::new(Method::PATCH, Needs(Admin), "/v1/spaces/{space}", "update_space", "Change or archive a space", spaces::update))
-            .takes(&[IF_MATCH])
-            .body::<SpaceIn>()
-            .replies::<SpaceOut<'_>>(200),
+        Operation::new(
+            Method::GET,
+            Needs(Admin),
+            "/v1/spaces",
+            "list_spaces",
+            "List spaces",
+            spaces::list,
+        )
+        .replies::<ListOut<SpaceOut<'_>>>(200),
+        write(Operation::new(
+            Method::POST,
+            Needs(Admin),
+            "/v1/spaces",
+            "create_space",
+            "Create a space",
+            spaces::create,
+        ))
+        .body::<SpaceIn>()
+        .replies::<SpaceOut<'_>>(201),
+        Operation::new(
+            Method::GET,
+            Needs(Admin),
+            "/v1/spaces/{space}",
+            "get_space",
+            "Get a space",
+            spaces::get,
+        )
+        .replies::<SpaceOut<'_>>(200),
+        write(Operation::new(
+            Method::PATCH,
+            Needs(Admin),
+            "/v1/spaces/{space}",
+            "update_space",
+            "Change or archive a space",
+            spaces::update,
+        ))
+        .takes(&[IF_MATCH])
+        .body::<SpaceIn>()
+        .replies::<SpaceOut<'_>>(200),
     ];
     let accounts = accounts.map(|operation| operation.tag("Accounts").for_deployment());
     let spaces = spaces.map(|operation| operation.tag("Spaces").for_deployment());

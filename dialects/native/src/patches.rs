@@ -139,10 +139,7 @@ fn decimal(value: &Value) -> Result<Decimal, Why> {
     text.parse().map_err(|_| Why::WrongType { expected: "a decimal number such as \"12.50\"" })
 }
 
-fn metadata_patch(
-    fields: &mut Fields,
-    member: Member<BTreeMap<String, Value>>,
-) -> MetadataPatch {
+fn metadata_patch(fields: &mut Fields, member: Member<BTreeMap<String, Value>>) -> MetadataPatch {
     match (member, fields.reading()) {
         (Member::Absent, Reading::Replaces)
         | (Member::Null, Reading::Replaces | Reading::NullClears) => {
@@ -150,8 +147,11 @@ fn metadata_patch(
         }
         (Member::Absent, _) | (Member::Null, Reading::NullKeeps) => MetadataPatch::Keep,
         (Member::Value(pairs), Reading::NullClears) => {
-            let set: BTreeMap<String, Value> =
-                pairs.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), v.clone())).collect();
+            let set: BTreeMap<String, Value> = pairs
+                .iter()
+                .filter(|(_, v)| !v.is_null())
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect();
             if let Err(problems) = Metadata::parse("metadata", set) {
                 fields.refuse_all(problems);
             }

@@ -321,8 +321,7 @@ fn card_source(f: &mut Fields, card: CardIn) -> Option<Source> {
 }
 
 fn method_id(request: &Request) -> Result<Id, Failure> {
-    Id::parse(request.param("method"))
-        .map_err(|_| Failure::NotFound { noun: Noun::PaymentMethod })
+    Id::parse(request.param("method")).map_err(|_| Failure::NotFound { noun: Noun::PaymentMethod })
 }
 
 fn customer_id(request: &Request) -> Result<Id, Failure> {
@@ -383,11 +382,8 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
             f.refuse(name, Why::ReadOnly);
         }
     }
-    let expiry = expiry(
-        f,
-        std::mem::take(&mut body.expiry_month),
-        std::mem::take(&mut body.expiry_year),
-    );
+    let expiry =
+        expiry(f, std::mem::take(&mut body.expiry_month), std::mem::take(&mut body.expiry_year));
     let details = Details { expiry: Patch::keep_or(expiry), ..body.details(f) };
     fields.finish()?;
     let expect = condition.expect(None);

@@ -17,24 +17,61 @@ use crate::{
 
 /// Columns of a CSV export, in order. Metadata is one column of JSON.
 pub const COLUMNS: &[&str] = &[
-    "id", "number", "reference", "given_name", "family_name", "full_name", "title", "company_name",
-    "company_registration_number", "tax_number", "email", "phone", "work_phone", "language",
-    "currency", "time_zone", "description", "metadata", "status", "status_reason", "status_until",
-    "balance", "portal_user_name", "version", "created_at", "updated_at",
-    "billing.given_name", "billing.family_name", "billing.organization_name", "billing.line1",
-    "billing.line2", "billing.line3", "billing.city", "billing.postal_code", "billing.state",
-    "billing.country", "billing.phone", "shipping.given_name", "shipping.family_name",
-    "shipping.organization_name", "shipping.line1", "shipping.line2", "shipping.line3",
-    "shipping.city", "shipping.postal_code", "shipping.state", "shipping.country", "shipping.phone",
+    "id",
+    "number",
+    "reference",
+    "given_name",
+    "family_name",
+    "full_name",
+    "title",
+    "company_name",
+    "company_registration_number",
+    "tax_number",
+    "email",
+    "phone",
+    "work_phone",
+    "language",
+    "currency",
+    "time_zone",
+    "description",
+    "metadata",
+    "status",
+    "status_reason",
+    "status_until",
+    "balance",
+    "portal_user_name",
+    "version",
+    "created_at",
+    "updated_at",
+    "billing.given_name",
+    "billing.family_name",
+    "billing.organization_name",
+    "billing.line1",
+    "billing.line2",
+    "billing.line3",
+    "billing.city",
+    "billing.postal_code",
+    "billing.state",
+    "billing.country",
+    "billing.phone",
+    "shipping.given_name",
+    "shipping.family_name",
+    "shipping.organization_name",
+    "shipping.line1",
+    "shipping.line2",
+    "shipping.line3",
+    "shipping.city",
+    "shipping.postal_code",
+    "shipping.state",
+    "shipping.country",
+    "shipping.phone",
 ];
 
 /// A row of a CSV file as a record: empty cells are absent, `metadata` is JSON.
 ///
 /// # Errors
 /// `Malformed` when a cell that must be JSON is not.
-pub fn from_cells<'a>(
-    cells: impl Iterator<Item = (&'a str, &'a str)>,
-) -> Result<Value, Failure> {
+pub fn from_cells<'a>(cells: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Value, Failure> {
     let mut members = Map::new();
     for (name, cell) in cells.filter(|(_, cell)| !cell.is_empty()) {
         let value = match name {

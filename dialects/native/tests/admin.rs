@@ -23,8 +23,12 @@ async fn key(native: &Native, role: Role, account_wide: bool) -> Value {
         secret: minted.secret,
     };
     let made = keys::create(&cx, new).await.unwrap().record;
-    let shown =
-        Shown { base_url: &native.server.base_url, space: &space, key: &made, secret: &minted.shown };
+    let shown = Shown {
+        base_url: &native.server.base_url,
+        space: &space,
+        key: &made,
+        secret: &minted.shown,
+    };
     let mut shown = (DIALECT.credentials.show)(&shown);
     shown["number"] = json!(made.number);
     shown
@@ -133,7 +137,8 @@ async fn admins_make_rename_and_archive_spaces() {
 #[tokio::test]
 async fn accounts_have_parents_and_are_hidden_from_others() {
     let native = Native::start().await;
-    let made = native.call("POST", "/v1/accounts", Some(json!({"name": "Child"}))).await.expect(201);
+    let made =
+        native.call("POST", "/v1/accounts", Some(json!({"name": "Child"}))).await.expect(201);
     let child = made.json()["number"].as_i64().unwrap();
     let listed = native.call("GET", "/v1/accounts", None).await.json();
     assert_eq!(listed["data"].as_array().unwrap().len(), 2);

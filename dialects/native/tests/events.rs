@@ -54,7 +54,10 @@ async fn a_history_tells_everything_about_one_customer() {
     native.create(json!({"title": "another"})).await;
     let target = format!("/v1/customers/{}", customer["number"]);
     native.call("PATCH", &target, Some(json!({"title": "a", "email": "a@b.ch"}))).await.expect(200);
-    native.call("POST", &format!("{target}/comments"), Some(json!({"content": "x"}))).await.expect(201);
+    native
+        .call("POST", &format!("{target}/comments"), Some(json!({"content": "x"})))
+        .await
+        .expect(201);
     native.call("DELETE", &target, None).await.expect(204);
     let history = native.call("GET", &format!("{target}/history"), None).await.expect(200).json();
     let types: Vec<&str> =

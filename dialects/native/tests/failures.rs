@@ -18,8 +18,12 @@ async fn every_problem_is_listed_at_once() {
     let answer = native.call("POST", "/v1/customers", Some(body.clone())).await.expect(422);
     assert_eq!(answer.header("content-type"), "application/problem+json");
     let problem = answer.json();
-    let mut pointers: Vec<&str> =
-        problem["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap()).collect();
+    let mut pointers: Vec<&str> = problem["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["pointer"].as_str().unwrap())
+        .collect();
     pointers.sort_unstable();
     let mut want: Vec<String> = body.as_object().unwrap().keys().map(|k| format!("/{k}")).collect();
     want.retain(|pointer| pointer != "/metadata");
@@ -52,7 +56,8 @@ async fn what_is_not_understood_is_400_and_says_where() {
     let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
     let deep = format!(r#"{{"metadata": {{"a": {deep}}}}}"#);
     native.server.raw("POST", "/v1/customers", &headers, deep.as_bytes()).await.expect(400);
-    let form = [("authorization", key.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+    let form =
+        [("authorization", key.as_str()), ("content-type", "application/x-www-form-urlencoded")];
     native.server.raw("POST", "/v1/customers", &form, b"{\"title\":\"x\"}").await.expect(415);
 }
 
@@ -76,8 +81,13 @@ async fn card_data_is_refused_everywhere_and_never_repeated() {
     let customer = native.create(json!({})).await;
     let one = format!("/v1/customers/{}", customer["number"]);
     for number in [
-        "4111111111111111", "4111 1111 1111 1111", "4111-1111-1111-1111", "4111.1111.1111.1111",
-        "5555555555554444", "378282246310005", "a 4111\u{2013}1111\u{a0}1111_1111 b",
+        "4111111111111111",
+        "4111 1111 1111 1111",
+        "4111-1111-1111-1111",
+        "4111.1111.1111.1111",
+        "5555555555554444",
+        "378282246310005",
+        "a 4111\u{2013}1111\u{a0}1111_1111 b",
     ] {
         for body in [
             json!({"description": number}),
@@ -107,8 +117,7 @@ async fn card_data_is_refused_everywhere_and_never_repeated() {
 
 #[tokio::test]
 async fn limits_hold() {
-    let limits =
-        Limits { body_bytes_max: 1_000, requests_per_minute: 5, ..Limits::default() };
+    let limits = Limits { body_bytes_max: 1_000, requests_per_minute: 5, ..Limits::default() };
     let clock = patron_app::Clock::System;
     let server = TestServer::start_with(&[&DIALECT], clock, limits).await;
     let keys = server.credentials("native");

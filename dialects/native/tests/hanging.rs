@@ -22,7 +22,12 @@ async fn addresses_have_lives_of_their_own() {
     }
     let one = format!("{all}/{}", first["id"].as_str().unwrap());
     let changed = native
-        .with("PATCH", &one, &[("if-match", "\"1\"")], Some(json!({"city": "Basel", "line2": null})))
+        .with(
+            "PATCH",
+            &one,
+            &[("if-match", "\"1\"")],
+            Some(json!({"city": "Basel", "line2": null})),
+        )
         .await
         .expect(200);
     assert_eq!(changed.header("etag"), "\"2\"");
@@ -70,12 +75,14 @@ async fn comments_are_written_pinned_edited_and_deleted() {
     let native = Native::start().await;
     let customer = native.create(json!({})).await;
     let all = format!("/v1/customers/{}/comments", customer["number"]);
-    let made = native.call("POST", &all, Some(json!({"content": "hello"}))).await.expect(201).json();
+    let made =
+        native.call("POST", &all, Some(json!({"content": "hello"}))).await.expect(201).json();
     assert_eq!(made["pinned"], false);
     let one = format!("{all}/{}", made["number"]);
     let pinned = native.call("PATCH", &one, Some(json!({"pinned": true}))).await.expect(200).json();
     assert_eq!((pinned["pinned"].clone(), pinned.get("edited_at")), (json!(true), None));
-    let edited = native.call("PATCH", &one, Some(json!({"content": "bye"}))).await.expect(200).json();
+    let edited =
+        native.call("PATCH", &one, Some(json!({"content": "bye"}))).await.expect(200).json();
     assert_eq!(edited["version"], 3);
     assert!(edited["edited_at"].is_string());
     let long = json!({"content": "x".repeat(262_144)});
@@ -115,7 +122,8 @@ async fn cards_become_tokens_and_the_number_stays_nowhere() {
     let again = native.call("POST", &all, Some(card(1, 2036))).await.expect(200).json();
     assert_eq!((&again["id"], &again["token"]), (&saved["id"], &saved["token"]));
     assert_eq!(again["expiry_year"], 2036);
-    let expired = json!({"card": {"number": "5555555555554444", "expiry_month": 1, "expiry_year": 2020}});
+    let expired =
+        json!({"card": {"number": "5555555555554444", "expiry_month": 1, "expiry_year": 2020}});
     let expired = native.call("POST", &all, Some(expired)).await.expect(201).json();
     assert_eq!((&expired["expired"], &expired["brand"]), (&json!(true), &json!("mastercard")));
     let token = json!({"type": "card", "provider": "psp", "provider_token": "tok_1", "last_four": "4242",
@@ -139,7 +147,8 @@ async fn cards_become_tokens_and_the_number_stays_nowhere() {
         "expiry_year": 2030, "cvc": "123"}});
     native.call("POST", &all, Some(with_code)).await.expect(400);
     let one = format!("{all}/{}", saved["number"]);
-    let off = native.call("PATCH", &one, Some(json!({"state": "inactive"}))).await.expect(200).json();
+    let off =
+        native.call("PATCH", &one, Some(json!({"state": "inactive"}))).await.expect(200).json();
     assert_eq!(off["state"], "inactive");
     native.call("PATCH", &one, Some(json!({"last_four": "9999"}))).await.expect(422);
     native.call("DELETE", &one, None).await.expect(204);

@@ -33,7 +33,10 @@ async fn the_bare_key_is_the_same_key_and_another_request_is_refused() {
     assert_eq!(again.header("idempotency-replayed"), "true");
     let other = native.with("POST", "/v1/customers", &bare, Some(json!({"title": "x"}))).await;
     assert_eq!(other.expect(422).json()["type"], "/docs/native#problem-idempotency-key-reused");
-    native.with("POST", "/v1/customers", &[("idempotency-key", "")], Some(json!({}))).await.expect(400);
+    native
+        .with("POST", "/v1/customers", &[("idempotency-key", "")], Some(json!({})))
+        .await
+        .expect(400);
     let long = "x".repeat(256);
     let long = [("idempotency-key", long.as_str())];
     native.with("POST", "/v1/customers", &long, Some(json!({}))).await.expect(400);
@@ -97,7 +100,8 @@ async fn keys_of_two_spaces_do_not_meet() {
 async fn many_at_once_make_one_customer() {
     let native = Native::start().await;
     let key = [("idempotency-key", "k")];
-    let calls = (0..20).map(|_| native.with("POST", "/v1/customers", &key, Some(json!({"title": "x"}))));
+    let calls =
+        (0..20).map(|_| native.with("POST", "/v1/customers", &key, Some(json!({"title": "x"}))));
     let mut answers = Vec::new();
     for answer in futures_all(calls).await {
         assert!(matches!(answer.status, 201 | 409), "{}", answer.text());

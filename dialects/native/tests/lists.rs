@@ -151,8 +151,18 @@ async fn a_search_sees_the_last_write() {
 async fn what_is_not_understood_is_refused() {
     let native = Native::start().await;
     for bad in [
-        "limit=0", "limit=201", "limit=x", "cursor=zzz", "sort=nope", "nope=1", "expand=nope",
-        "email[nope]=x", "deleted=maybe", "created_at=yesterday", "balance[gt]=x", "email[=x",
+        "limit=0",
+        "limit=201",
+        "limit=x",
+        "cursor=zzz",
+        "sort=nope",
+        "nope=1",
+        "expand=nope",
+        "email[nope]=x",
+        "deleted=maybe",
+        "created_at=yesterday",
+        "balance[gt]=x",
+        "email[=x",
     ] {
         let answer = native.call("GET", &format!("/v1/customers?{bad}"), None).await.expect(400);
         assert!(answer.json()["errors"][0]["detail"].is_string(), "{bad}");

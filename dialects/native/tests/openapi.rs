@@ -12,7 +12,10 @@ fn the_description_is_the_one_checked_in() {
         std::fs::write(file, &text).unwrap();
     }
     let known = std::fs::read_to_string(file).unwrap_or_default();
-    assert!(known == text, "openapi.json differs: run with UPDATE_SNAPSHOTS=1 and review the change");
+    assert!(
+        known == text,
+        "openapi.json differs: run with UPDATE_SNAPSHOTS=1 and review the change"
+    );
 }
 
 #[test]
