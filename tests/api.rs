@@ -1,0 +1,265 @@
+//! The six APIs seen alike: how a person is written and read through each.
+
+use std::collections::BTreeMap;
+
+use patron_gateway::Dialect;
+use patron_testkit::{Answer, TestServer};
+use serde_json::{Value, json};
+
+/// Every API, native first.
+pub static ALL: [&Dialect; 6] = [
+    &patron_native::DIALECT,
+    &patron_wallee::DIALECT,
+    &patron_verifone::DIALECT,
+    &patron_monri::DIALECT,
+    &patron_payabli::DIALECT,
+    &patron_notchpay::DIALECT,
+];
+
+/// What is known of a person, in core words.
+pub type Person = BTreeMap<&'static str, String>;
+
+/// Fields each API has, in core words. A field that is missing here is kept, not shown there.
+pub fn fields(api: &str) -> &'static [&'static str] {
+    match api {
+        "native" => &[
+            "reference",
+            "given_name",
+            "family_name",
+            "full_name",
+            "title",
+            "company_name",
+            "tax_number",
+            "email",
+            "phone",
+            "language",
+            "currency",
+            "description",
+            "metadata",
+            "line1",
+            "city",
+            "postal_code",
+            "state",
+            "country",
+        ],
+        "wallee" => {
+            &["reference", "given_name", "family_name", "email", "language", "currency", "metadata"]
+        }
+        "verifone" => &[
+            "given_name",
+            "family_name",
+            "title",
+            "company_name",
+            "tax_number",
+            "email",
+            "phone",
+            "language",
+            "line1",
+            "city",
+            "postal_code",
+            "state",
+            "country",
+        ],
+        "monri" => &[
+            "reference",
+            "full_name",
+            "email",
+            "phone",
+            "description",
+            "metadata",
+            "line1",
+            "city",
+            "postal_code",
+            "country",
+        ],
+        "payabli" => &[
+            "reference",
+            "given_name",
+            "family_name",
+            "company_name",
+            "email",
+            "phone",
+            "metadata",
+            "line1",
+            "city",
+            "postal_code",
+            "state",
+            "country",
+        ],
+        "notchpay" => &[
+            "full_name",
+            "company_name",
+            "tax_number",
+            "email",
+            "phone",
+            "description",
+            "metadata",
+            "line1",
+            "city",
+            "postal_code",
+            "state",
+            "country",
+        ],
+        other => panic!("no API is called {other}"),
+    }
+}
+
+/// Where each core field stands in each API's customer: JSON pointers.
+pub fn pointer(api: &str, field: &str) -> String {
+    let address = matches!(field, "line1" | "city" | "postal_code" | "state" | "country");
+    let found = match (api, field) {
+        ("native", "metadata") => "/metadata/tier",
+        ("native", _) if address => return format!("/addresses/0/{field}"),
+        ("native", _) => return format!("/{field}"),
+        ("wallee", "reference") => "/customerId",
+        ("wallee", "given_name") => "/givenName",
+        ("wallee", "family_name") => "/familyName",
+        ("wallee", "email") => "/emailAddress",
+        ("wallee", "currency") => "/preferredCurrency",
+        ("wallee", "metadata") => "/metaData/tier",
+        ("verifone", "given_name") => "/billing/first_name",
+        ("verifone", "family_name") => "/billing/last_name",
+        ("verifone", "tax_number") => "/tax/identifier",
+        ("verifone", "email") => "/email_address",
+        ("verifone", "phone") => "/phone_number",
+        ("verifone", "line1") => "/billing/address_1",
+        ("verifone", "country") => "/billing/country_code",
+        ("verifone", _) if address => return format!("/billing/{field}"),
+        ("monri", "reference") => "/merchant_customer_id",
+        ("monri", "full_name") | ("notchpay", "full_name") => "/name",
+        ("monri", "metadata") | ("notchpay", "metadata") => "/metadata/tier",
+        ("monri", "line1") => "/address",
+        ("monri", "postal_code") => "/zip_code",
+        ("payabli", "reference") => "/customerNumber",
+        ("payabli", "given_name") => "/Firstname",
+        ("payabli", "family_name") => "/Lastname",
+        ("payabli", "company_name") => "/Company",
+        ("payabli", "email") => "/Email",
+        ("payabli", "phone") => "/Phone",
+        ("payabli", "metadata") => "/AdditionalFields/tier",
+        ("payabli", "line1") => "/Address",
+        ("payabli", "city") => "/City",
+        ("payabli", "postal_code") => "/Zip",
+        ("payabli", "state") => "/State",
+        ("payabli", "country") => "/Country",
+        ("notchpay", "line1") => "/address/address_line1",
+        ("notchpay", _) if address => return format!("/address/{field}"),
+        (_, field) => return format!("/{field}"),
+    };
+    found.to_owned()
+}
+
+/// A call through one API.
+pub async fn call(
+    server: &TestServer,
+    keys: &Value,
+    api: &str,
+    method: &str,
+    path: &str,
+    body: Option<Value>,
+) -> Answer {
+    let dialect = ALL.iter().find(|dialect| dialect.name == api).unwrap();
+    let space = keys[api]["space_id"].to_string();
+    let headers: &[(&str, &str)] = if api == "wallee" { &[("space", &space)] } else { &[] };
+    let mut signed = server.signed(dialect, &keys[api], method, path, "");
+    let text = body.map(|body| body.to_string()).unwrap_or_default();
+    if !text.is_empty() {
+        signed = server.signed(dialect, &keys[api], method, path, &text);
+        signed.push(("content-type".into(), "application/json".into()));
+    }
+    for (name, value) in headers {
+        if !signed.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            signed.push(((*name).into(), (*value).into()));
+        }
+    }
+    let all: Vec<(&str, &str)> = signed.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    server.raw(method, path, &all, text.as_bytes()).await
+}
+
+/// Puts a value at a pointer, making the objects on the way.
+fn put(body: &mut Value, pointer: &str, value: &str) {
+    let mut place = body;
+    for name in pointer.trim_start_matches('/').split('/') {
+        place = match name.parse::<usize>() {
+            Ok(at) => {
+                if !place.is_array() {
+                    *place = json!([]);
+                }
+                let items = place.as_array_mut().unwrap();
+                while items.len() <= at {
+                    items.push(json!({"purpose": "billing"}));
+                }
+                &mut items[at]
+            }
+            Err(_) => {
+                if !place.is_object() {
+                    *place = json!({});
+                }
+                place.as_object_mut().unwrap().entry(name).or_insert(Value::Null)
+            }
+        };
+    }
+    *place = json!(value);
+}
+
+/// The body that creates a person through an API: its request has the response's names, but for
+/// the capitals of one.
+fn body(api: &str, keys: &Value, person: &Person) -> Value {
+    let mut body = json!({});
+    for field in fields(api) {
+        // Names derived by the API itself are not sent beside their parts.
+        if *field == "full_name" && fields(api).contains(&"given_name") {
+            continue;
+        }
+        let mut pointer = pointer(api, field);
+        if api == "payabli" {
+            pointer = match *field {
+                "metadata" => "/additionalFields/tier".into(),
+                "reference" => pointer,
+                _ => pointer.to_lowercase(),
+            };
+        }
+        put(&mut body, &pointer, &person[field]);
+    }
+    if api == "verifone" {
+        body["entity_id"] = keys["verifone"]["entity_id"].clone();
+    }
+    body
+}
+
+/// Creates a person through an API.
+pub async fn create(server: &TestServer, keys: &Value, api: &str, person: &Person) -> Answer {
+    let body = Some(body(api, keys, person));
+    let path = match api {
+        "native" => "/v1/customers".to_owned(),
+        "wallee" => "/api/v2.0/customers".to_owned(),
+        "verifone" => "/v2/customer".to_owned(),
+        "monri" => "/v2/customers".to_owned(),
+        "payabli" => {
+            format!("/api/Customer/single/{}", keys["payabli"]["entry"].as_str().unwrap())
+        }
+        _ => "/customers".to_owned(),
+    };
+    call(server, keys, api, "POST", &path, body).await
+}
+
+/// Reads a customer through an API, by the number and id that the native API gives.
+pub async fn read(server: &TestServer, keys: &Value, api: &str, native: &Value) -> Value {
+    let (number, id) = (&native["number"], native["id"].as_str().unwrap());
+    let get = |path: String| async move { call(server, keys, api, "GET", &path, None).await };
+    match api {
+        "native" => {
+            get(format!("/v1/customers/{number}?expand=addresses")).await.expect(200).json()
+        }
+        "wallee" => get(format!("/api/v2.0/customers/{number}")).await.expect(200).json(),
+        "verifone" => get(format!("/v2/customer/{id}")).await.expect(200).json(),
+        "monri" => get(format!("/v2/customers/{id}")).await.expect(200).json(),
+        "payabli" => get(format!("/api/Customer/{number}")).await.expect(200).json(),
+        _ => {
+            let email = native["email"].as_str().unwrap().replace('+', "%2B");
+            let listed = get(format!("/customers?search={email}")).await.expect(200).json();
+            assert_eq!(listed["totals"], 1, "{listed}");
+            listed["items"][0].clone()
+        }
+    }
+}

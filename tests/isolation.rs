@@ -1,0 +1,123 @@
+//! Two spaces, all six APIs: no answer to one ever holds a byte planted in the other.
+
+use patron_testkit::TestServer;
+use serde_json::{Value, json};
+
+use crate::api::{ALL, Person, call, create};
+
+/// A person whose every text names the space it was planted in.
+fn planted(mark: &str, n: u32) -> Person {
+    Person::from([
+        ("reference", format!("ref-{n}")),
+        ("given_name", format!("{mark}given")),
+        ("family_name", format!("{mark}family")),
+        ("full_name", format!("{mark}given {mark}family")),
+        ("title", "Dr".into()),
+        ("company_name", format!("{mark}company")),
+        ("tax_number", "123456".into()),
+        ("email", format!("{mark}{n}@example.com")),
+        ("phone", "+41446681800".into()),
+        ("language", "de".into()),
+        ("currency", "CHF".into()),
+        ("description", format!("{mark}description")),
+        ("metadata", format!("{mark}tier")),
+        ("line1", format!("{mark}street 1")),
+        ("city", format!("{mark}city")),
+        ("postal_code", "8000".into()),
+        ("state", "ZH".into()),
+        ("country", "CH".into()),
+    ])
+}
+
+/// Questions of one space about everything it could try to see of another.
+fn questions(
+    api: &str,
+    keys: &Value,
+    victim: &Value,
+) -> Vec<(&'static str, String, Option<Value>)> {
+    let (number, id) = (&victim["number"], victim["id"].as_str().unwrap());
+    let email = victim["email"].as_str().unwrap();
+    let get = |path: String| ("GET", path, None);
+    match api {
+        "native" => vec![
+            get("/v1/customers?expand=addresses,comments&deleted=true".into()),
+            get("/v1/customers?q=victim".into()),
+            get(format!("/v1/customers?email={email}")),
+            get(format!("/v1/customers/{number}")),
+            get(format!("/v1/customers/{id}/history?expand=record")),
+            get("/v1/customers/by-reference/ref-1".into()),
+            get("/v1/events?after=0&expand=record".into()),
+            get("/v1/spaces".into()),
+            get("/v1/accounts".into()),
+            ("PATCH", format!("/v1/customers/{number}"), Some(json!({"title": "x"}))),
+            ("DELETE", format!("/v1/customers/{id}"), None),
+        ],
+        "wallee" => vec![
+            get("/api/v2.0/customers".into()),
+            get("/api/v2.0/customers/search?query=emailAddress%3A~victim".into()),
+            get(format!("/api/v2.0/customers/{number}")),
+            get(format!("/api/v2.0/customers/{number}/addresses")),
+            get(format!("/api/v2.0/customers/{number}/email-addresses")),
+            ("DELETE", format!("/api/v2.0/customers/{number}"), None),
+        ],
+        "verifone" => vec![
+            get("/v2/customer?search=created_at=ge=2020-01-01".into()),
+            get(format!("/v2/customer?search=email_address=={email}")),
+            get(format!("/v2/customer/{id}")),
+            ("DELETE", format!("/v2/customer/{id}"), None),
+        ],
+        "monri" => vec![
+            get("/v2/customers".into()),
+            get(format!("/v2/customers/{id}")),
+            get("/v2/merchants/customers/ref-1".into()),
+            get(format!("/v2/customers/{id}/payment-methods")),
+            ("DELETE", format!("/v2/customers/{id}"), None),
+        ],
+        "payabli" => vec![
+            get(format!("/api/Query/customers/{}", keys["payabli"]["entry"].as_str().unwrap())),
+            get(format!("/api/Query/customers/org/{}", keys["payabli"]["org_id"])),
+            get(format!("/api/Customer/{number}")),
+            ("PUT", format!("/api/Customer/{number}"), Some(json!({"firstname": "x"}))),
+            ("DELETE", format!("/api/Customer/{number}"), None),
+        ],
+        _ => vec![
+            get("/customers".into()),
+            get("/customers?search=victim".into()),
+            get(format!("/customers/cus.{id}")),
+        ],
+    }
+}
+
+#[tokio::test]
+async fn no_api_shows_or_changes_anything_of_another_space() {
+    let server = TestServer::start(&ALL).await;
+    let (victim, thief) = (server.new_space(None).await, server.new_space(None).await);
+    for (n, api) in (1..).zip(ALL) {
+        let made = create(&server, &victim, api.name, &planted("victim", n)).await;
+        assert!(made.status < 300, "{}: {}", api.name, made.text());
+    }
+    let list = "/v1/customers?expand=addresses&limit=200";
+    let before = call(&server, &victim, "native", "GET", list, None).await.json();
+    let made = create(&server, &thief, "native", &planted("thief", 9)).await.expect(201);
+    let own = made.json();
+    for customer in before["data"].as_array().unwrap() {
+        for api in ALL {
+            for (method, path, body) in questions(api.name, &thief, customer) {
+                let asked = path.contains("victim") || path.contains("email");
+                let answer = call(&server, &thief, api.name, method, &path, body).await;
+                let text = answer.text();
+                assert!(!text.contains("victim"), "{} {method} {path}: {text}", api.name);
+                assert!(answer.status < 500, "{} {method} {path}: {text}", api.name);
+                let id = customer["id"].as_str().unwrap();
+                assert!(asked || !text.contains(id) || answer.status >= 400, "{method} {path}");
+            }
+        }
+        let absorb = json!({"absorb": customer["number"]});
+        let merge = format!("/v1/customers/{}/merge", own["number"]);
+        call(&server, &thief, "native", "POST", &merge, Some(absorb)).await.expect(404);
+        let merge = format!("/api/v2.0/customers/{}/merge/{}", own["number"], customer["number"]);
+        call(&server, &thief, "wallee", "POST", &merge, None).await.expect(404);
+    }
+    let after = call(&server, &victim, "native", "GET", list, None).await.json();
+    assert_eq!(after, before, "nothing of it was changed");
+}

@@ -1,0 +1,12 @@
+//! Tests of the whole: the program as its users start it, all APIs over one record, the documents,
+//! and the house rules.
+
+mod api;
+mod crash;
+mod documents;
+mod isolation;
+mod program;
+mod sixth_dialect;
+mod supply;
+mod tidy;
+mod translation;

@@ -1,0 +1,233 @@
+//! A sixth dialect, whole. `docs/adding-a-dialect.md` shows the part between the marks; a test
+//! below holds the two together, the others prove that nothing else is needed.
+
+// A dialect's own crate depends on `http` itself.
+use axum::http;
+
+// tiny: begin
+use std::sync::Arc;
+
+use http::Method;
+use patron_app::{
+    App,
+    customers::{self, Id},
+    keys::NewSecret,
+    secrets::sha256_hex,
+};
+use patron_gateway::{
+    Access::Needs,
+    BoxFuture, Claim, Credentials, Dialect, Exchange, Fields, Member, Minted, Operation, Reading,
+    Reply, Request, SignRequest,
+    dialect::{Example, Shown, exact, random_token},
+};
+use patron_model::{
+    Failure,
+    customer::{Customer, CustomerPatch},
+    email::Email,
+    space::Role,
+    text::Name,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// The word for this API and its keys.
+const NAME: &str = "tiny";
+
+/// The API.
+static TINY: Dialect = Dialect {
+    name: NAME,
+    title: "Tiny",
+    mounts: &["/tiny"],
+    route: exact,
+    authenticate,
+    operations,
+    render,
+    finish: |_, _, _| {},
+    security: || json!({"bearer": {"type": "http", "scheme": "bearer"}}),
+    error_schema: |generator| generator.subschema_for::<Value>(),
+    credentials: Credentials { sandbox, mint, show, sign, examples },
+};
+
+/// Every operation, one line each. Router, permissions and OpenAPI come from these lines.
+fn operations() -> Vec<Operation> {
+    let (all, one) = ("/tiny/people", "/tiny/people/{id}");
+    vec![
+        Operation::new(Method::POST, Needs(Role::Write), all, "create_person", "Create", create)
+            .body::<Value>()
+            .replies::<Value>(201),
+        Operation::new(Method::GET, Needs(Role::Read), one, "get_person", "Get", get)
+            .replies::<Value>(200),
+    ]
+}
+
+// ---- who asks -------------------------------------------------------------------------------
+
+fn authenticate<'a>(
+    app: &'a Arc<App>,
+    exchange: &'a Exchange,
+) -> BoxFuture<'a, Result<Claim, Failure>> {
+    Box::pin(async move {
+        let header = exchange.header("authorization").unwrap_or_default();
+        let no_key = Failure::Unauthenticated { reason: "no bearer key" };
+        let token = header.strip_prefix("Bearer ").ok_or(no_key)?;
+        // The hash is the key's public handle, so the key is found without its secret being kept.
+        let caller = app.caller(NAME, &sha256_hex(token)).await?;
+        if !caller.has_secret(token) {
+            return Err(Failure::Unauthenticated { reason: "wrong secret" });
+        }
+        let space = caller.home()?.number;
+        Ok(Claim { caller, space })
+    })
+}
+
+fn minted(token: String) -> Minted {
+    let handle = Some(sha256_hex(&token));
+    Minted { handle, secret: NewSecret::Bearer(token.clone()), shown: token }
+}
+
+fn sandbox() -> Minted {
+    minted("tiny-sandbox-key".to_owned())
+}
+
+fn mint() -> Minted {
+    minted(random_token("tiny-", 24))
+}
+
+fn show(shown: &Shown<'_>) -> Value {
+    json!({"base_url": format!("{}/tiny", shown.base_url), "key": shown.secret})
+}
+
+fn sign(request: &SignRequest<'_>) -> Result<Vec<(&'static str, String)>, Failure> {
+    let key = request.credentials["key"].as_str().unwrap_or_default();
+    Ok(vec![("Authorization", format!("Bearer {key}"))])
+}
+
+fn examples(_credentials: &Value) -> Vec<Example> {
+    vec![Example {
+        title: "create a person",
+        method: "POST",
+        target: "/tiny/people".into(),
+        body: Some(json!({"name": "Ada Lovelace"}).to_string()),
+        signed: false,
+    }]
+}
+
+// ---- translation ----------------------------------------------------------------------------
+
+/// A person as this API writes it. Unknown members are refused: nothing is accepted and dropped.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct PersonIn {
+    name: Member<String>,
+    mail: Member<String>,
+}
+
+fn shown(customer: &Customer) -> Value {
+    let mail = customer.email.as_ref().map(|email| email.as_str());
+    json!({"id": customer.number, "name": customer.names().full, "mail": mail})
+}
+
+async fn create(request: Request) -> Result<Reply, Failure> {
+    let body: PersonIn = request.json_object()?;
+    let mut fields = Fields::new(Reading::NullKeeps);
+    let patch = CustomerPatch {
+        full_name: fields.text("name", body.name, Name::parse),
+        email: fields.text("mail", body.mail, Email::parse),
+        ..CustomerPatch::default()
+    };
+    fields.finish()?;
+    let created = customers::create(&request.cx, patch).await?;
+    Ok(Reply::value(201, &shown(&created)))
+}
+
+async fn get(request: Request) -> Result<Reply, Failure> {
+    let id = Id::parse(request.param("id"))?;
+    let customer = customers::get_following(&request.cx, id).await?;
+    Ok(Reply::value(200, &shown(&customer)))
+}
+
+/// Every failure in this API's shape. Without `_`: a new variant must be given a place here.
+fn render(failure: &Failure, _: &Exchange) -> Reply {
+    let status = match failure {
+        Failure::Invalid(_) | Failure::Malformed(_) | Failure::OutOfRange { .. } => 400,
+        Failure::Unauthenticated { .. } => 401,
+        Failure::Forbidden => 403,
+        Failure::NotFound { .. } | Failure::NoRoute => 404,
+        Failure::MethodNotAllowed { .. } => 405,
+        Failure::NotAcceptable => 406,
+        Failure::Exists { .. } | Failure::WrongState { .. } | Failure::InFlight => 409,
+        Failure::Stale { .. } | Failure::PreconditionFailed { .. } => 412,
+        Failure::TooLarge { .. } => 413,
+        Failure::UnsupportedMediaType { .. } => 415,
+        Failure::KeyReused => 422,
+        Failure::PreconditionRequired => 428,
+        Failure::TooMany { .. } => 429,
+        Failure::Internal(_) => 500,
+        Failure::TimedOut | Failure::Unavailable { .. } => 503,
+    };
+    Reply::value(status, &json!({"oops": failure.name()}))
+}
+// tiny: end
+
+use patron_testkit::{Answer, TestServer};
+
+#[track_caller]
+fn refused(answer: Answer, status: u16, word: &str) {
+    assert_eq!(answer.expect(status).json(), json!({"oops": word}));
+}
+
+#[tokio::test]
+async fn a_person_is_created_and_read_back() {
+    let server = TestServer::start(&[&TINY]).await;
+    let key = server.credentials(NAME);
+    let body = json!({"name": "Ada Lovelace", "mail": "ada@example.com"});
+    let created = server.call(&TINY, &key, "POST", "/tiny/people", Some(body)).await.expect(201);
+    let id = created.json()["id"].as_i64().expect("a number");
+    assert_eq!(
+        created.json(),
+        json!({"id": id, "name": "Ada Lovelace", "mail": "ada@example.com"})
+    );
+    let one = format!("/tiny/people/{id}");
+    let read = server.call(&TINY, &key, "GET", &one, None).await.expect(200);
+    assert_eq!(read.json(), created.json());
+    // What every dialect has without doing anything for it.
+    let other = server.other_space(NAME).await;
+    refused(server.call(&TINY, &other, "GET", &one, None).await, 404, "not_found");
+    let card = json!({"name": "4111 1111 1111 1111"});
+    refused(server.call(&TINY, &key, "POST", "/tiny/people", Some(card)).await, 400, "invalid");
+}
+
+#[tokio::test]
+async fn failures_have_its_own_shape() {
+    let server = TestServer::start(&[&TINY]).await;
+    let key = server.credentials(NAME);
+    let wrong = [("authorization", "Bearer tiny-wrong")];
+    refused(server.raw("GET", "/tiny/people/1", &wrong, b"").await, 401, "unauthenticated");
+    refused(server.raw("GET", "/tiny/people/1", &[], b"").await, 401, "unauthenticated");
+    refused(server.call(&TINY, &key, "GET", "/tiny/nowhere", None).await, 404, "no_route");
+    let put = server.call(&TINY, &key, "PUT", "/tiny/people", None).await;
+    assert_eq!(put.header("allow"), "POST");
+    refused(put, 405, "method_not_allowed");
+    let list = json!(["Ada"]);
+    refused(server.call(&TINY, &key, "POST", "/tiny/people", Some(list)).await, 400, "malformed");
+    let extra = json!({"nmae": "Ada"});
+    refused(server.call(&TINY, &key, "POST", "/tiny/people", Some(extra)).await, 400, "malformed");
+}
+
+#[test]
+fn the_guide_shows_this_code() {
+    let here = include_str!("sixth_dialect.rs");
+    let guide = include_str!("../docs/adding-a-dialect.md");
+    let code = between(here, "// tiny: begin\n", "// tiny: end\n");
+    let shown = between(guide, "<!-- tiny: begin -->\n```rust\n", "```\n<!-- tiny: end -->\n");
+    assert!(
+        code == shown,
+        "docs/adding-a-dialect.md no longer shows the code of tests/sixth_dialect.rs: copy what \
+         stands between the marks"
+    );
+}
+
+fn between<'a>(text: &'a str, begin: &str, end: &str) -> &'a str {
+    let (_, rest) = text.split_once(begin).expect("a line that begins the part");
+    rest.split_once(end).expect("a line that ends the part").0
+}
