@@ -1,5 +1,6 @@
 //! Tests of the whole: the program as its users start it, all APIs over one record, the documents,
 //! and the house rules.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail loudly")]
 
 mod api;
 mod crash;

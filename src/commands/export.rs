@@ -39,7 +39,7 @@ pub struct ExportArgs {
 
 enum Sink {
     Lines(BufWriter<File>),
-    Cells(csv::Writer<File>),
+    Cells(Box<csv::Writer<File>>),
 }
 
 /// Exports the living customers of a space, oldest first.
@@ -62,7 +62,7 @@ pub async fn run(args: ExportArgs) -> Result<()> {
         Format::Csv => {
             let mut writer = csv::Writer::from_writer(file);
             writer.write_record(rows::COLUMNS)?;
-            Sink::Cells(writer)
+            Sink::Cells(Box::new(writer))
         }
     };
     let mut query =
@@ -93,7 +93,7 @@ pub async fn run(args: ExportArgs) -> Result<()> {
     }
     match sink {
         Sink::Lines(out) => out.into_inner().map_err(|error| error.into_error())?.sync_all()?,
-        Sink::Cells(out) => out.into_inner().map_err(|error| error.into_error())?.sync_all()?,
+        Sink::Cells(out) => (*out).into_inner().map_err(|error| error.into_error())?.sync_all()?,
     }
     app.store.clone().close().await;
     println!("{count} customers exported to {}.", args.file.display());

@@ -29,8 +29,7 @@ pub struct Dialect {
     /// The path to route by: most match exactly, some fold case or trailing slashes.
     pub route: fn(&str) -> Cow<'_, str>,
     /// Who asks, and in which space.
-    pub authenticate:
-        for<'a> fn(&'a Arc<App>, &'a Exchange) -> BoxFuture<'a, Result<Claim, Failure>>,
+    pub authenticate: Authenticate,
     /// Every operation: the one page.
     pub operations: fn() -> Vec<Operation>,
     /// A failure in its own error shape.
@@ -44,6 +43,13 @@ pub struct Dialect {
     /// How its keys look.
     pub credentials: Credentials,
 }
+
+/// Finds out who asks, and in which space.
+pub type Authenticate =
+    for<'a> fn(&'a Arc<App>, &'a Exchange) -> BoxFuture<'a, Result<Claim, Failure>>;
+
+/// Headers of a signed request: names and values.
+pub type SignedHeaders = Vec<(&'static str, String)>;
 
 /// Who asks, and in which space.
 #[derive(Debug)]
@@ -63,7 +69,7 @@ pub struct Credentials {
     /// How a key is shown, once: the dialect's part of the printed credentials.
     pub show: fn(&Shown<'_>) -> Value,
     /// Headers that authenticate a request with shown credentials.
-    pub sign: fn(&SignRequest<'_>) -> Result<Vec<(&'static str, String)>, Failure>,
+    pub sign: fn(&SignRequest<'_>) -> Result<SignedHeaders, Failure>,
     /// Commands to try it out: method, target, body.
     pub examples: fn(&Value) -> Vec<Example>,
 }

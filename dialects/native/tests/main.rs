@@ -1,4 +1,5 @@
 //! The native API over HTTP, on the engine the run is for.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail loudly")]
 
 mod admin;
 mod concurrency;
@@ -15,23 +16,23 @@ use patron_testkit::{Answer, TestServer};
 use serde_json::Value;
 
 /// A server and the sandbox key.
-pub struct Native {
-    pub server: TestServer,
-    pub keys: Value,
+struct Native {
+    server: TestServer,
+    keys: Value,
 }
 
 impl Native {
-    pub async fn start() -> Native {
+    async fn start() -> Native {
         let server = TestServer::start(&[&DIALECT]).await;
         let keys = server.credentials("native");
         Native { server, keys }
     }
 
-    pub async fn call(&self, method: &str, target: &str, body: Option<Value>) -> Answer {
+    async fn call(&self, method: &str, target: &str, body: Option<Value>) -> Answer {
         self.server.call(&DIALECT, &self.keys, method, target, body).await
     }
 
-    pub async fn with(
+    async fn with(
         &self,
         method: &str,
         target: &str,
@@ -41,7 +42,7 @@ impl Native {
         self.server.call_with(&DIALECT, &self.keys, method, target, headers, body).await
     }
 
-    pub async fn create(&self, body: Value) -> Value {
+    async fn create(&self, body: Value) -> Value {
         self.call("POST", "/v1/customers", Some(body)).await.expect(201).json()
     }
 }
