@@ -226,14 +226,14 @@ async fn start(State(shared): State<Arc<Shared>>) -> Response {
         escape(&engine.version),
         escape(engine.durability),
     );
-    html.push_str("<h2>APIs</h2><table><thead><tr><th>API<th>Paths<th>Reference<th>OpenAPI<tbody>");
+    html.push_str("<h2>APIs</h2><table><thead><tr><th>API<th>Paths<th>Read<tbody>");
     for (name, title) in shared.titles() {
         let Some(dialect) = shared.dialect(name) else { continue };
         let mounts = dialect.mounts.iter().map(|m| format!("<code>{}/…</code>", escape(m)));
         let _ = write!(
             html,
-            "<tr><td>{}<td>{}<td><a href='/docs/{name}'>read</a>\
-             <td><a href='/openapi/{name}.json'>download</a>",
+            "<tr><td>{}<td>{}<td class=links><a href='/docs/{name}'>reference</a><br>\
+             <a href='/openapi/{name}.json'>OpenAPI</a>",
             escape(title),
             mounts.collect::<Vec<_>>().join(" ")
         );

@@ -55,6 +55,7 @@ pub async fn run(args: SandboxArgs) -> Result<()> {
         return Ok(());
     }
     serve::start_log(&settings)?;
+    let stop = serve::stop_asked()?;
     let is_new = !args.data.join(DATABASE_FILE).exists();
     let app = open::app(&settings).await?;
     let listener = serve::listen(&settings).await?;
@@ -69,7 +70,7 @@ pub async fn run(args: SandboxArgs) -> Result<()> {
     let lines = curl_lines(&credentials, &base_url);
     println!("{}", welcome(&credentials, &lines));
     let page = pages::SandboxPage { credentials, lines };
-    serve::serve(&settings, app, listener, Some(page)).await
+    serve::serve(&settings, app, listener, Some(page), stop).await
 }
 
 /// The credentials of the sandbox, without a look at any database: they are well known.

@@ -41,11 +41,12 @@ pub async fn run(args: ServeArgs) -> Result<()> {
         settings.listen = listen;
     }
     start_log(&settings)?;
+    let stop = stop_asked()?;
     let app = open::app(&settings).await?;
     let listener = listen(&settings).await?;
     settings.listen = listener.local_addr()?.to_string();
     announce(&settings, app.store.engine());
-    serve(&settings, app, listener, None).await
+    serve(&settings, app, listener, None, stop).await
 }
 
 /// Binds the listen address.
@@ -58,7 +59,7 @@ pub async fn listen(settings: &Settings) -> Result<TcpListener> {
         .with_context(|| format!("cannot listen at {}", settings.listen))
 }
 
-/// Serves all APIs and pages until SIGINT or SIGTERM, then lets requests in work finish.
+/// Serves all APIs and pages until `stop` is done, then lets requests in work finish.
 ///
 /// # Errors
 /// When the server cannot run.
@@ -67,6 +68,7 @@ pub async fn serve(
     app: Arc<App>,
     listener: TcpListener,
     shown: Option<pages::SandboxPage>,
+    stop: impl Future<Output = ()>,
 ) -> Result<()> {
     let recorder = metrics::install().context("metrics")?;
     let limits = (&settings.limits).into();
@@ -85,7 +87,7 @@ pub async fn serve(
     let gateway =
         Gateway::new(Arc::clone(&app), DIALECTS, limits, &hosts, settings.request_log(), pages);
     let sweeper = tokio::spawn(sweep(Arc::clone(&app)));
-    server::serve(gateway, listener, stop_asked()?).await?;
+    server::serve(gateway, listener, stop).await?;
     sweeper.abort();
     tracing::info!("all requests are finished, closing the store");
     app.store.clone().close().await;
@@ -105,7 +107,11 @@ async fn sweep(app: Arc<App>) {
     }
 }
 
-fn stop_asked() -> Result<impl Future<Output = ()>> {
+/// Is done when the process is asked to stop (SIGINT, SIGTERM), counting from now on.
+///
+/// # Errors
+/// When the signals cannot be watched.
+pub fn stop_asked() -> Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -208,10 +208,7 @@ impl Gateway {
         quota: &mut Option<QuotaState>,
     ) -> Result<Reply, Failure> {
         let operation = &route.operation;
-        if exchange.target.contains("%00") {
-            // No engine stores or finds a NUL, and no name or id has one.
-            return Err(Failure::malformed("", Why::ControlCharacter));
-        }
+        refuse_nul(&exchange)?;
         let (actor, space) = match operation.access {
             Access::Public => (Actor::Operator, 0),
             Access::Needs(role) => {
@@ -401,6 +398,24 @@ impl Gateway {
             );
         }
     }
+}
+
+/// No engine stores or finds a NUL, and no id, name or search has one: a path with it leads nowhere,
+/// a parameter with it is refused.
+fn refuse_nul(exchange: &Exchange) -> Result<(), Failure> {
+    if !exchange.target.contains("%00") {
+        return Ok(());
+    }
+    if exchange.path().contains("%00") {
+        return Err(Failure::NoRoute);
+    }
+    let mut problems = Problems::new();
+    for (name, value) in exchange.query().iter() {
+        if name.contains('\0') || value.contains('\0') {
+            problems.add(name.replace('\0', ""), Why::ControlCharacter);
+        }
+    }
+    problems.into_result().map_err(Failure::Invalid)
 }
 
 /// Faults of the server are logged where they are known, with what only the log may say.

@@ -36,33 +36,39 @@ pub fn page(document: &Value, current: &str, others: &[(&str, &str)], appendix: 
 }
 
 fn operations(document: &Value, html: &mut String) {
-    let Some(paths) = document["paths"].as_object() else { return };
-    let mut group = None;
+    let paths = document["paths"].as_object().into_iter().flatten();
+    let mut groups: Vec<(&str, String)> = Vec::new();
     for (path, item) in paths {
-        let Some(methods) = item.as_object() else { continue };
-        for (method, operation) in methods {
+        for (method, operation) in item.as_object().into_iter().flatten() {
             let tag = operation["tags"][0].as_str().unwrap_or("Operations");
-            if group != Some(tag) {
-                let _ = write!(html, "<h2>{}</h2>", escape(tag));
-                group = Some(tag);
+            let at = groups.iter().position(|(known, _)| *known == tag).unwrap_or(groups.len());
+            if at == groups.len() {
+                groups.push((tag, String::new()));
             }
-            let id = operation["operationId"].as_str().unwrap_or_default();
-            let summary = operation["summary"].as_str().unwrap_or_default();
-            let _ = write!(
-                html,
-                "<details id='{0}'><summary><span class='method {1}'>{2}</span> <code>{3}</code> \
-                 <span class=about>{4}</span></summary>",
-                escape(id),
-                escape(method),
-                escape(&method.to_uppercase()),
-                escape(path),
-                escape(summary)
-            );
-            parameters(operation, html);
-            bodies(operation, html);
-            html.push_str("</details>");
+            one_operation(path, method, operation, &mut groups[at].1);
         }
     }
+    for (tag, operations) in groups {
+        let _ = write!(html, "<h2>{}</h2>{operations}", escape(tag));
+    }
+}
+
+fn one_operation(path: &str, method: &str, operation: &Value, html: &mut String) {
+    let id = operation["operationId"].as_str().unwrap_or_default();
+    let summary = operation["summary"].as_str().unwrap_or_default();
+    let _ = write!(
+        html,
+        "<details id='{0}'><summary><span class='method {1}'>{2}</span> <code>{3}</code> \
+         <span class=about>{4}</span></summary>",
+        escape(id),
+        escape(method),
+        escape(&method.to_uppercase()),
+        escape(path),
+        escape(summary)
+    );
+    parameters(operation, html);
+    bodies(operation, html);
+    html.push_str("</details>");
 }
 
 fn parameters(operation: &Value, html: &mut String) {

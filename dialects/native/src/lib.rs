@@ -31,7 +31,7 @@ use patron_gateway::{
 /// The native API.
 pub static DIALECT: Dialect = Dialect {
     name: "native",
-    title: "Patron",
+    title: "Patron REST API",
     mounts: &["/v1"],
     route: exact,
     authenticate: auth::authenticate,

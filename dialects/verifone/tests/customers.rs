@@ -1,5 +1,6 @@
 //! Create, read, update and delete (dossier §5, §6).
 
+use patron_gateway::limits::Limits;
 use patron_verifone::DIALECT;
 use serde_json::{Value, json};
 
@@ -267,7 +268,7 @@ async fn bodies_that_cannot_be_understood() {
     error(&send(&[json], twice).await, 400, 107);
     error(&send(&[("content-type", "text/plain")], b"{}").await, 415, 110);
     error(&send(&[("content-type", "application/x-www-form-urlencoded")], b"{}").await, 415, 110);
-    let large = format!(r#"{{"title":"{}"}}"#, "a".repeat(2 * 1024 * 1024));
+    let large = format!(r#"{{"title":"{}"}}"#, "a".repeat(Limits::default().body_bytes_max));
     error(&send(&[json], large.as_bytes()).await, 413, 107);
     let entity = caller.keys["entity_id"].as_str().unwrap();
     let good = format!(r#"{{"entity_id":"{entity}","company_name":"A"}}"#);

@@ -1,7 +1,7 @@
 //! Random operations and searches, the same on a database and on the memory engine: both must agree on
 //! every outcome.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use patron_store::{
     After, Batch, Compare, Field, Order, Predicate, Query, Record, Store, StoreError, Value,
@@ -95,7 +95,13 @@ fn shape() -> impl Strategy<Value = Shape> {
             created,
             name,
             doc,
-            terms: terms.into_iter().map(str::to_owned).collect(),
+            // A record's terms are sorted and distinct.
+            terms: terms
+                .into_iter()
+                .map(str::to_owned)
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect(),
         })
 }
 
