@@ -1,1 +1,87 @@
-//! The payabli dialect.
+//! The Payabli dialect: customers of a paypoint over the common record.
+//!
+//! - [`operations`]: every operation on one page. [`auth`]: who asks, entry points, keys.
+//! - [`body`]: what comes in, as a change of the record. [`record`]: what goes out.
+//! - [`identifiers`]: which customer a request means. [`customers`]: add, get, update, delete.
+//! - [`filters`] and [`fields`]: the list grammar.
+//! - [`lists`], [`exports`], [`imports`]: many at once.
+//! - [`envelopes`] and [`errors`]: the shapes around every answer.
+//!
+//! Three rules shape it. An entry point is the alias of a space, and a key may open several: so a
+//! customer that is named by its number alone is looked for in all of them. A value that a client
+//! sends back as it was shown changes nothing, because several are shown in another form than they
+//! are kept (names, phone, time zone). And whatever is wrong is a 400: the SDKs retry a 409.
+
+pub mod access_token;
+pub mod auth;
+pub mod body;
+pub mod consent;
+pub mod customers;
+pub mod envelopes;
+pub mod errors;
+pub mod exports;
+pub mod fields;
+pub mod filters;
+pub mod identifiers;
+pub mod imports;
+pub mod lists;
+pub mod operations;
+pub mod paypoint;
+pub mod query;
+pub mod record;
+pub mod settings;
+pub mod statistics;
+pub mod stored_methods;
+
+use std::borrow::Cow;
+
+use patron_gateway::{Credentials, Dialect, Exchange, Reply, limits::QuotaState};
+use serde_json::{Value, json};
+
+/// Name of the dialect; also the word for its keys and for its own fields on the record.
+pub const NAME: &str = "payabli";
+
+/// The Payabli API over the common record.
+pub static DIALECT: Dialect = Dialect {
+    name: NAME,
+    title: "Payabli",
+    mounts: &["/api"],
+    route,
+    authenticate: auth::authenticate,
+    operations: operations::all,
+    render: errors::render,
+    finish,
+    security,
+    error_schema: errors::schema,
+    credentials: Credentials {
+        sandbox: auth::sandbox,
+        mint: auth::mint,
+        show: auth::show,
+        sign: auth::sign,
+        examples: auth::examples,
+    },
+};
+
+/// Paths match in any case and with or without trailing slash (dossier §1).
+fn route(path: &str) -> Cow<'_, str> {
+    let bare = match path.trim_end_matches('/') {
+        "" => "/",
+        bare => bare,
+    };
+    if bare.bytes().any(|b| b.is_ascii_uppercase()) {
+        Cow::Owned(bare.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(bare)
+    }
+}
+
+fn finish(reply: &mut Reply, _: &Exchange, _: Option<QuotaState>) {
+    reply.set("cache-control", "no-store");
+}
+
+fn security() -> Value {
+    json!({
+        "requestToken": {"type": "apiKey", "in": "header", "name": "requestToken"},
+        "bearer": {"type": "http", "scheme": "bearer"},
+    })
+}

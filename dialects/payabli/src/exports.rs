@@ -1,0 +1,237 @@
+//! Customers as a file (dossier §4.7): CSV or a spreadsheet, with columns of the caller's choice.
+
+use std::sync::Arc;
+
+use patron_app::Cx;
+use patron_gateway::{Reply, Request};
+use patron_model::{Failure, Why, space::Space};
+use rust_xlsxwriter::Workbook;
+use serde_json::{Map, Value};
+
+use crate::{lists::Listing, paypoint, query::Parameters, record::Record};
+
+/// Rows of an export when none are asked for.
+const LIMIT: i64 = 25_000;
+/// Most rows of an export.
+const LIMIT_MAX: u64 = 30_000;
+/// Most columns of an export.
+const COLUMNS_MAX: usize = 100;
+/// Most characters of a spreadsheet cell.
+const CELL_CHARS_MAX: usize = 32_767;
+/// Columns when none are chosen.
+const COLUMNS: [&str; 26] = [
+    "customerId",
+    "Company",
+    "Firstname",
+    "Lastname",
+    "customerNumber",
+    "Address",
+    "City",
+    "Country",
+    "Email",
+    "Phone",
+    "State",
+    "Zip",
+    "Balance",
+    "customerStatus",
+    "customerUsername",
+    "ShippingAddress",
+    "ShippingCity",
+    "ShippingCountry",
+    "ShippingState",
+    "ShippingZip",
+    "PaypointLegalname",
+    "PaypointDbaname",
+    "ParentOrgName",
+    "externalPaypointID",
+    "IdentifierFields",
+    "AdditionalFields",
+];
+
+/// What a file is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Csv,
+    Xlsx,
+}
+
+impl Format {
+    fn parse(parameter: &str, word: &str) -> Result<Format, Failure> {
+        match word.to_ascii_lowercase().as_str() {
+            "csv" => Ok(Format::Csv),
+            "xlsx" => Ok(Format::Xlsx),
+            _ => Err(Failure::malformed(parameter, Why::NotOneOf { allowed: "csv, xlsx" })),
+        }
+    }
+
+    fn media(self) -> &'static str {
+        match self {
+            Format::Csv => "text/csv",
+            Format::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        }
+    }
+
+    fn disposition(self) -> &'static str {
+        match self {
+            Format::Csv => "attachment; filename=\"customers.csv\"",
+            Format::Xlsx => "attachment; filename=\"customers.xlsx\"",
+        }
+    }
+}
+
+/// A column: the record member it shows and its title.
+#[derive(Debug, Clone, PartialEq)]
+struct Column {
+    source: String,
+    title: String,
+}
+
+/// Customers of a paypoint as a file.
+///
+/// # Errors
+/// `NotFound`, `Malformed`.
+pub async fn of_entry(request: Request) -> Result<Reply, Failure> {
+    let space = Arc::clone(paypoint::space(&request.cx)?);
+    answer(&request, &[space]).await
+}
+
+/// Customers of an organization as a file.
+///
+/// # Errors
+/// `NotFound`, `Malformed`.
+pub async fn of_organization(request: Request) -> Result<Reply, Failure> {
+    let spaces = paypoint::of_organization(&request.cx, request.param("orgId"))?;
+    answer(&request, spaces).await
+}
+
+async fn answer(request: &Request, spaces: &[Arc<Space>]) -> Result<Reply, Failure> {
+    let query = Parameters::of(request);
+    let listing = Listing::of(&request.cx, &query, spaces)?;
+    let asked = query.int("limitRecord")?.unwrap_or(LIMIT);
+    let limit = if asked <= 0 { LIMIT_MAX } else { asked.unsigned_abs().min(LIMIT_MAX) };
+    let format = Format::parse("format", request.param("format"))?;
+    write(&request.cx, &listing, &query, format, limit).await
+}
+
+/// A list as a file, for lists that were asked for with `exportFormat`.
+///
+/// # Errors
+/// `Malformed`.
+pub async fn file(
+    cx: &Cx,
+    listing: &Listing,
+    query: &Parameters,
+    format: &str,
+    limit: u64,
+) -> Result<Reply, Failure> {
+    write(cx, listing, query, Format::parse("exportFormat", format)?, limit).await
+}
+
+async fn write(
+    cx: &Cx,
+    listing: &Listing,
+    query: &Parameters,
+    format: Format,
+    limit: u64,
+) -> Result<Reply, Failure> {
+    let columns = columns(query.get("columnsExport"))?;
+    let mut rows: Vec<Vec<Value>> = Vec::new();
+    listing
+        .read(cx, limit, |records| {
+            for record in records {
+                rows.push(cells(&record, &columns)?);
+            }
+            Ok(())
+        })
+        .await?;
+    let titles: Vec<String> = columns.into_iter().map(|column| column.title).collect();
+    let written = tokio::task::spawn_blocking(move || match format {
+        Format::Csv => csv_file(&titles, &rows),
+        Format::Xlsx => xlsx_file(&titles, &rows),
+    });
+    let bytes = written.await.map_err(Failure::internal)??;
+    let reply = Reply::bytes(200, format.media(), bytes);
+    Ok(reply.with("content-disposition", format.disposition()))
+}
+
+/// The columns of `columnsExport`: `source:Title`, comma separated; a title may be left out.
+fn columns(chosen: Option<&str>) -> Result<Vec<Column>, Failure> {
+    let Some(chosen) = chosen else {
+        let column = |name: &str| Column { source: name.into(), title: name.into() };
+        return Ok(COLUMNS.into_iter().map(column).collect());
+    };
+    let parts: Vec<&str> = chosen.split(',').map(str::trim).filter(|p| !p.is_empty()).collect();
+    if parts.len() > COLUMNS_MAX {
+        return Err(Failure::malformed("columnsExport", Why::TooMany { max: COLUMNS_MAX }));
+    }
+    let column = |part: &str| {
+        let (source, title) = part.split_once(':').unwrap_or((part, part));
+        Column { source: source.trim().to_owned(), title: title.trim().to_owned() }
+    };
+    Ok(parts.into_iter().map(column).collect())
+}
+
+/// The values of one row; a source the record does not have is refused.
+fn cells(record: &Record, columns: &[Column]) -> Result<Vec<Value>, Failure> {
+    let Value::Object(members) = serde_json::to_value(record).map_err(Failure::internal)? else {
+        return Err(Failure::internal("a record is an object"));
+    };
+    columns.iter().map(|column| cell(&members, &column.source)).collect()
+}
+
+fn cell(members: &Map<String, Value>, source: &str) -> Result<Value, Failure> {
+    let found = members.iter().find(|(name, _)| name.eq_ignore_ascii_case(source));
+    let why = Why::Unknown { what: "column" };
+    let (_, value) = found.ok_or_else(|| Failure::malformed("columnsExport", why))?;
+    Ok(match value {
+        Value::Array(items) if items.iter().all(Value::is_string) => {
+            items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",").into()
+        }
+        Value::Object(members) if members.is_empty() => "".into(),
+        Value::Array(_) | Value::Object(_) => value.to_string().into(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    })
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn csv_file(titles: &[String], rows: &[Vec<Value>]) -> Result<Vec<u8>, Failure> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(titles).map_err(Failure::internal)?;
+    for row in rows {
+        writer.write_record(row.iter().map(text)).map_err(Failure::internal)?;
+    }
+    writer.into_inner().map_err(|error| Failure::internal(error.error()))
+}
+
+fn xlsx_file(titles: &[String], rows: &[Vec<Value>]) -> Result<Vec<u8>, Failure> {
+    let mut workbook = Workbook::new();
+    let sheet = workbook.add_worksheet();
+    let place = |at: usize| u32::try_from(at).map_err(Failure::internal);
+    let column = |at: usize| u16::try_from(at).map_err(Failure::internal);
+    for (x, title) in titles.iter().enumerate() {
+        sheet.write_string(0, column(x)?, cut(title)).map_err(Failure::internal)?;
+    }
+    for (y, row) in rows.iter().enumerate() {
+        for (x, value) in row.iter().enumerate() {
+            let (y, x) = (place(y + 1)?, column(x)?);
+            match value.as_f64() {
+                Some(number) => sheet.write_number(y, x, number),
+                None if value.is_null() => continue,
+                None => sheet.write_string(y, x, cut(&text(value))),
+            }
+            .map_err(Failure::internal)?;
+        }
+    }
+    workbook.save_to_buffer().map_err(Failure::internal)
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(CELL_CHARS_MAX).collect()
+}

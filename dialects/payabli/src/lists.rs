@@ -1,0 +1,189 @@
+//! Lists of customers (dossier §4.6): filters, order and paging over one paypoint or all that a key
+//! opens.
+
+use std::sync::Arc;
+
+use patron_app::{
+    Cx, customers,
+    search::{Field, Order, Query, customer},
+};
+use patron_gateway::{Reply, Request};
+use patron_model::{Failure, space::Space};
+
+use crate::{
+    envelopes::{Listed, Summary},
+    exports,
+    fields::TextField,
+    filters,
+    paypoint::{self, Paypoint},
+    query::Parameters,
+    record::Record,
+    stored_methods::MethodsOf,
+};
+
+/// Rows of a page when none are asked for.
+const LIMIT: i64 = 20;
+/// Most rows of a page, also when all are asked for.
+pub const LIMIT_MAX: u64 = 10_000;
+/// Rows read with one question.
+const ROWS_AT_ONCE: u64 = 1_000;
+
+/// A list that was asked for.
+#[derive(Debug)]
+pub struct Listing {
+    asked: filters::Asked,
+    order: Order,
+    skip: u64,
+    paypoints: Vec<Paypoint>,
+}
+
+impl Listing {
+    /// Reads filters, order and offset.
+    ///
+    /// # Errors
+    /// `Malformed`.
+    pub fn of(cx: &Cx, query: &Parameters, spaces: &[Arc<Space>]) -> Result<Listing, Failure> {
+        let caller = paypoint::caller(cx)?;
+        let paypoints: Vec<Paypoint> =
+            spaces.iter().map(|space| Paypoint::of(space, caller)).collect();
+        let asked = filters::compile(&filters::clauses(query)?, &paypoints, cx.now)?;
+        let skip = query.int("fromRecord")?.unwrap_or(0).max(0).unsigned_abs();
+        Ok(Listing { asked, order: order(query.get("sortBy")), skip, paypoints })
+    }
+
+    /// How many customers match.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub async fn count(&self, cx: &Cx) -> Result<u64, Failure> {
+        if self.asked.paypoints.is_empty() {
+            return Ok(0);
+        }
+        customers::count(cx, &self.asked.paypoints, &self.asked.condition).await
+    }
+
+    /// Hands over the rows, some at a time, up to a limit.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub async fn read(
+        &self,
+        cx: &Cx,
+        limit: u64,
+        mut take: impl FnMut(Vec<Record>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut read = 0;
+        while read < limit && !self.asked.paypoints.is_empty() {
+            let rows = ROWS_AT_ONCE.min(limit - read);
+            let query = Query {
+                tenants: self.asked.paypoints.clone(),
+                predicate: self.asked.condition.clone(),
+                order: self.order.clone(),
+                offset: self.skip.saturating_add(read),
+                limit: u32::try_from(rows).unwrap_or(u32::MAX),
+                ..Query::of(cx.space)
+            };
+            let page = customers::list(cx, &query).await?;
+            let numbers: Vec<i64> = page.items.iter().map(|item| item.number).collect();
+            let methods = MethodsOf::read(cx, &self.asked.paypoints, &numbers).await?;
+            let record = |item: &patron_app::Loaded<patron_model::customer::Customer>| {
+                let paypoint = self.paypoints.iter().find(|paypoint| paypoint.id == item.space)?;
+                Some(Record::of(item, paypoint, methods.of(item.number), cx.now))
+            };
+            take(page.items.iter().filter_map(record).collect())?;
+            read += rows;
+            if !page.more {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Customers of a paypoint.
+///
+/// # Errors
+/// `NotFound`, `Malformed`.
+pub async fn of_entry(request: Request) -> Result<Reply, Failure> {
+    let space = Arc::clone(paypoint::space(&request.cx)?);
+    answer(&request, &[space]).await
+}
+
+/// Customers of an organization: of all its paypoints that the key opens.
+///
+/// # Errors
+/// `NotFound` for another organization, `Malformed`.
+pub async fn of_organization(request: Request) -> Result<Reply, Failure> {
+    let spaces = paypoint::of_organization(&request.cx, request.param("orgId"))?;
+    answer(&request, spaces).await
+}
+
+async fn answer(request: &Request, spaces: &[Arc<Space>]) -> Result<Reply, Failure> {
+    let query = Parameters::of(request);
+    let listing = Listing::of(&request.cx, &query, spaces)?;
+    let asked = query.int("limitRecord")?.unwrap_or(LIMIT);
+    let limit = if asked <= 0 { LIMIT_MAX } else { asked.unsigned_abs().min(LIMIT_MAX) };
+    if let Some(format) = query.get("exportFormat") {
+        return exports::file(&request.cx, &listing, &query, format, limit).await;
+    }
+    let total = listing.count(&request.cx).await?;
+    let mut records = Vec::new();
+    let take = |mut rows: Vec<Record>| {
+        records.append(&mut rows);
+        Ok(())
+    };
+    listing.read(&request.cx, limit, take).await?;
+    let page_size = if asked <= 0 { total.min(LIMIT_MAX) } else { limit };
+    Reply::json(200, &Listed { summary: Summary::of(total, page_size), records })
+}
+
+/// The order of `asc(field)` or `desc(field)`; a bare name ascends. A field that is not known is
+/// ignored, as with filters: newest first.
+fn order(sort_by: Option<&str>) -> Order {
+    let newest = Order::by(customer::created_at(), true);
+    let Some(text) = sort_by else { return newest };
+    let (direction, name) = match text.split_once('(') {
+        Some((direction, rest)) => (direction, rest.strip_suffix(')').unwrap_or(rest)),
+        None => ("asc", text),
+    };
+    let descending = direction.trim().eq_ignore_ascii_case("desc");
+    sort_field(name.trim()).map_or(newest, |field| Order::by(field, descending))
+}
+
+/// A field to sort by: the name of a filter or of a record member, in any case.
+fn sort_field(name: &str) -> Option<Field> {
+    let lower = name.to_ascii_lowercase();
+    let field = match lower.as_str() {
+        "createddate" | "created" | "createdat" => customer::created_at(),
+        "lastupdated" => customer::updated_at(),
+        "customerid" => Field::Number,
+        "name" => customer::name_key(),
+        "email" => customer::email_key(),
+        "phone" => customer::phone_key(),
+        "balance" => Field::Decimal(vec!["balance".into()]),
+        "status" | "customerstatus" => customer::text("status"),
+        other => match (TextField::named(other), name.get(.."additional-".len())) {
+            (TextField::Custom(_), Some(head)) if head.eq_ignore_ascii_case("additional-") => {
+                customer::metadata(&name["additional-".len()..])
+            }
+            (TextField::Custom(_), _) => return None,
+            (known, _) => known.field(),
+        },
+    };
+    Some(field)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sorts_by_filter_names_and_member_names_in_any_case() {
+        let by = |text| order(Some(text));
+        assert_eq!(by("desc(Lastname)"), Order::by(customer::family_name(), true));
+        assert_eq!(by("asc(customernumber)"), by("ASC(customerNumber)"));
+        assert_eq!(by("lastname"), Order::by(customer::family_name(), false));
+        assert_eq!(by("asc(additional-Tier)"), Order::by(customer::metadata("Tier"), false));
+        assert_eq!(by("asc(nothing)"), order(None));
+    }
+}
