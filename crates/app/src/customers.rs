@@ -245,7 +245,8 @@ async fn draft_create(cx: &Cx, patch: CustomerPatch) -> Result<(Draft<'_>, Custo
     Ok((draft, customer))
 }
 
-/// Many new customers, handed to the store together: one verdict for each, in order. Each patch
+/// Many new customers, handed to the store together: one verdict for each, in order of the patches;
+/// of two with the same reference either may be the one refused. Each patch
 /// comes with a context of its own, which carries its idempotency mark.
 pub async fn create_many(rows: Vec<(Cx, CustomerPatch)>) -> Vec<Result<Saved<Customer>, Failure>> {
     let mut verdicts: Vec<Option<Result<Saved<Customer>, Failure>>> = Vec::new();

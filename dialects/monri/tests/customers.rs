@@ -237,7 +237,7 @@ async fn unknown_customers_are_not_found() {
     let merchant = Merchant::new().await;
     let uuid = merchant.create(json!({})).await["uuid"].as_str().expect("a uuid").to_owned();
     let simple = uuid.replace('-', "");
-    for id in ["4b281da4-d145-4233-b957-2018cf9aa0fb", "1", "x", "%00", simple.as_str()] {
+    for id in ["4b281da4-d145-4233-b957-2018cf9aa0fb", "1", "x", simple.as_str()] {
         let path = format!("/v2/customers/{id}");
         let found = [
             merchant.get(&path).await,

@@ -103,7 +103,7 @@ async fn both_forms_of_an_id_are_read() {
         let answer = place.get(&format!("/customers/{form}")).await.expect(202);
         assert_eq!(answer.json()["customer"]["id"], id);
     }
-    for wrong in ["1", "cus.x", "%00", "cus.test_%2F", "pm.test_0000000000000000000000"] {
+    for wrong in ["1", "cus.x", "cus.test_%2F", "pm.test_0000000000000000000000"] {
         let answer = place.get(&format!("/customers/{wrong}")).await;
         failed(answer, 404, "Not Found", "Customer not found");
     }

@@ -84,20 +84,14 @@ fn item<T: DeserializeOwned>(raw: &RawValue) -> Result<T, Failure> {
 /// `POST /customers/bulk`
 pub async fn create(request: Request) -> Result<Reply, Failure> {
     let mut results = Vec::new();
-    let (mut rows, mut places) = (Vec::new(), Vec::new());
+    // One after the other: of two items with the same customerId the first one wins.
     for raw in items(&request)? {
-        match item::<Object<CustomerCreate>>(&raw).and_then(|body| body.0.patch(None)) {
-            Ok(patch) => {
-                rows.push((request.cx.clone(), patch));
-                places.push(results.len());
-                results.push(BulkResult::default());
-            }
-            Err(failure) => results.push(BulkResult::of(None, 201, Err(failure), request.now)),
-        }
-    }
-    for (place, verdict) in places.into_iter().zip(customers::create_many(rows).await) {
-        let outcome = verdict.map(|customer| customer.number);
-        results[place] = BulkResult::of(None, 201, outcome, request.now);
+        let outcome = match item::<Object<CustomerCreate>>(&raw).and_then(|body| body.0.patch(None))
+        {
+            Ok(patch) => customers::create(&request.cx, patch).await.map(|made| made.number),
+            Err(failure) => Err(failure),
+        };
+        results.push(BulkResult::of(None, 201, outcome, request.now));
     }
     Reply::json(200, &results)
 }
