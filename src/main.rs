@@ -1,5 +1,6 @@
 //! `patron`: the server and the commands of its operator.
 
+mod bench;
 mod commands;
 mod dialects;
 mod open;
@@ -97,6 +98,11 @@ enum Command {
     Config(commands::config::ConfigCommand),
     /// Print the headers that sign a request, for use with curl.
     Sign(commands::sign::SignArgs),
+    /// Measure the speed of this machine's limit and of Patron, in turn.
+    Bench(bench::BenchArgs),
+    /// Serve the fixed reply that the benchmark compares with.
+    #[command(hide = true)]
+    BenchStatic(bench::StaticArgs),
 }
 
 #[tokio::main]
@@ -114,5 +120,7 @@ async fn main() -> Result<()> {
         Command::Migrate(args) => commands::backup::migrate(args).await,
         Command::Config(command) => commands::config::run(&command),
         Command::Sign(args) => commands::sign::run(&args),
+        Command::Bench(args) => bench::run(args).await,
+        Command::BenchStatic(args) => bench::serve_static(args).await,
     }
 }

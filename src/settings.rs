@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use patron_gateway::{dispatch::RequestLog, limits::Limits};
-use patron_store::{Location, Options};
+use patron_store::{Location, Options, Synchronous};
 use serde::{Deserialize, Serialize};
 
 /// The default settings with their comments.
@@ -45,6 +45,19 @@ pub struct StoreSettings {
     pub write_queue_max: usize,
     /// Connections to PostgreSQL at most.
     pub postgres_connections_max: usize,
+    /// Whether SQLite commits are flushed to the disk.
+    pub synchronous: SynchronousSetting,
+}
+
+/// Whether SQLite commits are flushed to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum SynchronousSetting {
+    /// Yes: what was answered survives a power failure.
+    #[default]
+    Full,
+    /// No: only to measure what flushing costs.
+    Off,
 }
 
 /// Secrets of the deployment.
@@ -160,6 +173,7 @@ impl Default for StoreSettings {
             url: "sqlite:patron-data".into(),
             write_queue_max: Options::default().write_queue_max,
             postgres_connections_max: Options::default().postgres_pool_max,
+            synchronous: SynchronousSetting::Full,
         }
     }
 }
@@ -236,6 +250,10 @@ impl Settings {
         Options {
             write_queue_max: self.store.write_queue_max,
             postgres_pool_max: self.store.postgres_connections_max,
+            synchronous: match self.store.synchronous {
+                SynchronousSetting::Full => Synchronous::Full,
+                SynchronousSetting::Off => Synchronous::Off,
+            },
             ..Options::default()
         }
     }

@@ -5,7 +5,7 @@
 //! entries, the outcome under an idempotency key — is committed as a whole or refused as a whole.
 //! No transaction is open while the use case thinks.
 
-use patron_model::{Failure, Noun, Timestamp};
+use patron_model::{Failure, Noun};
 use patron_store::{Answer, Batch, Kind, NewEntry, Record, Row, StoreError, Value, Write};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
@@ -35,8 +35,6 @@ pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync {
     fn terms(&self) -> Vec<String> {
         Vec::new()
     }
-    /// When it was deleted.
-    fn deleted_at(&self) -> Option<Timestamp>;
 }
 
 /// A record as it was read: the noun and the revision a change must build on.

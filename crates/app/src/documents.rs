@@ -83,17 +83,34 @@ pub static KINDS: &[&Kind] =
 /// Tenant of records that belong to the deployment.
 pub const DEPLOYMENT: i64 = 0;
 
+/// The parts of [`Document`] that read the same for every noun of a space, or of the deployment.
+macro_rules! named {
+    ($kind:ident, $noun:ident, in_space) => {
+        named!($kind, $noun);
+
+        fn tenant(&self) -> i64 {
+            self.space
+        }
+    };
+    ($kind:ident, $noun:ident, in_deployment) => {
+        named!($kind, $noun);
+
+        fn tenant(&self) -> i64 {
+            DEPLOYMENT
+        }
+    };
+    ($kind:ident, $noun:ident) => {
+        const KIND: &'static Kind = &$kind;
+        const NOUN: Noun = Noun::$noun;
+
+        fn identity(&self) -> (i64, Uuid) {
+            (self.number, self.uuid)
+        }
+    };
+}
+
 impl Document for Customer {
-    const KIND: &'static Kind = &CUSTOMER;
-    const NOUN: Noun = Noun::Customer;
-
-    fn identity(&self) -> (i64, Uuid) {
-        (self.number, self.uuid)
-    }
-
-    fn tenant(&self) -> i64 {
-        self.space
-    }
+    named!(CUSTOMER, Customer, in_space);
 
     fn columns(&self) -> Vec<Value> {
         // A deleted customer's reference is free again.
@@ -111,23 +128,10 @@ impl Document for Customer {
     fn terms(&self) -> Vec<String> {
         if self.is_deleted() { Vec::new() } else { search::terms(self) }
     }
-
-    fn deleted_at(&self) -> Option<Timestamp> {
-        self.deleted_at
-    }
 }
 
 impl Document for Comment {
-    const KIND: &'static Kind = &COMMENT;
-    const NOUN: Noun = Noun::Comment;
-
-    fn identity(&self) -> (i64, Uuid) {
-        (self.number, self.uuid)
-    }
-
-    fn tenant(&self) -> i64 {
-        self.space
-    }
+    named!(COMMENT, Comment, in_space);
 
     fn root(&self) -> i64 {
         self.customer
@@ -136,23 +140,10 @@ impl Document for Comment {
     fn columns(&self) -> Vec<Value> {
         vec![self.customer.into(), self.deleted_at.map(Timestamp::micros).into()]
     }
-
-    fn deleted_at(&self) -> Option<Timestamp> {
-        self.deleted_at
-    }
 }
 
 impl Document for PaymentMethod {
-    const KIND: &'static Kind = &PAYMENT_METHOD;
-    const NOUN: Noun = Noun::PaymentMethod;
-
-    fn identity(&self) -> (i64, Uuid) {
-        (self.number, self.uuid)
-    }
-
-    fn tenant(&self) -> i64 {
-        self.space
-    }
+    named!(PAYMENT_METHOD, PaymentMethod, in_space);
 
     fn root(&self) -> i64 {
         self.customer
@@ -165,10 +156,6 @@ impl Document for PaymentMethod {
             self.token.as_str().into(),
             self.deleted_at.map(Timestamp::micros).into(),
         ]
-    }
-
-    fn deleted_at(&self) -> Option<Timestamp> {
-        self.deleted_at
     }
 }
 
@@ -196,16 +183,7 @@ pub struct Merge {
 }
 
 impl Document for Merge {
-    const KIND: &'static Kind = &MERGE;
-    const NOUN: Noun = Noun::Customer;
-
-    fn identity(&self) -> (i64, Uuid) {
-        (self.number, self.uuid)
-    }
-
-    fn tenant(&self) -> i64 {
-        self.space
-    }
+    named!(MERGE, Customer, in_space);
 
     fn root(&self) -> i64 {
         self.survivor
@@ -214,72 +192,29 @@ impl Document for Merge {
     fn columns(&self) -> Vec<Value> {
         vec![self.survivor.into(), self.absorbed.into()]
     }
-
-    fn deleted_at(&self) -> Option<Timestamp> {
-        None
-    }
 }
 
 impl Document for Account {
-    const KIND: &'static Kind = &ACCOUNT;
-    const NOUN: Noun = Noun::Account;
-
-    fn identity(&self) -> (i64, Uuid) {
-        (self.number, self.uuid)
-    }
-
-    fn tenant(&self) -> i64 {
-        DEPLOYMENT
-    }
+    named!(ACCOUNT, Account, in_deployment);
 
     fn columns(&self) -> Vec<Value> {
         vec![self.parent.into()]
     }
-
-    fn deleted_at(&self) -> Option<Timestamp> {
-        None
-    }
 }
 
 impl Document for Space {
-    const KIND: &'static Kind = &SPACE;
-    const NOUN: Noun = Noun::Space;
-
-    fn identity(&self) -> (i64, Uuid) {
-        (self.number, self.uuid)
-    }
-
-    fn tenant(&self) -> i64 {
-        DEPLOYMENT
-    }
+    named!(SPACE, Space, in_deployment);
 
     fn columns(&self) -> Vec<Value> {
         vec![self.account.into()]
     }
-
-    fn deleted_at(&self) -> Option<Timestamp> {
-        None
-    }
 }
 
 impl Document for Key {
-    const KIND: &'static Kind = &KEY;
-    const NOUN: Noun = Noun::Key;
-
-    fn identity(&self) -> (i64, Uuid) {
-        (self.number, self.uuid)
-    }
-
-    fn tenant(&self) -> i64 {
-        DEPLOYMENT
-    }
+    named!(KEY, Key, in_deployment);
 
     fn columns(&self) -> Vec<Value> {
         vec![handle_column(&self.dialect, &self.handle).into(), self.account.into()]
-    }
-
-    fn deleted_at(&self) -> Option<Timestamp> {
-        None
     }
 }
 

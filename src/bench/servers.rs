@@ -1,0 +1,101 @@
+//! The servers of the benchmark: the limit and the product, each a process of its own.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use axum::{Router, routing::get};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Bytes of the limit's reply.
+const STATIC_BYTES: usize = 900;
+/// Longest wait for a server to answer.
+const START_SECONDS_MAX: u64 = 30;
+
+/// A server process; killed when dropped.
+pub struct Server {
+    child: Child,
+    /// Where it listens.
+    pub address: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    /// The limit: a static reply.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn limit() -> Result<Server> {
+        let address = free_address()?;
+        let mut command = this_program()?;
+        command.args(["bench-static", "--listen", &address]);
+        Server::start(command, address).await
+    }
+
+    /// Patron on the benchmark's data, flushing or (to see what flushing costs) not.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn patron(data: &Path, flush: bool) -> Result<Server> {
+        let address = free_address()?;
+        let mut command = this_program()?;
+        command.args(["serve", "--listen", &address, "--data"]).arg(data);
+        command.env("PATRON__LOG__LEVEL", "error");
+        command.env("PATRON__LIMITS__REQUESTS_PER_MINUTE", "0");
+        if !flush {
+            command.env("PATRON__STORE__SYNCHRONOUS", "off");
+        }
+        Server::start(command, address).await
+    }
+
+    async fn start(mut command: Command, address: String) -> Result<Server> {
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let mut server = Server { child, address };
+        for _ in 0..START_SECONDS_MAX * 100 {
+            if TcpStream::connect(&server.address).await.is_ok() {
+                return Ok(server);
+            }
+            if let Some(status) = server.child.try_wait()? {
+                bail!("a server of the benchmark ended at once: {status}");
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        bail!("a server of the benchmark does not answer")
+    }
+}
+
+fn this_program() -> Result<Command> {
+    Ok(Command::new(std::env::current_exe().context("this program's own path")?))
+}
+
+fn free_address() -> Result<String> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
+}
+
+/// Serves the limit's reply with the same libraries as the product.
+///
+/// # Errors
+/// When it cannot listen.
+pub async fn serve_static(listen: &str) -> Result<()> {
+    let body: &'static str = Box::leak("x".repeat(STATIC_BYTES).into_boxed_str());
+    let router = Router::new().route("/", get(move || async move { body }));
+    let listener = TcpListener::bind(listen).await?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let router = router.clone();
+        tokio::spawn(async move {
+            use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+            let service = TowerToHyperService::new(router);
+            let http = hyper::server::conn::http1::Builder::new();
+            let _ = http.serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
