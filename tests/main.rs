@@ -6,6 +6,7 @@ mod api;
 mod crash;
 mod documents;
 mod isolation;
+mod planted;
 mod program;
 mod sixth_dialect;
 mod supply;

@@ -325,7 +325,8 @@ fn is_there([home, file, function]: [&str; 3]) -> bool {
     SOURCES.iter().any(|source| {
         let path = Path::new(&source.path);
         let is_home = source.path.contains(&format!("/{home}/"))
-            || (home == "patron" && source.path.starts_with("src/"));
+            || (home == "patron" && source.path.starts_with("src/"))
+            || (home == "patron" && source.path.starts_with("tests/"));
         let is_file = path.file_name().is_some_and(|known| known == name.as_str());
         let is_here = |(known, _): &(String, usize)| known == function;
         is_home && is_file && functions(&source.code).iter().any(is_here)

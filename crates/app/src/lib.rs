@@ -79,6 +79,8 @@ pub enum Actor {
     Caller(Arc<Caller>),
     /// The operator of the machine.
     Operator,
+    /// Somebody without a key, at an operation that needs none.
+    Anonymous,
 }
 
 /// The context of one request.
@@ -101,19 +103,20 @@ pub struct Cx {
 }
 
 impl Cx {
-    /// Number of the key that asks; 0 for the operator.
+    /// Number of the key that asks; 0 where there is none.
     pub fn actor_number(&self) -> i64 {
         match &self.actor {
             Actor::Caller(caller) => caller.key.number,
-            Actor::Operator => 0,
+            Actor::Operator | Actor::Anonymous => 0,
         }
     }
 
-    /// Who asks, for the journal: `key:12` or `operator`.
+    /// Who asks, for the journal: `key:12`, `operator` or `anonymous`.
     pub fn actor_name(&self) -> String {
         match &self.actor {
             Actor::Caller(caller) => format!("key:{}", caller.key.number),
             Actor::Operator => "operator".to_owned(),
+            Actor::Anonymous => "anonymous".to_owned(),
         }
     }
 
@@ -121,7 +124,7 @@ impl Cx {
     pub fn space_record(&self) -> Option<&Arc<Space>> {
         match &self.actor {
             Actor::Caller(caller) => caller.space(self.space),
-            Actor::Operator => None,
+            Actor::Operator | Actor::Anonymous => None,
         }
     }
 

@@ -185,11 +185,13 @@ impl Gateway {
             return self.finish(route, &exchange, Err(failure), None, started);
         };
         let mut exchange = exchange;
+        match self.read(body).await {
+            Ok(body) => exchange.body = body,
+            Err(failure) => return self.finish(route, &exchange, Err(failure), None, started),
+        }
+        let exchange = Arc::new(exchange);
         let mut quota = None;
-        let work = async {
-            exchange.body = self.read(body).await?;
-            self.pass(route, exchange.clone(), &mut quota).await
-        };
+        let work = self.pass(route, Arc::clone(&exchange), &mut quota);
         let longest = Duration::from_secs(self.limits.request_seconds_max);
         let guarded = AssertUnwindSafe(tokio::time::timeout(longest, work)).catch_unwind();
         let outcome = match guarded.await {
@@ -204,13 +206,13 @@ impl Gateway {
     async fn pass(
         &self,
         route: &Route,
-        exchange: Exchange,
+        exchange: Arc<Exchange>,
         quota: &mut Option<QuotaState>,
     ) -> Result<Reply, Failure> {
         let operation = &route.operation;
         refuse_nul(&exchange)?;
         let (actor, space) = match operation.access {
-            Access::Public => (Actor::Operator, 0),
+            Access::Public => (Actor::Anonymous, 0),
             Access::Needs(role) => {
                 let claim = (route.dialect.authenticate)(&self.app, &exchange).await?;
                 let Claim { caller, space } = claim;

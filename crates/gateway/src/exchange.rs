@@ -130,7 +130,7 @@ pub struct Request {
     /// Who asks, where and when.
     pub cx: Cx,
     /// What was sent.
-    pub exchange: Exchange,
+    pub exchange: Arc<Exchange>,
 }
 
 impl Deref for Request {

@@ -66,7 +66,7 @@ pub(crate) struct AccountIn {
 pub(crate) fn own_account(request: &Request) -> Result<i64, Failure> {
     match &request.cx.actor {
         Actor::Caller(caller) if caller.key.account_wide => Ok(caller.key.account),
-        Actor::Caller(_) | Actor::Operator => Err(Failure::Forbidden),
+        Actor::Caller(_) | Actor::Operator | Actor::Anonymous => Err(Failure::Forbidden),
     }
 }
 

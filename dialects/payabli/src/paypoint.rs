@@ -50,7 +50,7 @@ impl Paypoint {
 pub fn caller(cx: &Cx) -> Result<&Arc<Caller>, Failure> {
     match &cx.actor {
         Actor::Caller(caller) => Ok(caller),
-        Actor::Operator => Err(Failure::internal("the operation has no caller")),
+        Actor::Operator | Actor::Anonymous => Err(Failure::internal("the operation has no caller")),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{NAME, wire::CustomerBody};
 pub(crate) fn caller(cx: &Cx) -> Result<&Arc<Caller>, Failure> {
     match &cx.actor {
         Actor::Caller(caller) => Ok(caller),
-        Actor::Operator => Err(Failure::Forbidden),
+        Actor::Operator | Actor::Anonymous => Err(Failure::Forbidden),
     }
 }
 

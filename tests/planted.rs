@@ -1,0 +1,74 @@
+//! Planted card numbers and planted personal data are searched for in every file, log line and
+//! metric: what must not come to rest is nowhere, what is personal is in the data file only.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::json;
+
+use crate::program::{Running, free_address, patron, succeed};
+
+const KEY: &str = "patron_sandbox_0123456789abcdef0123456789abcdef";
+const CARD: &str = "4111 1111 1111 1111";
+const PERSON: &str = "plantedperson";
+
+/// Whether any file of a folder holds the text.
+fn holds(folder: &Path, text: &str) -> bool {
+    let mut files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.any(|file| {
+        let bytes = std::fs::read(&file).unwrap();
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn card_numbers_rest_nowhere_and_persons_only_in_the_data_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, logs) = (folder.path().join("data"), folder.path().join("logs"));
+    std::fs::create_dir(&logs).unwrap();
+    let (made, _) = Running::sandbox(&data);
+    drop(made);
+    let address = free_address();
+    let child = patron()
+        .args(["serve", "--listen", &address, "--data"])
+        .arg(&data)
+        .env("PATRON__LOG__LEVEL", "trace")
+        .env("PATRON__LOG__REQUESTS", "all")
+        .stderr(Stdio::from(std::fs::File::create(logs.join("log")).unwrap()))
+        .spawn()
+        .unwrap();
+    let client = patron_testkit::client::Client::new();
+    let running = Running { child, base_url: format!("http://{address}"), client };
+    while std::net::TcpStream::connect(&address).is_err() {
+        tokio::task::yield_now().await;
+    }
+    let email = format!("{PERSON}@example.com");
+    let body = json!({"given_name": PERSON, "email": email, "metadata": {"note": PERSON}});
+    let customer =
+        running.native(KEY, "POST", "/v1/customers", Some(body)).await.expect(201).json();
+    let one = format!("/v1/customers/{}", customer["number"]);
+    for field in ["description", "title", "given_name", "reference"] {
+        let body = Some(json!({ field: CARD }));
+        running.native(KEY, "PATCH", &one, body).await.expect(422);
+    }
+    let comments = format!("{one}/comments");
+    running.native(KEY, "POST", &comments, Some(json!({"content": CARD}))).await.expect(422);
+    let card = json!({"card": {"number": CARD, "expiry_month": 12, "expiry_year": 2035}});
+    let methods = format!("{one}/payment-methods");
+    running.native(KEY, "POST", &methods, Some(card)).await.expect(201);
+    running.native(KEY, "GET", &format!("/v1/customers?email={email}"), None).await.expect(200);
+    running.native(KEY, "GET", &format!("/v1/customers?email={email}&x=1"), None).await.expect(400);
+    let metrics = running.get("/metrics").await.expect(200).text();
+    assert!(!metrics.contains(PERSON));
+    succeed(patron().arg("backup").arg(folder.path().join("backup")).arg("--data").arg(&data));
+    drop(running);
+    for number in [CARD.to_owned(), CARD.replace(' ', ""), CARD.replace(' ', "-")] {
+        assert!(!holds(&data, &number), "a card number is in the data file or its log");
+        assert!(!holds(&logs, &number), "a card number is in the program's log");
+        let backup = std::fs::read_to_string(folder.path().join("backup")).unwrap();
+        assert!(!backup.contains(&number), "a card number is in the backup");
+    }
+    assert!(holds(&data, PERSON), "the search would find it");
+    assert!(!holds(&logs, PERSON), "personal data is in the program's log");
+    assert!(!holds(&logs, KEY), "a key is in the program's log");
+}
