@@ -17,6 +17,30 @@ use crate::settings::Settings;
 /// File of the master key beside the SQLite file.
 const MASTER_KEY_FILE: &str = "master.key";
 
+/// File that says where the server of a folder answers, for commands beside it.
+const BASE_URL_FILE: &str = "base_url";
+
+/// Notes where the server of this folder answers.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn note_base_url(settings: &Settings) -> Result<()> {
+    match settings.folder() {
+        Some(folder) => Ok(std::fs::write(folder.join(BASE_URL_FILE), settings.base_url())?),
+        None => Ok(()),
+    }
+}
+
+/// Where the server of a deployment answers: as the settings say, else as it noted itself.
+pub fn base_url(settings: &Settings) -> String {
+    let noted = settings.folder().map(|folder| folder.join(BASE_URL_FILE));
+    let noted = noted.and_then(|file| std::fs::read_to_string(file).ok());
+    match noted {
+        Some(noted) if settings.base_url.is_empty() => noted,
+        _ => settings.base_url(),
+    }
+}
+
 /// Opens store and secrets.
 ///
 /// # Errors

@@ -61,6 +61,7 @@ pub async fn run(args: SandboxArgs) -> Result<()> {
     let listener = serve::listen(&settings).await?;
     settings.listen = listener.local_addr()?.to_string();
     let base_url = settings.base_url();
+    open::note_base_url(&settings)?;
     provision(&app, &base_url).await?;
     if is_new {
         samples(&app).await.map_err(|failure| anyhow!("sample customers: {failure:?}"))?;

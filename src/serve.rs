@@ -45,6 +45,7 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     let app = open::app(&settings).await?;
     let listener = listen(&settings).await?;
     settings.listen = listener.local_addr()?.to_string();
+    open::note_base_url(&settings)?;
     announce(&settings, app.store.engine());
     serve(&settings, app, listener, None, stop).await
 }

@@ -199,6 +199,7 @@ async fn spaces_and_keys_are_made_listed_and_revoked_beside_a_running_server() {
     running.native(KEY, "GET", "/v1/customers", None).await.expect(401);
     let made = in_data(patron().args(["space", "create", "Second", "--json"]), folder.path());
     let second: Value = serde_json::from_str(&made).unwrap();
+    assert_eq!(second["base_url"], running.base_url, "the running server says where it answers");
     let other = second["native"]["api_key"].as_str().unwrap();
     let theirs = running.native(other, "GET", "/v1/customers", None).await.expect(200).json();
     assert_eq!(theirs["data"], json!([]));

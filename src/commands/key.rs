@@ -105,7 +105,7 @@ async fn create(
     };
     let made = keys::create(&cx, new).await.map_err(|failure| explain(&failure))?;
     app.store.clone().close().await;
-    let base_url = settings.base_url();
+    let base_url = open::base_url(&settings);
     let shown = Shown { base_url: &base_url, space: &space, key: &made, secret: &minted.shown };
     let shown = json!({
         "number": made.number,

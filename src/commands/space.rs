@@ -36,7 +36,7 @@ pub async fn run(command: SpaceCommand) -> Result<()> {
     let SpaceCommand::Create { name, account, base_url, json, deployment } = command;
     let settings = deployment.settings()?;
     let app = open::app(&settings).await?;
-    let base_url = base_url.unwrap_or_else(|| settings.base_url());
+    let base_url = base_url.unwrap_or_else(|| open::base_url(&settings));
     let new = NewSpace {
         name: &name,
         account,
