@@ -9,9 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::program::{Running, patron, succeed};
+use crate::program::{KEY, Running, patron, succeed};
 
-const KEY: &str = "patron_sandbox_0123456789abcdef0123456789abcdef";
 /// Writers at a time.
 const WRITERS: usize = 8;
 /// Times the program is killed.

@@ -6,9 +6,8 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::program::{Running, free_address, patron, succeed};
+use crate::program::{KEY, Running, free_address, patron, succeed};
 
-const KEY: &str = "patron_sandbox_0123456789abcdef0123456789abcdef";
 const CARD: &str = "4111 1111 1111 1111";
 const PERSON: &str = "plantedperson";
 

@@ -101,7 +101,8 @@ fn in_data(command: &mut Command, data: &Path) -> String {
     succeed(command.arg("--data").arg(data))
 }
 
-const KEY: &str = "patron_sandbox_0123456789abcdef0123456789abcdef";
+/// The native key of every sandbox.
+pub const KEY: &str = "patron_sandbox_0123456789abcdef0123456789abcdef";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sandbox_keeps_its_contract() {

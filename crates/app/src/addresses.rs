@@ -238,9 +238,4 @@ impl AddressPatch {
     pub fn replacing(postal: Postal) -> AddressPatch {
         AddressPatch { postal: PostalPatch::replacing(postal), ..AddressPatch::default() }
     }
-
-    /// Whether nothing is asked for.
-    pub fn is_keep(&self) -> bool {
-        self.purpose.is_none() && self.is_default.is_none() && self.postal.is_keep()
-    }
 }

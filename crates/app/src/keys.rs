@@ -49,11 +49,6 @@ impl Caller {
         self.spaces.iter().find(|space| space.number == number)
     }
 
-    /// A space this key opens, by UUID.
-    pub fn space_by_uuid(&self, uuid: Uuid) -> Option<&Arc<Space>> {
-        self.spaces.iter().find(|space| space.uuid == uuid)
-    }
-
     /// The space of the key itself.
     ///
     /// # Errors
@@ -64,8 +59,13 @@ impl Caller {
 
     /// Checks a bearer secret against the stored hash, in constant time.
     pub fn has_secret(&self, secret: &str) -> bool {
+        self.has_secret_hash(&sha256_hex(secret))
+    }
+
+    /// The same for a secret that was hashed already, because its hash is the handle too.
+    pub fn has_secret_hash(&self, hash: &str) -> bool {
         match &self.key.secret {
-            Secret::Hashed(hash) => same(hash.as_bytes(), sha256_hex(secret).as_bytes()),
+            Secret::Hashed(known) => same(known.as_bytes(), hash.as_bytes()),
             Secret::Sealed(_) => false,
         }
     }

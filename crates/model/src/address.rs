@@ -129,11 +129,6 @@ macro_rules! postal {
             pub fn replacing(postal: Postal) -> PostalPatch {
                 PostalPatch { $( $field: Patch::clear_or(postal.$field), )* }
             }
-
-            /// Sets every field that `postal` has and keeps the others.
-            pub fn merging(postal: Postal) -> PostalPatch {
-                PostalPatch { $( $field: Patch::keep_or(postal.$field), )* }
-            }
         }
     };
 }

@@ -82,7 +82,8 @@ fn number(request: &Request) -> Result<i64, Failure> {
     request.param("account").parse().map_err(|_| Failure::NotFound { noun: Noun::Account })
 }
 
-fn name(member: Member<String>) -> Result<Option<Name>, Failure> {
+/// The name in a body, when it has one.
+pub(crate) fn name(member: Member<String>) -> Result<Option<Name>, Failure> {
     let mut fields = Fields::new(Reading::NullKeeps);
     let patch = fields.text("name", member, Name::parse);
     fields.finish()?;

@@ -30,8 +30,9 @@ pub(crate) fn authenticate<'a>(
             return Err(not_bearer);
         }
         let token = token.trim();
-        let caller = app.caller("native", &sha256_hex(token)).await?;
-        if !caller.has_secret(token) {
+        let hash = sha256_hex(token);
+        let caller = app.caller("native", &hash).await?;
+        if !caller.has_secret_hash(&hash) {
             return Err(Failure::Unauthenticated { reason: "wrong secret" });
         }
         let space = match exchange.header(SPACE_HEADER) {

@@ -7,18 +7,17 @@ use patron_app::{
     search::{Field, Filter, Query},
     spaces::{self, SpacePatch},
 };
-use patron_gateway::{Fields, Member, Reading, Reply, Request};
+use patron_gateway::{Member, Reply, Request};
 use patron_model::{
-    Failure, Noun, Patch, Timestamp, Why,
+    Failure, Noun, Timestamp, Why,
     space::{Account, Space},
-    text::Name,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    accounts::{own_account, visible},
+    accounts::{name, own_account, visible},
     conditions,
     customers::PAGE_MAX,
     patches,
@@ -92,16 +91,6 @@ async fn visible_space(request: &Request) -> Result<Loaded<Space>, Failure> {
     let space = spaces::get::<Space>(&request.cx, number).await?;
     visible(request, space.account).await.map_err(|_| not_found)?;
     Ok(space)
-}
-
-fn name(member: Member<String>) -> Result<Option<Name>, Failure> {
-    let mut fields = Fields::new(Reading::NullKeeps);
-    let patch = fields.text("name", member, Name::parse);
-    fields.finish()?;
-    Ok(match patch {
-        Patch::Set(name) => Some(name),
-        Patch::Keep | Patch::Clear => None,
-    })
 }
 
 /// The spaces of the own account and of those made by it.

@@ -84,12 +84,12 @@ pub fn compile(of: &CustomerField, check: &Check) -> Filter {
         CustomerField::GivenName => given_name(check),
         CustomerField::FamilyName => family_name(check),
         CustomerField::Language => language(check),
+        CustomerField::MetaData(key) => metadata(key, check),
         CustomerField::Id
         | CustomerField::Version
         | CustomerField::CreatedOn
         | CustomerField::CustomerId
-        | CustomerField::PreferredCurrency
-        | CustomerField::MetaData(_) => check.filter(field(of)),
+        | CustomerField::PreferredCurrency => check.filter(field(of)),
     }
 }
 
@@ -100,6 +100,14 @@ fn email(check: &Check) -> Filter {
         return Filter::equal(customer::email_key(), text.to_lowercase()).and(exact);
     }
     exact
+}
+
+/// Equality goes by the indexed term of the pair first.
+fn metadata(key: &str, check: &Check) -> Filter {
+    match check {
+        Check::Text(Operator::Equal, value) => customer::has_metadata(key, value),
+        _ => check.filter(customer::metadata(key)),
+    }
 }
 
 /// Tags are kept as typed and shown with hyphens; they mean the same in either case.
