@@ -16,6 +16,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::settings::Settings;
 
+/// Requests allocate much and briefly, on all threads at once.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// One customer record, every payment API.
 #[derive(Debug, Parser)]
 #[command(name = "patron", version, about, long_about = LONG_ABOUT, after_help = EXAMPLES)]

@@ -70,6 +70,21 @@ pub async fn load(
     Ok(Measured { rate, p50_us: at(0.5), p99_us: at(0.99) })
 }
 
+/// Makes a number of calls, one after the other.
+///
+/// # Errors
+/// When the connection breaks or an answer is no success.
+pub async fn repeat(address: &str, asker: &mut Asker, calls: u64) -> Result<()> {
+    let mut stream = TcpStream::connect(address).await?;
+    let mut buffer = Vec::new();
+    for _ in 0..calls {
+        stream.write_all(&(asker.next)()).await?;
+        let head = answer(&mut stream, &mut buffer).await?;
+        (asker.seen)(&buffer[..head]);
+    }
+    Ok(())
+}
+
 /// One connection; answers the times of its answers after the warm-up, in microseconds.
 async fn connection(
     address: String,

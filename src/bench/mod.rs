@@ -3,6 +3,7 @@
 //! validation, the journal and all indexes. Only the ratios are worth comparing.
 
 mod client;
+mod instructions;
 mod preload;
 mod servers;
 mod works;
@@ -37,6 +38,10 @@ pub struct BenchArgs {
     /// Print JSON too, one figure a line.
     #[arg(long)]
     json: bool,
+    /// Count instructions of single calls (with valgrind) instead of measuring rates, and compare
+    /// them with their bounds.
+    #[arg(long)]
+    instructions: bool,
 }
 
 /// Serve a fixed reply of 900 bytes: the limit that everything is compared with.
@@ -71,13 +76,16 @@ struct Figure {
 pub async fn run(args: BenchArgs) -> Result<()> {
     ensure!(args.rounds > 0 && args.seconds > 0, "at least one round of one second");
     let data = preload::ensure(&args.data, args.customers).await?;
+    let works: Vec<Work> =
+        works::all().into_iter().filter(|work| work.name.contains(&args.only)).collect();
+    if args.instructions {
+        return instructions::run(&args.data, &data, &works).await;
+    }
     println!(
         "Measuring {} rounds of {} s each; {} customers.",
         args.rounds, args.seconds, data.count
     );
     let mut figures: BTreeMap<usize, Figure> = BTreeMap::new();
-    let works: Vec<Work> =
-        works::all().into_iter().filter(|work| work.name.contains(&args.only)).collect();
     for round in 1..=args.rounds {
         let limit = measure_limit(args.seconds).await?;
         for (at, work) in works.iter().enumerate() {

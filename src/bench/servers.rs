@@ -46,13 +46,52 @@ impl Server {
     pub async fn patron(data: &Path, flush: bool) -> Result<Server> {
         let address = free_address()?;
         let mut command = this_program()?;
-        command.args(["serve", "--listen", &address, "--data"]).arg(data);
-        command.env("PATRON__LOG__LEVEL", "error");
-        command.env("PATRON__LIMITS__REQUESTS_PER_MINUTE", "0");
+        serve(&mut command, data, &address);
         if !flush {
             command.env("PATRON__STORE__SYNCHRONOUS", "off");
         }
         Server::start(command, address).await
+    }
+
+    /// Patron on one thread under callgrind, which leaves its counts in a file.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn counted(data: &Path, counts: &Path) -> Result<Server> {
+        let address = free_address()?;
+        let mut command = Command::new("valgrind");
+        let out = format!("--callgrind-out-file={}", counts.display());
+        command
+            .args(["--tool=callgrind", "--instr-atstart=no", &out])
+            .arg(std::env::current_exe()?);
+        serve(&mut command, data, &address);
+        command.env("TOKIO_WORKER_THREADS", "1");
+        Server::start(command, address).await.context("is valgrind installed?")
+    }
+
+    /// Starts or stops counting the instructions of a counted server.
+    ///
+    /// # Errors
+    /// When callgrind does not obey.
+    pub fn count(&self, on: bool) -> Result<()> {
+        let pid = self.child.id().to_string();
+        let how = if on { "on" } else { "off" };
+        let mut command = Command::new("callgrind_control");
+        let said = command.args(["-i", how, &pid]).output()?;
+        anyhow::ensure!(said.status.success(), "callgrind_control ended with {}", said.status);
+        Ok(())
+    }
+
+    /// Asks it to stop and waits until it has.
+    ///
+    /// # Errors
+    /// When it does not end well.
+    pub async fn stop(mut self) -> Result<()> {
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status()?;
+        let status = self.child.wait()?;
+        anyhow::ensure!(status.success(), "a server of the benchmark ended with {status}");
+        Ok(())
     }
 
     async fn start(mut command: Command, address: String) -> Result<Server> {
@@ -69,6 +108,12 @@ impl Server {
         }
         bail!("a server of the benchmark does not answer")
     }
+}
+
+fn serve(command: &mut Command, data: &Path, address: &str) {
+    command.args(["serve", "--listen", address, "--data"]).arg(data);
+    command.env("PATRON__LOG__LEVEL", "error");
+    command.env("PATRON__LIMITS__REQUESTS_PER_MINUTE", "0");
 }
 
 fn this_program() -> Result<Command> {

@@ -76,12 +76,32 @@ pub async fn measure(
     data: &Preloaded,
     seconds: u64,
 ) -> Result<Measured> {
-    let address = &server.address;
-    match work.kind {
+    let asker = askers(work, server, data).await?;
+    client::load(&server.address, work.connections, seconds, asker).await
+}
+
+/// Makes a number of calls of one kind, one after the other.
+///
+/// # Errors
+/// When a request fails.
+pub async fn repeat(work: &Work, server: &Server, data: &Preloaded, calls: u64) -> Result<()> {
+    let asker = askers(work, server, data).await?;
+    client::repeat(&server.address, &mut asker(0), calls).await
+}
+
+/// Makes what the n-th connection asks.
+pub type Askers = Box<dyn Fn(usize) -> Asker>;
+
+/// What the connections ask for one kind of work.
+///
+/// # Errors
+/// When a request fails.
+pub async fn askers(work: &Work, server: &Server, data: &Preloaded) -> Result<Askers> {
+    Ok(match work.kind {
         Kind::Get(api) => {
             let paths = Arc::new(paths(api, server, data).await?);
             let signer = Signer::new(api, data)?;
-            client::load(address, work.connections, seconds, |n| {
+            Box::new(move |n| {
                 let (paths, signer) = (Arc::clone(&paths), signer.clone());
                 let mut turn = n * 7919;
                 Asker::new(move || {
@@ -89,28 +109,26 @@ pub async fn measure(
                     signer.request("GET", &paths[turn % paths.len()], "", "")
                 })
             })
-            .await
         }
         Kind::Find(path) => {
             let signer = Signer::new("native", data)?;
             let (counter, count) = (Arc::new(AtomicU64::new(1)), data.count);
-            client::load(address, work.connections, seconds, |_| {
+            Box::new(move |_| {
                 let (signer, counter) = (signer.clone(), Arc::clone(&counter));
                 // A step that is prime to every count: the whole database is visited.
                 let next = move || counter.fetch_add(7_919, Ordering::Relaxed) % count;
                 Asker::new(move || signer.request("GET", &path(next()), "", ""))
             })
-            .await
         }
-        Kind::Patch => patch(work, server, data, seconds).await,
-    }
+        Kind::Patch => patches(work, server, data).await?,
+    })
 }
 
 /// Each connection changes customers of its own, always naming the version it saw last.
-async fn patch(work: &Work, server: &Server, data: &Preloaded, seconds: u64) -> Result<Measured> {
+async fn patches(work: &Work, server: &Server, data: &Preloaded) -> Result<Askers> {
     let signer = Signer::new("native", data)?;
     let versions = versions(server, data, work.connections).await?;
-    client::load(&server.address, work.connections, seconds, |n| {
+    Ok(Box::new(move |n| {
         let signer = signer.clone();
         let (number, first) = versions[n];
         let version = Arc::new(AtomicU64::new(first));
@@ -128,8 +146,7 @@ async fn patch(work: &Work, server: &Server, data: &Preloaded, seconds: u64) -> 
                 seen.store(now, Ordering::Relaxed);
             }
         })
-    })
-    .await
+    }))
 }
 
 fn etag(head: &[u8]) -> Option<u64> {

@@ -31,9 +31,28 @@ pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync {
     }
     /// Values of the declared columns, in order.
     fn columns(&self) -> Vec<Value>;
+    /// The document as it is stored.
+    ///
+    /// # Errors
+    /// `Internal` when it cannot be written as JSON.
+    fn document(&self) -> Result<String, Failure> {
+        serde_json::to_string(self).map_err(Failure::internal)
+    }
+    /// The noun from its document.
+    ///
+    /// # Errors
+    /// When the document is not one of this kind.
+    fn from_document(document: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(document)
+    }
     /// Free-text terms, sorted and distinct.
     fn terms(&self) -> Vec<String> {
         Vec::new()
+    }
+    /// Terms of a state of this noun, given those of another one.
+    fn terms_beside(&self, other: &Self, terms: &[String]) -> Vec<String> {
+        let _ = (other, terms);
+        self.terms()
     }
 }
 
@@ -157,7 +176,7 @@ impl Expect {
 /// # Errors
 /// `Internal` when the stored document is not one of this kind.
 pub fn decode<T: Document>(row: &Row) -> Result<Loaded<T>, Failure> {
-    let record = serde_json::from_str(&row.doc).map_err(|error| {
+    let record = T::from_document(&row.doc).map_err(|error| {
         Failure::internal(format!("{} {} cannot be read: {error}", T::KIND.name, row.number))
     })?;
     Ok(Loaded { record, revision: row.revision })
@@ -198,7 +217,7 @@ impl Cx {
             .ok_or_else(|| {
                 Failure::internal("the journal lacks the entry of a remembered answer")
             })?;
-        let record = serde_json::from_str(&entry.doc).map_err(Failure::internal)?;
+        let record = T::from_document(&entry.doc).map_err(Failure::internal)?;
         let action = Action::parse(action).unwrap_or(Action::Updated);
         Ok(Some(Saved { record, revision: *revision, action, replayed: true }))
     }
@@ -231,9 +250,9 @@ impl Draft<'_> {
         self.journal(after, record.revision, action, changes, &record.doc);
         self.batch.writes.push(Write::Replace {
             kind: T::KIND,
-            after: record,
             before_columns: before.record.columns(),
-            before_terms: before.record.terms(),
+            before_terms: before.record.terms_beside(after, &record.terms),
+            after: record,
         });
         Ok(())
     }
@@ -344,7 +363,7 @@ fn record_of<T: Document>(noun: &T, revision: i64) -> Result<Record, Failure> {
         uuid,
         revision,
         columns: noun.columns(),
-        doc: serde_json::to_string(noun).map_err(Failure::internal)?,
+        doc: noun.document()?,
         terms: noun.terms(),
     })
 }

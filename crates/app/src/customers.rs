@@ -7,6 +7,7 @@ use patron_model::{
     payment_method::PaymentMethod,
     text::Reference,
 };
+use patron_store::Row;
 use uuid::Uuid;
 
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
     documents::{COMMENT, CUSTOMER, Merge, PAYMENT_METHOD},
     failure,
     search::{self, Filter, Query},
+    shown::Seen,
 };
 
 /// Most records that hang on an absorbed customer and can move in one merge.
@@ -63,17 +65,32 @@ fn not_found() -> Failure {
     Failure::NotFound { noun: Noun::Customer }
 }
 
-/// A customer, deleted ones included.
-///
-/// # Errors
-/// `NotFound`.
-pub async fn get_any(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
+async fn row(cx: &Cx, id: Id) -> Result<Row, Failure> {
     let store = &cx.app.store;
     let row = match id {
         Id::Number(number) => store.get(&CUSTOMER, cx.space, number).await,
         Id::Uuid(uuid) => store.get_by_uuid(&CUSTOMER, cx.space, uuid).await,
     };
-    decode(&row.map_err(failure)?.ok_or_else(not_found)?)
+    row.map_err(failure)?.ok_or_else(not_found)
+}
+
+/// A customer, deleted ones included.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn get_any(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
+    decode(&row(cx, id).await?)
+}
+
+/// A living customer to be shown; an absorbed one answers as the customer that took it over.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn see(cx: &Cx, id: Id) -> Result<Seen, Failure> {
+    match Seen::of(row(cx, id).await?)? {
+        shown @ Seen::Shown(_) => Ok(shown),
+        Seen::Loaded(_) => Ok(Seen::Loaded(Box::new(get_following(cx, id).await?))),
+    }
 }
 
 /// A living customer.
@@ -155,6 +172,17 @@ pub async fn list(cx: &Cx, query: &Query) -> Result<Page<Customer>, Failure> {
     page(cx, query).await
 }
 
+/// A page of customers to be shown, and whether others follow. Deleted ones appear unless the filter
+/// excludes them.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn see_list(cx: &Cx, query: &Query) -> Result<(Vec<Seen>, bool), Failure> {
+    let found = cx.app.store.find(&CUSTOMER, query).await.map_err(failure)?;
+    let items = found.rows.into_iter().map(Seen::of).collect::<Result<_, _>>()?;
+    Ok((items, found.more))
+}
+
 /// A page of records of any kind.
 ///
 /// # Errors
@@ -187,9 +215,9 @@ pub async fn search_text(
     filter: &Filter,
     after: Option<TextPosition>,
     limit: usize,
-) -> Result<(Vec<Loaded<Customer>>, Option<TextPosition>), Failure> {
+) -> Result<(Vec<Seen>, Option<TextPosition>), Failure> {
     let wanted = search::searched_words(text);
-    let Some(lead) = wanted.first() else { return Ok((Vec::new(), None)) };
+    let Some((lead, others)) = wanted.split_first() else { return Ok((Vec::new(), None)) };
     let mut position = after;
     let mut found = Vec::new();
     let mut looked_at = 0;
@@ -201,15 +229,17 @@ pub async fn search_text(
         let last_chunk = rows.len() < chunk as usize;
         for (term, row) in rows {
             looked_at += 1;
-            let customer = decode::<Customer>(&row)?;
-            let matches = search::is_found(&customer, &term, &wanted)
-                && search::is_match(filter, &row, &customer.record);
+            // Only living customers have terms.
+            let matches = (others.is_empty() && search::is_living(filter)) || {
+                let customer = decode::<Customer>(&row)?.record;
+                search::has_words(&customer, others) && search::is_match(filter, &row, &customer)
+            };
             if matches && found.len() == limit {
                 return Ok((found, position));
             }
             position = Some((term, row.number));
             if matches {
-                found.push(customer);
+                found.push(Seen::of(row)?);
             }
         }
         if last_chunk {
@@ -397,12 +427,7 @@ pub async fn delete(cx: &Cx, id: Id, expect: Expect) -> Result<Saved<Customer>, 
     for _ in 0..ATTEMPTS_MAX {
         let before = get(cx, id).await?;
         expect.check(before.version, before.revision)?;
-        let after = Customer {
-            deleted_at: Some(cx.now),
-            updated_at: cx.now,
-            version: before.version + 1,
-            ..before.record.clone()
-        };
+        let after = before.deleted(cx.now);
         let settled = settle_as(cx, &before, after, Action::Deleted, &["deleted_at"]).await?;
         if let Some(saved) = settled {
             return Ok(saved);
@@ -427,9 +452,7 @@ pub async fn restore(cx: &Cx, id: Id, expect: Expect) -> Result<Saved<Customer>,
             return Err(Failure::WrongState { is: "merged into another", needs: "deleted" });
         }
         let (after, changes): (_, &[&'static str]) = if before.is_deleted() {
-            let version = before.version + 1;
-            let living = Customer { deleted_at: None, version, ..before.record.clone() };
-            (Customer { updated_at: cx.now, ..living }, &["deleted_at"])
+            (before.restored(cx.now), &["deleted_at"])
         } else {
             (before.record.clone(), &[])
         };
@@ -487,13 +510,7 @@ async fn draft_merge<'a>(
     cx.app.ensure_ids(1).await?;
     let mut draft = cx.draft();
     // The absorbed one first: its reference must be free before the survivor can take it.
-    let gone = Customer {
-        deleted_at: Some(cx.now),
-        merged_into: Some(stays.number),
-        updated_at: cx.now,
-        version: goes.version + 1,
-        ..goes.record.clone()
-    };
+    let gone = goes.absorbed_by(stays.number, cx.now);
     draft.replace(goes, &gone, Action::Absorbed, &["deleted_at", "merged_into"])?;
     draft.replace(stays, after, Action::Merged, &["merge"])?;
     let mut moved = Vec::new();

@@ -1,7 +1,7 @@
 //! How each noun maps to its table: kind, declared columns, free-text terms.
 
 use patron_model::{
-    Noun, Timestamp,
+    Failure, Noun, Timestamp,
     comment::Comment,
     customer::Customer,
     payment_method::PaymentMethod,
@@ -11,7 +11,7 @@ use patron_store::{Column, Index, Kind, Row, Shape, Value};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{commit::Document, search};
+use crate::{commit::Document, search, shown};
 
 const fn int(name: &'static str, index: Index) -> Column {
     Column { name, shape: Shape::Int, index }
@@ -125,8 +125,20 @@ impl Document for Customer {
         ]
     }
 
+    fn document(&self) -> Result<String, Failure> {
+        shown::document(self)
+    }
+
+    fn from_document(document: &str) -> serde_json::Result<Customer> {
+        serde_json::from_str(&shown::record(document))
+    }
+
     fn terms(&self) -> Vec<String> {
         if self.is_deleted() { Vec::new() } else { search::terms(self) }
+    }
+
+    fn terms_beside(&self, other: &Customer, terms: &[String]) -> Vec<String> {
+        if search::same_terms(self, other) { terms.to_vec() } else { self.terms() }
     }
 }
 
@@ -226,7 +238,7 @@ pub fn handle_column(dialect: &str, handle: &str) -> String {
 /// The declared columns that a row should have, from its document: how `check` finds damage.
 pub fn expected_columns(kind: &Kind, row: &Row) -> Option<Vec<Value>> {
     fn of<T: Document>(row: &Row) -> Option<Vec<Value>> {
-        serde_json::from_str::<T>(&row.doc).ok().map(|noun| noun.columns())
+        T::from_document(&row.doc).ok().map(|noun| noun.columns())
     }
     match kind.name {
         "customer" => of::<Customer>(row),

@@ -108,6 +108,6 @@ pub async fn at_version<T: Document>(
 /// # Errors
 /// `Internal` when it is not of this kind.
 pub fn read<T: Document>(entry: &Entry) -> Result<Loaded<T>, Failure> {
-    let record = serde_json::from_str(&entry.doc).map_err(Failure::internal)?;
+    let record = T::from_document(&entry.doc).map_err(Failure::internal)?;
     Ok(Loaded { record, revision: entry.revision })
 }

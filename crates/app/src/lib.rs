@@ -21,6 +21,7 @@ pub mod keys;
 pub mod payment_methods;
 pub mod search;
 pub mod secrets;
+pub mod shown;
 pub mod spaces;
 
 use std::sync::Arc;

@@ -28,6 +28,11 @@ pub mod customer {
         Field::text(path)
     }
 
+    /// A text field of the address of one purpose, which may serve both.
+    fn slot(purpose: &str, name: &str) -> Field {
+        Field::First(vec![own(&["both", "postal", name]), own(&[purpose, "postal", name])])
+    }
+
     /// Given name, as it came in or derived as far as a query can.
     pub fn given_name() -> Field {
         own(&["given_name"])
@@ -45,12 +50,12 @@ pub mod customer {
 
     /// A text field of the billing address.
     pub fn billing(name: &str) -> Field {
-        own(&["billing", "postal", name])
+        slot("billing", name)
     }
 
     /// A text field of the shipping address.
     pub fn shipping(name: &str) -> Field {
-        own(&["shipping", "postal", name])
+        slot("shipping", name)
     }
 
     /// A metadata value.
@@ -157,6 +162,20 @@ pub(crate) fn terms(customer: &Customer) -> Vec<String> {
     terms.into_iter().collect()
 }
 
+/// Whether two customers agree in everything that [`terms`] looks at.
+pub(crate) fn same_terms(one: &Customer, other: &Customer) -> bool {
+    one.is_deleted() == other.is_deleted()
+        && one.given_name == other.given_name
+        && one.family_name == other.family_name
+        && one.full_name == other.full_name
+        && one.company_name == other.company_name
+        && one.reference == other.reference
+        && one.email == other.email
+        && one.phone == other.phone
+        && one.work_phone == other.work_phone
+        && one.metadata == other.metadata
+}
+
 /// The term of a metadata pair, unless it is too long for one.
 fn metadata_term(key: &str, value: &str) -> Option<String> {
     let short = value.chars().count() <= METADATA_TERM_CHARS_MAX;
@@ -208,14 +227,15 @@ fn cut(term: &str) -> String {
     term.chars().take(TERM_CHARS_MAX).collect()
 }
 
-/// Whether a customer is found by `term` and matches every wanted word. A customer is answered once:
-/// at the smallest of its terms that the leading word matches.
-pub(crate) fn is_found(customer: &Customer, term: &str, wanted: &[String]) -> bool {
+/// Whether a customer has words beginning with all the wanted ones.
+pub(crate) fn has_words(customer: &Customer, wanted: &[String]) -> bool {
     let terms = terms(customer);
-    let Some((lead, others)) = wanted.split_first() else { return false };
-    let first = terms.iter().find(|candidate| candidate.starts_with(lead.as_str()));
-    first.is_some_and(|first| first == term)
-        && others.iter().all(|word| terms.iter().any(|t| t.starts_with(word.as_str())))
+    wanted.iter().all(|word| terms.iter().any(|term| term.starts_with(word.as_str())))
+}
+
+/// Whether a filter asks for nothing but that the customer lives.
+pub(crate) fn is_living(filter: &Filter) -> bool {
+    matches!(filter, Filter::Missing(Field::Column("deleted_at")))
 }
 
 /// Whether a record that was read meets a filter.
@@ -242,7 +262,7 @@ pub fn place_of<T: crate::commit::Document>(
     order: &Order,
 ) -> Result<After, patron_model::Failure> {
     let (number, uuid) = loaded.record.identity();
-    let doc = serde_json::to_string(&loaded.record).map_err(patron_model::Failure::internal)?;
+    let doc = loaded.record.document()?;
     let tenant = loaded.record.tenant();
     let row = patron_store::Row { tenant, number, uuid, revision: loaded.revision, doc };
     let subject = patron_store::Subject {

@@ -192,10 +192,10 @@ pub enum AddressEdit {
     /// Is removed.
     Clear,
     /// Becomes exactly this.
-    Replace(Postal),
+    Replace(Box<Postal>),
     /// Is changed field by field.
-    Merge(PostalPatch),
+    Merge(Box<PostalPatch>),
     /// Becomes exactly this, and is removed when it is empty. Unlike with the others, an address of
     /// another purpose that stands in where there is none of this purpose neither counts nor goes.
-    Own(Postal),
+    Own(Box<Postal>),
 }

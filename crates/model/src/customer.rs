@@ -171,12 +171,15 @@ pub struct Customer {
     /// Names of the fields that identify this customer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identifier_fields: Vec<Line>,
+    /// The address bills and goods go to, when that is one address; then the next two are absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    both: Option<Box<Address>>,
     /// The address bills go to: the default one, or the next best.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub billing: Option<Address>,
-    /// The address goods go to: the default one, or the next best; may be the same as `billing`.
+    billing: Option<Box<Address>>,
+    /// The address goods go to: the default one, or the next best.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shipping: Option<Address>,
+    shipping: Option<Box<Address>>,
     /// All other addresses, by number.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_addresses: Vec<Address>,
@@ -317,6 +320,7 @@ impl Customer {
             balance: None,
             portal: None,
             identifier_fields: Vec::new(),
+            both: None,
             billing: None,
             shipping: None,
             other_addresses: Vec::new(),
@@ -550,23 +554,67 @@ impl Customer {
         self.deleted_at.is_some()
     }
 
+    /// This customer, hidden.
+    #[must_use]
+    pub fn deleted(&self, now: Timestamp) -> Customer {
+        let mut next = self.clone();
+        next.deleted_at = Some(now);
+        next.touch(now);
+        next
+    }
+
+    /// This customer, brought back.
+    #[must_use]
+    pub fn restored(&self, now: Timestamp) -> Customer {
+        let mut next = self.clone();
+        next.deleted_at = None;
+        next.touch(now);
+        next
+    }
+
+    /// This customer after another has taken it over.
+    #[must_use]
+    pub fn absorbed_by(&self, survivor: i64, now: Timestamp) -> Customer {
+        let mut next = self.deleted(now);
+        next.merged_into = Some(survivor);
+        next
+    }
+
+    fn touch(&mut self, now: Timestamp) {
+        self.version += 1;
+        self.updated_at = now;
+    }
+
     // ---- addresses ---------------------------------------------------------------------------
+
+    /// The address bills go to: the default one, or the next best.
+    pub fn billing(&self) -> Option<&Address> {
+        self.both.as_deref().or(self.billing.as_deref())
+    }
+
+    /// The address goods go to: the default one, or the next best; may be that of the bills.
+    pub fn shipping(&self) -> Option<&Address> {
+        self.both.as_deref().or(self.shipping.as_deref())
+    }
 
     /// All addresses, oldest first.
     pub fn addresses(&self) -> Vec<&Address> {
-        let billing = self.billing.as_ref().map(|a| a.number);
-        let shipping = self.shipping.as_ref().filter(|a| Some(a.number) != billing);
-        let mut all: Vec<&Address> =
-            self.billing.iter().chain(shipping).chain(&self.other_addresses).collect();
+        let mut all: Vec<&Address> = self
+            .billing()
+            .into_iter()
+            .chain(self.shipping())
+            .chain(&self.other_addresses)
+            .collect();
         all.sort_by_key(|address| address.number);
+        all.dedup_by_key(|address| address.number);
         all
     }
 
     /// One address.
     pub fn address(&self, number: i64) -> Option<&Address> {
-        self.billing
-            .iter()
-            .chain(&self.shipping)
+        self.billing()
+            .into_iter()
+            .chain(self.shipping())
             .chain(&self.other_addresses)
             .find(|address| address.number == number)
     }
@@ -574,15 +622,11 @@ impl Customer {
     /// The address without particular purpose, or else the billing address.
     pub fn general_address(&self) -> Option<&Address> {
         let addresses = self.addresses();
-        addresses.iter().find(|a| a.purpose == Purpose::Other).copied().or(self.billing.as_ref())
+        addresses.iter().find(|a| a.purpose == Purpose::Other).copied().or(self.billing())
     }
 
     fn address_count(&self) -> usize {
-        let same =
-            matches!((&self.billing, &self.shipping), (Some(b), Some(s)) if b.number == s.number);
-        usize::from(self.billing.is_some())
-            + usize::from(self.shipping.is_some() && !same)
-            + self.other_addresses.len()
+        self.addresses().len()
     }
 
     /// Changes the addresses as a whole and finds out anew which are used for bills and goods.
@@ -590,9 +634,14 @@ impl Customer {
         let mut all: Vec<Address> = self.addresses().into_iter().cloned().collect();
         let answer = change(&mut all);
         all.sort_by_key(|address| address.number);
-        self.billing = preferred(&all, &[Purpose::Billing, Purpose::Both, Purpose::Other]).cloned();
-        self.shipping = preferred(&all, &[Purpose::Shipping, Purpose::Both]).cloned();
-        let used = [&self.billing, &self.shipping].map(|slot| slot.as_ref().map(|a| a.number));
+        let of = |purposes: &[Purpose]| preferred(&all, purposes).map(|a| Box::new(a.clone()));
+        let billing = of(&[Purpose::Billing, Purpose::Both, Purpose::Other]);
+        let shipping = of(&[Purpose::Shipping, Purpose::Both]);
+        let used = [&billing, &shipping].map(|slot| slot.as_ref().map(|a| a.number));
+        (self.both, self.billing, self.shipping) = match used {
+            [Some(one), Some(other)] if one == other => (billing, None, None),
+            _ => (None, billing, shipping),
+        };
         all.retain(|address| !used.contains(&Some(address.number)));
         self.other_addresses = all;
         answer
@@ -614,8 +663,8 @@ impl Customer {
             let seen = match purpose {
                 _ if alone && shared => preferred(&addresses, &[purpose, Purpose::Both]).cloned(),
                 _ if alone => own.clone(),
-                Purpose::Billing => self.billing.clone(),
-                Purpose::Shipping => self.shipping.clone(),
+                Purpose::Billing => self.billing().cloned(),
+                Purpose::Shipping => self.shipping().cloned(),
                 Purpose::Both | Purpose::Other => self.general_address().cloned(),
             };
             (own, seen)
@@ -624,8 +673,8 @@ impl Customer {
         let postal = match edit {
             AddressEdit::Keep => return false,
             AddressEdit::Clear => Postal::default(),
-            AddressEdit::Replace(postal) | AddressEdit::Own(postal) => postal,
-            AddressEdit::Merge(patch) => before.changed(patch),
+            AddressEdit::Replace(postal) | AddressEdit::Own(postal) => *postal,
+            AddressEdit::Merge(patch) => before.changed(*patch),
         };
         if postal == before {
             return false;

@@ -25,6 +25,7 @@ pub mod patch;
 pub mod payment_method;
 pub mod phone;
 pub mod problem;
+pub mod shown;
 pub mod space;
 pub mod text;
 pub mod time;

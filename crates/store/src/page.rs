@@ -6,7 +6,7 @@
 use crate::filter::{Builder, Param, Residual, Slot, SlotType};
 use crate::sql::{ROW, Schema};
 use crate::store::Found;
-use crate::{After, Compare, Field, Index, Kind, Order, Predicate, Query, Row, StoreError};
+use crate::{After, Field, Kind, Order, Predicate, Query, Row, StoreError};
 
 /// Rows of a search that is answered without a change of thread, and rows it may skip.
 pub(crate) const INLINE_ROWS_MAX: u32 = 200;
@@ -159,7 +159,8 @@ pub(crate) fn count(
     Ok(Statement::new(sql, builder, residual))
 }
 
-/// The statement of a term scan: the term, then the record.
+/// The statement of a term scan: the term, then the record; each record once, at the least of its
+/// terms with the prefix.
 pub(crate) fn scan_terms(
     schema: &Schema,
     kind: &'static Kind,
@@ -176,12 +177,17 @@ pub(crate) fn scan_terms(
     if let Some(end) = prefix_end(prefix) {
         condition += &format!(r#" AND t."term" < {}"#, builder.bind(Param::Text(end)));
     }
+    let (name, least) = (kind.name, builder.bind(Param::Text(prefix.to_owned())));
+    condition += &format!(
+        r#" AND NOT EXISTS (SELECT 1 FROM "{name}_term" AS s WHERE s."number" = t."number"
+        AND s."tenant" = t."tenant" AND s."term" >= {least} AND s."term" < t."term")"#
+    );
     if let Some((term, number)) = after {
         let (term, number) = (builder.bind(Param::Text(term.to_owned())), builder.int(number));
         condition += &format!(r#" AND (t."term" > {term} OR t."number" > {number})"#);
         condition += &format!(r#" AND t."term" >= {term}"#);
     }
-    let (name, limit) = (kind.name, builder.int(i64::from(limit)));
+    let limit = builder.int(i64::from(limit));
     let sql = format!(
         r#"SELECT t."term", r."tenant", r."number", r."uuid", r."revision", r."doc"
         FROM "{name}_term" AS t JOIN "{name}" AS r ON r."number" = t."number"
@@ -203,49 +209,13 @@ fn prefix_end(prefix: &str) -> Option<String> {
     None
 }
 
-/// Whether a search touches few records whatever the table holds, so that it may run on a thread of
-/// the runtime: by a unique value, or along an index from its start.
-pub(crate) fn is_bounded(kind: &Kind, query: &Query) -> bool {
-    let small = query.limit <= INLINE_ROWS_MAX && query.offset <= INLINE_OFFSET_MAX;
-    if !small || query.tenants.len() != 1 {
-        return false;
-    }
-    let along_index = match query.order.keys.as_slice() {
-        [] => true,
-        [key] if key.descending == query.order.descending => match key.field {
-            Field::Number => true,
-            Field::Column(name) => kind.columns[kind.position(name)].index == Index::Ordered,
-            _ => false,
-        },
-        _ => false,
-    };
-    match &query.predicate {
-        Predicate::All => along_index,
-        Predicate::And(all) => all.iter().any(|p| equality(kind, p) == Some(Index::Unique)),
-        one => match equality(kind, one) {
-            Some(Index::Unique) => true,
-            Some(_) => query.order.keys.is_empty(),
-            None => false,
-        },
-    }
-}
-
-/// How the field of an equality is indexed, if this is one.
-fn equality(kind: &Kind, predicate: &Predicate) -> Option<Index> {
-    let Predicate::Compare(field, Compare::Equal, _) = predicate else { return None };
-    match field {
-        Field::Number | Field::Uuid => Some(Index::Unique),
-        Field::Column(name) => match kind.columns[kind.position(name)].index {
-            Index::None => None,
-            Index::Ordered => Some(Index::Ordered),
-            Index::Unique | Index::UniqueEverywhere => Some(Index::Unique),
-        },
-        _ => None,
-    }
+/// Whether a search answers few rows. It may still look at many.
+pub(crate) fn is_small(query: &Query) -> bool {
+    query.limit <= INLINE_ROWS_MAX && query.offset <= INLINE_OFFSET_MAX
 }
 
 /// A page being filled, row by row.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Page {
     skip: u64,
     limit: usize,

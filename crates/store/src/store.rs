@@ -173,7 +173,8 @@ impl Store {
         on_engine!(self, engine => engine.count(kind, tenants, predicate).await)
     }
 
-    /// Terms that start with a prefix, each with its record, in the order of (term, number).
+    /// Records with a term that starts with a prefix, each once, with the least such term, in the
+    /// order of (term, number).
     pub async fn scan_terms(
         &self,
         kind: &'static Kind,

@@ -95,7 +95,7 @@ pub struct DeletedCustomer {
 impl<'a> CustomerObject<'a> {
     /// A customer as this API shows it.
     pub fn of(customer: &'a Customer) -> CustomerObject<'a> {
-        let postal = customer.billing.as_ref().map(|billing| &billing.postal);
+        let postal = customer.billing().map(|billing| &billing.postal);
         let line = |of: fn(&Postal) -> &Option<Line>| postal.and_then(|p| of(p).as_ref());
         let cut = |line: &'a Line, length: Length| length.cut(Cow::Borrowed(line.as_str()));
         let country = postal.and_then(|p| p.country.as_ref());
@@ -213,7 +213,7 @@ impl CustomerFields {
         let mut r = Reader::new(current);
         let postal = r.postal(zip_code, city, address, country);
         // National numbers are read with the numbering plan of the customer's country.
-        let known = current.and_then(|c| c.billing.as_ref()?.postal.country.clone());
+        let known = current.and_then(|c| c.billing()?.postal.country.clone());
         let region = postal.country.clone().apply(known);
         let parse_phone = |text: &str| Phone::parse(text, region.as_ref());
         let patch = CustomerPatch {
@@ -235,7 +235,11 @@ impl CustomerFields {
             full_name: r.text("name", limits::NAME, name, |c| &c.name, Name::parse),
             phone: r.text("phone", limits::PHONE, phone, |c| &c.phone, parse_phone),
             metadata: merged(metadata),
-            billing: if postal.is_keep() { AddressEdit::Keep } else { AddressEdit::Merge(postal) },
+            billing: if postal.is_keep() {
+                AddressEdit::Keep
+            } else {
+                AddressEdit::Merge(Box::new(postal))
+            },
             ..CustomerPatch::default()
         };
         r.fields.finish()?;

@@ -2,9 +2,10 @@
 
 use patron_app::{
     Action, Expect, Loaded, Saved, comments,
-    customers::{self, Id, Page},
+    customers::{self, Id},
     journal,
-    search::{After, Filter, Order, Query, customer as fields, place_of},
+    search::{After, Filter, Order, Query, customer as fields},
+    shown::Seen,
 };
 use patron_gateway::{Member, Reading, Reply, Request};
 use patron_model::{
@@ -21,13 +22,15 @@ use crate::{
     cursor::{self, Key, Place},
     filters,
     patches::{self, Change, CustomerIn},
-    wire::{AddressOut, CommentOut, CustomerOut, Derived, ListOut},
+    wire::{AddressOut, CommentOut, CustomerOut, ListOut},
 };
 
 /// Comments shown with an expanded customer at most.
 const COMMENTS_SHOWN_MAX: u32 = 20;
 /// Most records of one page.
 pub(crate) const PAGE_MAX: i64 = 200;
+/// How a page begins, up to its first record.
+const LIST_START: &str = "{\"data\":[";
 /// Records of a page when nothing is said.
 const PAGE_DEFAULT: i64 = 50;
 
@@ -85,8 +88,7 @@ async fn shown(
     revision: i64,
 ) -> Result<Reply, Failure> {
     let expand = expand(request)?;
-    let derived = Derived::of(customer);
-    let mut out = CustomerOut::of(customer, &derived, request.cx.now);
+    let mut out = CustomerOut::of(customer, request.cx.now);
     out.comments = comments_of(request, customer, expand).await?;
     if expand.addresses {
         out.addresses = Some(customer.addresses().into_iter().map(AddressOut::of).collect());
@@ -123,18 +125,29 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
         }
         (as_of, version) => return get_past(&request, as_of, version).await,
     }
-    let customer = customers::get_following(&request.cx, id(&request)?).await?;
-    let reply = shown(&request, 200, &customer, customer.revision).await?;
-    let tag = reply.headers.get("etag").and_then(|tag| tag.to_str().ok()).map(str::to_owned);
-    let reply = match tag {
-        Some(tag) => conditions::unless_matched(&request, &tag, reply),
-        None => reply,
+    let id = id(&request)?;
+    let (reply, number, uuid) = match customers::see(&request.cx, id).await? {
+        Seen::Shown(customer) if params.get("expand").is_none() => {
+            let (number, uuid) = (customer.number(), customer.uuid());
+            let tag = conditions::tag(customer.version()?);
+            let reply = Reply::bytes(200, "application/json", customer.into_json());
+            (conditions::unless_matched(&request, &tag, reply), number, uuid)
+        }
+        seen => {
+            let customer = seen.load()?;
+            let reply = shown(&request, 200, &customer, customer.revision).await?;
+            let tag = reply.headers.get("etag").and_then(|tag| tag.to_str().ok());
+            let reply = match tag.map(str::to_owned) {
+                Some(tag) => conditions::unless_matched(&request, &tag, reply),
+                None => reply,
+            };
+            (reply, customer.number, customer.uuid)
+        }
     };
-    let asked = request.param("id");
-    let is_alias = asked != customer.uuid.to_string() && asked != customer.number.to_string();
-    Ok(match is_alias {
-        true => reply.with("content-location", format!("/v1/customers/{}", customer.uuid)),
-        false => reply,
+    // An absorbed customer was asked for by its own id.
+    Ok(match id == Id::Number(number) || id == Id::Uuid(uuid) {
+        true => reply,
+        false => reply.with("content-location", format!("/v1/customers/{uuid}")),
     })
 }
 
@@ -208,7 +221,7 @@ fn deleted(word: Option<&str>) -> Result<Filter, Failure> {
     }
 }
 
-type PageOf = (Vec<Loaded<Customer>>, Option<Place>);
+type PageOf = (Vec<Seen>, Option<Place>);
 
 async fn text_page(
     request: &Request,
@@ -240,7 +253,7 @@ async fn plain_page(
         None => None,
     };
     let query = Query { predicate, order, after, limit, ..Query::of(request.cx.space) };
-    let Page { items, more } = customers::list(&request.cx, &query).await?;
+    let (items, more) = customers::see_list(&request.cx, &query).await?;
     let next = match items.last().filter(|_| more) {
         Some(last) => Some(place_after(last, &query.order)?),
         None => None,
@@ -248,9 +261,9 @@ async fn plain_page(
     Ok((items, next))
 }
 
-fn place_after(last: &Loaded<Customer>, order: &Order) -> Result<Place, Failure> {
+fn place_after(last: &Seen, order: &Order) -> Result<Place, Failure> {
     use patron_app::search::Value;
-    let After { keys, number } = place_of(last, order)?;
+    let After { keys, number } = last.place(order)?;
     let key = keys.into_iter().next().map(|value| match value {
         Value::Int(int) => Key::Int(int),
         Value::Text(text) => Key::Text(text),
@@ -261,28 +274,49 @@ fn place_after(last: &Loaded<Customer>, order: &Order) -> Result<Place, Failure>
 
 async fn answer_page(
     request: &Request,
-    items: Vec<Loaded<Customer>>,
+    items: Vec<Seen>,
     next_cursor: Option<String>,
     total: Option<u64>,
     expand: Expand,
 ) -> Result<Reply, Failure> {
-    let derived: Vec<Derived> = items.iter().map(|customer| Derived::of(customer)).collect();
-    let mut data = Vec::with_capacity(items.len());
-    for (customer, derived) in items.iter().zip(&derived) {
-        let mut out = CustomerOut::of(customer, derived, request.cx.now);
-        if expand.addresses {
-            out.addresses = Some(customer.addresses().into_iter().map(AddressOut::of).collect());
+    let mut data = Vec::new();
+    for item in items {
+        if !data.is_empty() {
+            data.push(b',');
         }
-        out.comments = comments_of(request, customer, expand).await?;
-        data.push(out);
+        match item {
+            Seen::Shown(customer) if !expand.addresses && !expand.comments => {
+                data.extend_from_slice(customer.json().as_bytes());
+            }
+            seen => listed(request, &seen.load()?.record, expand, &mut data).await?,
+        }
     }
     let link = next_cursor.as_deref().map(|cursor| next_link(request, cursor));
     let has_more = next_cursor.is_some();
-    let reply = Reply::json(200, &ListOut { data, has_more, next_cursor, total })?;
+    let around: ListOut<CustomerOut<'_>> =
+        ListOut { data: Vec::new(), has_more, next_cursor, total };
+    let mut page = serde_json::to_vec(&around).map_err(Failure::internal)?;
+    page.splice(LIST_START.len()..LIST_START.len(), data);
+    let reply = Reply::bytes(200, "application/json", page);
     Ok(match link {
         Some(link) => reply.with("link", link),
         None => reply,
     })
+}
+
+/// A customer of a page that is made for this answer.
+async fn listed(
+    request: &Request,
+    customer: &Customer,
+    expand: Expand,
+    data: &mut Vec<u8>,
+) -> Result<(), Failure> {
+    let mut out = CustomerOut::of(customer, request.cx.now);
+    if expand.addresses {
+        out.addresses = Some(customer.addresses().into_iter().map(AddressOut::of).collect());
+    }
+    out.comments = comments_of(request, customer, expand).await?;
+    serde_json::to_writer(data, &out).map_err(Failure::internal)
 }
 
 /// `Link: <…>; rel="next"` (RFC 8288): the same question with the next cursor.

@@ -13,10 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
-use crate::{
-    customers::PAGE_MAX,
-    wire::{CustomerOut, Derived},
-};
+use crate::{customers::PAGE_MAX, wire::CustomerOut};
 
 /// One entry of the journal.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -82,8 +79,7 @@ impl EventOut {
 
 fn record(entry: &Entry) -> Result<Value, Failure> {
     let customer = journal::read::<Customer>(entry)?;
-    let derived = Derived::of(&customer);
-    let out = CustomerOut::of(&customer, &derived, Timestamp::from_micros(entry.at));
+    let out = CustomerOut::of(&customer, Timestamp::from_micros(entry.at));
     serde_json::to_value(&out).map_err(Failure::internal)
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     addresses::AddressIn,
     patches::CustomerIn,
-    wire::{AddressOut, CustomerOut, Derived},
+    wire::{AddressOut, CustomerOut},
 };
 
 /// Columns of a CSV export, in order. Metadata is one column of JSON.
@@ -144,8 +144,7 @@ fn typed<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Failure> {
 /// # Errors
 /// `Internal` when it cannot be written as JSON.
 pub fn to_record(customer: &Customer, now: Timestamp) -> Result<Value, Failure> {
-    let derived = Derived::of(customer);
-    let mut out = CustomerOut::of(customer, &derived, now);
+    let mut out = CustomerOut::of(customer, now);
     out.addresses = Some(customer.addresses().into_iter().map(AddressOut::of).collect());
     let mut record = serde_json::to_value(&out).map_err(Failure::internal)?;
     // Names are exported as they came in, so that an import gives the same record.
@@ -167,11 +166,11 @@ pub fn to_record(customer: &Customer, now: Timestamp) -> Result<Value, Failure> 
 /// `Internal` when it cannot be written as JSON.
 pub fn to_cells(customer: &Customer, now: Timestamp) -> Result<Vec<String>, Failure> {
     let record = to_record(customer, now)?;
-    let slot = |address: &Option<patron_model::address::Address>| match address {
+    let slot = |address: Option<&patron_model::address::Address>| match address {
         Some(address) => serde_json::to_value(AddressOut::of(address)).map_err(Failure::internal),
         None => Ok(json!({})),
     };
-    let (billing, shipping) = (slot(&customer.billing)?, slot(&customer.shipping)?);
+    let (billing, shipping) = (slot(customer.billing())?, slot(customer.shipping())?);
     let cell = |value: &Value| match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),

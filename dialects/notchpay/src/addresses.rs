@@ -119,20 +119,21 @@ impl AddressChange {
         let seen = before.and_then(Customer::general_address);
         match self.changed(seen) {
             None => AddressEdit::Keep,
-            Some(postal) if postal.is_empty() => AddressEdit::Own(postal),
-            Some(postal) => AddressEdit::Replace(postal),
+            Some(postal) if postal.is_empty() => AddressEdit::Own(Box::new(postal)),
+            Some(postal) => AddressEdit::Replace(Box::new(postal)),
         }
     }
 
     /// The edit of the billing address.
     pub fn billing(&self, before: Option<&Customer>) -> AddressEdit {
-        self.changed(before.and_then(billing)).map_or(AddressEdit::Keep, AddressEdit::Own)
+        self.changed(before.and_then(billing))
+            .map_or(AddressEdit::Keep, |postal| AddressEdit::Own(Box::new(postal)))
     }
 
     /// The edit of the shipping address.
     pub fn shipping(&self, before: Option<&Customer>) -> AddressEdit {
-        let seen = before.and_then(|customer| customer.shipping.as_ref());
-        self.changed(seen).map_or(AddressEdit::Keep, AddressEdit::Own)
+        let seen = before.and_then(|customer| customer.shipping());
+        self.changed(seen).map_or(AddressEdit::Keep, |postal| AddressEdit::Own(Box::new(postal)))
     }
 
     fn changed(&self, seen: Option<&Address>) -> Option<Postal> {
@@ -151,7 +152,7 @@ impl AddressChange {
 pub fn billing(customer: &Customer) -> Option<&Address> {
     let serves = |address: &&Address| matches!(address.purpose, Purpose::Billing | Purpose::Both);
     let first = || customer.addresses().into_iter().find(serves);
-    customer.billing.as_ref().filter(serves).or_else(first)
+    customer.billing().filter(serves).or_else(first)
 }
 
 impl AddressBody {

@@ -71,7 +71,7 @@ impl CustomerView {
             description: customer.description.as_ref().map(|text| text.as_str().to_owned()),
             address: AddressView::of(customer.general_address()),
             billing: AddressView::of(addresses::billing(customer)),
-            shipping: AddressView::of(customer.shipping.as_ref()),
+            shipping: AddressView::of(customer.shipping()),
             metadata: customer.metadata.pairs().clone(),
             blocked,
             locked: blocked,

@@ -237,7 +237,7 @@ impl CustomerBody {
         current: Option<&Customer>,
     ) {
         patch.email = fields.text("email", filled(&self.email), Email::parse);
-        let own = current.and_then(|current| current.billing.as_ref());
+        let own = current.and_then(Customer::billing);
         let own = own.and_then(|address: &Address| address.postal.country.clone());
         let country = match &self.country {
             Member::Value(code) => Country::parse(code).ok(),
@@ -362,7 +362,7 @@ impl CustomerBody {
 }
 
 fn merged(edit: PostalPatch) -> AddressEdit {
-    if edit.is_keep() { AddressEdit::Keep } else { AddressEdit::Merge(edit) }
+    if edit.is_keep() { AddressEdit::Keep } else { AddressEdit::Merge(Box::new(edit)) }
 }
 
 /// Postal codes of the two countries whose form the API documents; others are taken as they are.

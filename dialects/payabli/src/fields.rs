@@ -187,8 +187,8 @@ impl TextField {
                 let portal = customer.portal.as_ref()?;
                 portal.user_name.as_ref().map(|name| name.as_str().to_owned())
             }
-            TextField::Billing(name) => line(customer.billing.as_ref()?, name),
-            TextField::Shipping(name) => line(customer.shipping.as_ref()?, name),
+            TextField::Billing(name) => line(customer.billing()?, name),
+            TextField::Shipping(name) => line(customer.shipping()?, name),
             TextField::Custom(key) => customer.metadata.pairs().get(key).map(metadata::text_of),
         }
     }

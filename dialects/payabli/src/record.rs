@@ -119,8 +119,8 @@ impl Record {
         now: Timestamp,
     ) -> Record {
         let names = customer.names();
-        let billing = Lines::of(customer.billing.as_ref());
-        let shipping = Lines::of(customer.shipping.as_ref());
+        let billing = Lines::of(customer.billing());
+        let shipping = Lines::of(customer.shipping());
         let methods: Vec<StoredMethod> = methods.into_iter().filter_map(StoredMethod::of).collect();
         let user_name = customer.portal.as_ref().and_then(|portal| portal.user_name.as_ref());
         Record {
@@ -230,7 +230,7 @@ pub fn shown_phone(customer: &Customer) -> Option<String> {
     if let Some(e164) = phone.e164() {
         return Some(e164.to_owned());
     }
-    let country = customer.billing.as_ref().and_then(|address| address.postal.country.as_ref());
+    let country = customer.billing().and_then(|address| address.postal.country.as_ref());
     let read_here = || Some(Phone::parse(phone.raw(), country).ok()?.e164()?.to_owned());
     Some(read_here().or_else(|| north_american(phone.raw(), country)).unwrap_or(phone.raw().into()))
 }

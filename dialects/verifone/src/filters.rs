@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use patron_app::search::{Compare, Field, Filter, Value};
+use patron_app::search::{Compare, Field, Filter, Value, customer};
 use patron_model::{Failure, Timestamp, Why, space::Space};
 use regex::{Regex, RegexBuilder};
 
@@ -144,7 +144,7 @@ fn derived(kind: Kind, value: &str) -> Option<Filter> {
     let form = Regex::new(&form).ok()?;
     let full = || Field::text(&["full_name"]);
     Some(Filter::And(vec![
-        Filter::Missing(Field::text(&["billing", "postal", own])),
+        Filter::Missing(customer::billing(own)),
         Filter::Missing(Field::text(&["given_name"])),
         Filter::Missing(Field::text(&["family_name"])),
         // Cheap for the store, and leaves few for the pattern.
@@ -208,12 +208,22 @@ fn ordered(
 fn number(field: &Field, compare: Compare, value: &str) -> Filter {
     let as_text = Filter::Compare(field.clone(), compare, value.into());
     let is_digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
-    let (true, Field::Text(path), Ok(digits)) = (is_digits, field, Regex::new("^[0-9]+$")) else {
+    let (true, Some(decimal), Ok(digits)) = (is_digits, decimal(field), Regex::new("^[0-9]+$"))
+    else {
         return as_text;
     };
     let whole = || Filter::Matches(field.clone(), digits.clone());
-    let as_number = Filter::Compare(Field::Decimal(path.clone()), compare, value.into());
+    let as_number = Filter::Compare(decimal, compare, value.into());
     Filter::Or(vec![whole().and(as_number), Filter::Not(Box::new(whole())).and(as_text)])
+}
+
+/// The same place read as a number.
+fn decimal(field: &Field) -> Option<Field> {
+    match field {
+        Field::Text(path) => Some(Field::Decimal(path.clone())),
+        Field::First(fields) => fields.iter().map(decimal).collect::<Option<_>>().map(Field::First),
+        _ => None,
+    }
 }
 
 fn moment(text: &str, place: usize) -> Result<i64, Failure> {
@@ -238,14 +248,13 @@ fn timed(selector: &Selector, compare: Compare, at: i64) -> Filter {
     if selector.kind == Kind::Created {
         return check(selector.field());
     }
-    // The youngest of three: one is late enough, or all are early enough.
+    // The youngest of them: one is late enough, or all are early enough.
     let address = |side: &str| Field::Whole(vec![side.to_owned(), "updated_at".to_owned()]);
-    let sides = ["billing", "shipping"].map(address);
+    let sides = ["both", "billing", "shipping"].map(address);
     if is_lower_bound {
-        let [billing, shipping] = sides.map(check);
-        return Filter::Or(vec![check(selector.field()), billing, shipping]);
+        let any = std::iter::once(selector.field()).chain(sides).map(check);
+        return Filter::Or(any.collect());
     }
     let or_missing = |field: Field| Filter::Or(vec![Filter::Missing(field.clone()), check(field)]);
-    let [billing, shipping] = sides.map(or_missing);
-    Filter::And(vec![check(selector.field()), billing, shipping])
+    Filter::And(std::iter::once(check(selector.field())).chain(sides.map(or_missing)).collect())
 }

@@ -80,12 +80,20 @@ const fn unsortable(selector: Selector) -> Selector {
 
 type Paths = &'static [&'static [&'static str]];
 
-const BILLING_COUNTRY: Paths =
-    &[&["billing", "postal", "country"], &["extras", "verifone", "billing_country_code"]];
-const SHIPPING_COUNTRY: Paths =
-    &[&["shipping", "postal", "country"], &["extras", "verifone", "shipping_country_code"]];
-const FIRST_NAME: Paths = &[&["billing", "postal", "given_name"], &["given_name"]];
-const LAST_NAME: Paths = &[&["billing", "postal", "family_name"], &["family_name"]];
+const BILLING_COUNTRY: Paths = &[
+    &["both", "postal", "country"],
+    &["billing", "postal", "country"],
+    &["extras", "verifone", "billing_country_code"],
+];
+const SHIPPING_COUNTRY: Paths = &[
+    &["both", "postal", "country"],
+    &["shipping", "postal", "country"],
+    &["extras", "verifone", "shipping_country_code"],
+];
+const FIRST_NAME: Paths =
+    &[&["both", "postal", "given_name"], &["billing", "postal", "given_name"], &["given_name"]];
+const LAST_NAME: Paths =
+    &[&["both", "postal", "family_name"], &["billing", "postal", "family_name"], &["family_name"]];
 const LANGUAGE: Paths = &[&["language"], &["extras", "verifone", "language"]];
 
 /// Every field, in the order of the dossier.
@@ -100,28 +108,55 @@ pub(crate) static ALL: &[Selector] = &[
     text("title", &[&["title"]]),
     of_kind(text("tax.identifier", &[&["tax_number"]]), Kind::Digits),
     unsortable(text("language", LANGUAGE)),
-    text("billing.address_1", &[&["billing", "postal", "line1"]]),
-    text("billing.address_2", &[&["billing", "postal", "line2"]]),
-    text("billing.address_3", &[&["billing", "postal", "line3"]]),
-    text("billing.city", &[&["billing", "postal", "city"]]),
+    text("billing.address_1", &[&["both", "postal", "line1"], &["billing", "postal", "line1"]]),
+    text("billing.address_2", &[&["both", "postal", "line2"], &["billing", "postal", "line2"]]),
+    text("billing.address_3", &[&["both", "postal", "line3"], &["billing", "postal", "line3"]]),
+    text("billing.city", &[&["both", "postal", "city"], &["billing", "postal", "city"]]),
     text("billing.country_code", BILLING_COUNTRY),
     of_kind(text("billing.first_name", FIRST_NAME), Kind::FirstName),
-    text("billing.middle_name", &[&["billing", "postal", "middle_name"]]),
+    text(
+        "billing.middle_name",
+        &[&["both", "postal", "middle_name"], &["billing", "postal", "middle_name"]],
+    ),
     of_kind(text("billing.last_name", LAST_NAME), Kind::LastName),
-    text("billing.phone", &[&["billing", "postal", "phone", "raw"]]),
-    text("billing.postal_code", &[&["billing", "postal", "postal_code"]]),
-    text("billing.state", &[&["billing", "postal", "state"]]),
-    text("shipping.address_1", &[&["shipping", "postal", "line1"]]),
-    text("shipping.address_2", &[&["shipping", "postal", "line2"]]),
-    text("shipping.address_3", &[&["shipping", "postal", "line3"]]),
-    text("shipping.city", &[&["shipping", "postal", "city"]]),
+    text(
+        "billing.phone",
+        &[&["both", "postal", "phone", "raw"], &["billing", "postal", "phone", "raw"]],
+    ),
+    text(
+        "billing.postal_code",
+        &[&["both", "postal", "postal_code"], &["billing", "postal", "postal_code"]],
+    ),
+    text("billing.state", &[&["both", "postal", "state"], &["billing", "postal", "state"]]),
+    text("shipping.address_1", &[&["both", "postal", "line1"], &["shipping", "postal", "line1"]]),
+    text("shipping.address_2", &[&["both", "postal", "line2"], &["shipping", "postal", "line2"]]),
+    text("shipping.address_3", &[&["both", "postal", "line3"], &["shipping", "postal", "line3"]]),
+    text("shipping.city", &[&["both", "postal", "city"], &["shipping", "postal", "city"]]),
     text("shipping.country_code", SHIPPING_COUNTRY),
-    text("shipping.first_name", &[&["shipping", "postal", "given_name"]]),
-    text("shipping.last_name", &[&["shipping", "postal", "family_name"]]),
-    unsortable(text("shipping.middle_name", &[&["shipping", "postal", "middle_name"]])),
-    of_kind(text("shipping.phone", &[&["shipping", "postal", "phone", "raw"]]), Kind::Number),
-    text("shipping.postal_code", &[&["shipping", "postal", "postal_code"]]),
-    text("shipping.state", &[&["shipping", "postal", "state"]]),
+    text(
+        "shipping.first_name",
+        &[&["both", "postal", "given_name"], &["shipping", "postal", "given_name"]],
+    ),
+    text(
+        "shipping.last_name",
+        &[&["both", "postal", "family_name"], &["shipping", "postal", "family_name"]],
+    ),
+    unsortable(text(
+        "shipping.middle_name",
+        &[&["both", "postal", "middle_name"], &["shipping", "postal", "middle_name"]],
+    )),
+    of_kind(
+        text(
+            "shipping.phone",
+            &[&["both", "postal", "phone", "raw"], &["shipping", "postal", "phone", "raw"]],
+        ),
+        Kind::Number,
+    ),
+    text(
+        "shipping.postal_code",
+        &[&["both", "postal", "postal_code"], &["shipping", "postal", "postal_code"]],
+    ),
+    text("shipping.state", &[&["both", "postal", "state"], &["shipping", "postal", "state"]]),
     of_kind(text("created_at", &[]), Kind::Created),
     unsortable(of_kind(text("updated_at", &[&["updated_at"]]), Kind::Updated)),
 ];

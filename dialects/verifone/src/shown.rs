@@ -23,7 +23,7 @@ pub(crate) const SHIPPING_COUNTRY: &str = "shipping_country_code";
 
 /// A customer as it is answered.
 pub(crate) fn customer(customer: &Customer, space: &Space) -> CustomerShown {
-    let addresses = customer.billing.iter().chain(&customer.shipping);
+    let addresses = customer.billing().into_iter().chain(customer.shipping());
     // An address can be changed without the customer: the younger time is the customer's, too.
     let updated_at = addresses.map(|a| a.updated_at).fold(customer.updated_at, Ord::max);
     CustomerShown {
@@ -67,12 +67,12 @@ pub(crate) fn body(customer: &Customer, space: &Space) -> CustomerBody {
 }
 
 fn shipping(customer: &Customer, lengths: &Lengths) -> AddressBody {
-    postal(customer, customer.shipping.as_ref(), SHIPPING_COUNTRY, lengths)
+    postal(customer, customer.shipping(), SHIPPING_COUNTRY, lengths)
 }
 
 /// The billing address; names fall back to the customer's own.
 fn billing(customer: &Customer, lengths: &Lengths) -> AddressBody {
-    let address = postal(customer, customer.billing.as_ref(), BILLING_COUNTRY, lengths);
+    let address = postal(customer, customer.billing(), BILLING_COUNTRY, lengths);
     let (first_name, last_name) = own_names(customer, lengths);
     AddressBody {
         first_name: address.first_name.or(first_name),

@@ -68,7 +68,7 @@ fn patch(
     let mut patch = writing.top(sent, before);
     let mut billing = Side { name: "billing", extra: shown::BILLING_COUNTRY, edits: &mut patch };
     let postal = writing.postal(&mut billing, &bill, &bill_before);
-    let stored = current.is_some_and(|c| c.billing.is_some());
+    let stored = current.is_some_and(|c| c.billing().is_some());
     let named = AddressBody {
         first_name: bill_before.first_name.clone(),
         last_name: bill_before.last_name.clone(),
@@ -82,10 +82,10 @@ fn patch(
     writing.names(&mut patch, &bill, &named, current, bare);
     let mut shipping = Side { name: "shipping", extra: shown::SHIPPING_COUNTRY, edits: &mut patch };
     let postal = writing.postal(&mut shipping, &ship, &ship_before);
-    let stored = current.is_some_and(|c| c.shipping.is_some());
+    let stored = current.is_some_and(|c| c.shipping().is_some());
     patch.shipping = match edit(postal.clone(), stored, ship != none, ship_before != none) {
         // Goods may go to a bare name, too: there is no other place to keep it.
-        AddressEdit::Keep if !postal.is_keep() => AddressEdit::Merge(postal),
+        AddressEdit::Keep if !postal.is_keep() => AddressEdit::Merge(Box::new(postal)),
         edit => edit,
     };
     writing.problems.into_result()?;
@@ -105,7 +105,7 @@ fn edit(postal: PostalPatch, stored: bool, beyond: bool, beyond_before: bool) ->
         // The person's name alone makes no address: the customer has it.
         AddressEdit::Keep
     } else {
-        AddressEdit::Merge(postal)
+        AddressEdit::Merge(Box::new(postal))
     }
 }
 

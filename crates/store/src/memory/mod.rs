@@ -317,10 +317,11 @@ impl Memory {
         let state = self.state();
         let mut found = Vec::new();
         for stored in state.table(kind)?.records.values().filter(|s| s.row.tenant == tenant) {
-            for term in stored.terms.iter().filter(|term| term.starts_with(prefix)) {
-                if after.is_none_or(|after| (term.as_str(), stored.row.number) > after) {
-                    found.push((term.clone(), stored.row.clone()));
-                }
+            let least = stored.terms.iter().filter(|term| term.starts_with(prefix)).min();
+            if let Some(term) = least
+                && after.is_none_or(|after| (term.as_str(), stored.row.number) > after)
+            {
+                found.push((term.clone(), stored.row.clone()));
             }
         }
         found.sort_by(|a, b| (&a.0, a.1.number).cmp(&(&b.0, b.1.number)));

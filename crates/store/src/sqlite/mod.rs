@@ -2,8 +2,8 @@
 //! the caller's thread.
 //!
 //! Invariants: an acknowledged batch has been flushed; nothing read from the file is remembered
-//! between transactions, because another process may write it; a thread of the runtime runs only
-//! statements that touch few rows, everything else goes to a blocking thread.
+//! between transactions, because another process may write it; a thread of the runtime runs a
+//! statement only as long as it is short, everything else goes to a blocking thread.
 
 mod connect;
 #[cfg(test)]
@@ -47,34 +47,78 @@ struct Shared {
     watch: Arc<watch::Sender<u64>>,
 }
 
+/// A connection for reading, and how far a read on it may still go: a count of [`STEPS`], or
+/// [`UNBOUNDED`].
+struct Reader {
+    connection: Connection,
+    left: Arc<atomic::AtomicU32>,
+}
+
+/// Instructions of SQLite's machine between two looks at how far a read may go.
+const STEPS: i32 = 1000;
+/// A read on a thread of the runtime may take so many times [`STEPS`] (together about a millisecond)
+/// before it is left to a blocking thread.
+const INLINE_STEPS_MAX: u32 = 20;
+/// A read that may take as long as it takes.
+const UNBOUNDED: u32 = u32::MAX;
+
+impl Reader {
+    fn open(path: &Path, options: &Options) -> Result<Reader, StoreError> {
+        let mut connection = connect(path, Access::Read, options)?;
+        let left = Arc::new(atomic::AtomicU32::new(UNBOUNDED));
+        let counted = Arc::clone(&left);
+        let count = move || match counted.load(atomic::Ordering::Relaxed) {
+            UNBOUNDED => false,
+            0 => true,
+            more => {
+                counted.store(more - 1, atomic::Ordering::Relaxed);
+                more == 1
+            }
+        };
+        connection.progress_handler(STEPS, Some(count)).map_err(failed)?;
+        Ok(Reader { connection, left })
+    }
+
+    /// A read that is given up, with `None`, when it takes too long for a thread of the runtime.
+    fn briefly<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Option<Result<T, StoreError>> {
+        self.left.store(INLINE_STEPS_MAX, atomic::Ordering::Relaxed);
+        let outcome = read(&self.connection);
+        let left = self.left.swap(UNBOUNDED, atomic::Ordering::Relaxed);
+        (outcome.is_ok() || left > 0).then_some(outcome)
+    }
+}
+
 /// A few connections for reading. A thread keeps to the same one as long as that is free, so a
 /// reader costs an uncontended lock and no change of thread.
 struct Pool {
-    connections: Box<[Mutex<Connection>]>,
+    readers: Box<[Mutex<Reader>]>,
 }
 
 impl Pool {
     fn open(path: &Path, size: usize, options: &Options) -> Result<Pool, StoreError> {
-        let open = |_| connect(path, Access::Read, options).map(Mutex::new);
-        Ok(Pool { connections: (0..size.max(1)).map(open).collect::<Result<_, _>>()? })
+        let open = |_| Reader::open(path, options).map(Mutex::new);
+        Ok(Pool { readers: (0..size.max(1)).map(open).collect::<Result<_, _>>()? })
     }
 
-    fn take(&self) -> MutexGuard<'_, Connection> {
+    fn take(&self) -> MutexGuard<'_, Reader> {
         static NEXT: atomic::AtomicUsize = atomic::AtomicUsize::new(0);
         thread_local! {
             static OWN: usize = NEXT.fetch_add(1, atomic::Ordering::Relaxed);
         }
         let own = OWN.with(|own| *own);
-        let size = self.connections.len();
+        let size = self.readers.len();
         for at in own..own + size {
-            match self.connections[at % size].try_lock() {
-                Ok(connection) => return connection,
+            match self.readers[at % size].try_lock() {
+                Ok(reader) => return reader,
                 Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => {}
             }
         }
         // A reader that panicked has finished its statement while unwinding.
-        self.connections[own % size].lock().unwrap_or_else(PoisonError::into_inner)
+        self.readers[own % size].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -147,7 +191,15 @@ impl Sqlite {
         &self,
         read: impl FnOnce(&Connection, &Schema) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        read(&self.shared.readers.take(), &self.shared.schema)
+        read(&self.shared.readers.take().connection, &self.shared.schema)
+    }
+
+    /// A read here and now, given up when it takes too long for a thread of the runtime.
+    fn briefly<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Option<Result<T, StoreError>> {
+        self.shared.readers.take().briefly(read)
     }
 
     /// A read of any length, on a blocking thread.
@@ -156,7 +208,7 @@ impl Sqlite {
         read: impl FnOnce(&Connection, &Schema) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let shared = Arc::clone(&self.shared);
-        blocking(move || read(&shared.scanners.take(), &shared.schema)).await
+        blocking(move || read(&shared.scanners.take().connection, &shared.schema)).await
     }
 
     /// Hands work to the writer, or refuses when too much is waiting, and waits for the outcome.
@@ -218,8 +270,10 @@ impl Sqlite {
         query: &Query,
     ) -> Result<Found, StoreError> {
         let (statements, page) = page::find(&self.shared.schema, kind, query)?;
-        if page::is_bounded(kind, query) {
-            return self.read(|c, _| read::page(c, &statements, page));
+        if page::is_small(query)
+            && let Some(found) = self.briefly(|c| read::page(c, &statements, page.clone()))
+        {
+            return found;
         }
         self.scan(move |c, _| read::page(c, &statements, page)).await
     }
@@ -243,8 +297,10 @@ impl Sqlite {
         limit: u32,
     ) -> Result<Vec<(String, Row)>, StoreError> {
         let statement = page::scan_terms(&self.shared.schema, kind, tenant, prefix, after, limit)?;
-        if limit <= INLINE_ROWS_MAX {
-            return self.read(|c, _| read::terms(c, &statement));
+        if limit <= INLINE_ROWS_MAX
+            && let Some(found) = self.briefly(|c| read::terms(c, &statement))
+        {
+            return found;
         }
         self.scan(move |c, _| read::terms(c, &statement)).await
     }
