@@ -6,6 +6,7 @@
 //! statement only as long as it is short, everything else goes to a blocking thread.
 
 mod connect;
+mod keeper;
 #[cfg(test)]
 mod plans;
 mod read;
@@ -22,6 +23,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use self::connect::{Access, connect, open_and_migrate};
+use self::keeper::SharedKeeper;
 use self::writer::{Done, Job, Work, Writer};
 use crate::dump::{Feed, LineSender};
 use crate::page::{self, INLINE_ROWS_MAX};
@@ -168,7 +170,9 @@ impl Sqlite {
             let counters = Counters::default();
             let shared =
                 Arc::new(Shared { path, options, schema, readers, scanners, counters, watch });
-            Writer::start(connection, Arc::clone(&shared), queue)?;
+            let keeper = connect(&shared.path, Access::Read, &shared.options)?;
+            let keeper = SharedKeeper::start(keeper)?;
+            Writer::start(connection, Arc::clone(&shared), keeper, queue)?;
             Ok(Sqlite { shared, jobs })
         })
         .await

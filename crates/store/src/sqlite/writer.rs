@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::connect::{Access, connect};
+use super::keeper::SharedKeeper;
 use super::write::{Failure, Transaction};
 use super::{Shared, failed};
 use crate::store::Committed;
@@ -72,6 +73,7 @@ pub(super) struct Job {
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
+    keeper: SharedKeeper,
     queue: mpsc::Receiver<Job>,
     /// `None` after a failure that could not be rolled back.
     connection: Option<Connection>,
@@ -84,9 +86,10 @@ impl Writer {
     pub(super) fn start(
         connection: Connection,
         shared: Arc<Shared>,
+        keeper: SharedKeeper,
         queue: mpsc::Receiver<Job>,
     ) -> Result<(), StoreError> {
-        let writer = Writer { shared, queue, connection: Some(connection) };
+        let writer = Writer { shared, keeper, queue, connection: Some(connection) };
         std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || writer.run())
@@ -110,9 +113,11 @@ impl Writer {
                 next = if room { self.queue.try_recv().ok() } else { None };
             }
             if !group.is_empty() {
+                self.keeper.let_go();
                 self.commit(&mut group);
             }
         }
+        self.keeper.close();
         if let Some(connection) = self.connection.take() {
             // Moves the log into the file; what fails here is done at the next start.
             let _ = connection.pragma_update(None, "wal_checkpoint", "TRUNCATE");
