@@ -73,11 +73,11 @@ impl Default for Options {
         Options {
             synchronous: Synchronous::Full,
             write_queue_max: 4096,
-            group_max: 64,
+            group_max: 128,
             sqlite_readers: 8,
             sqlite_scanners: 4,
             sqlite_cache_kib: 8 * 1024,
-            sqlite_mmap_bytes: 1 << 30,
+            sqlite_mmap_bytes: 64 << 30,
             sqlite_busy_ms: 5_000,
             statement_cache: 256,
             postgres_pool_max: 16,

@@ -295,8 +295,9 @@ async fn answer_page(
     let has_more = next_cursor.is_some();
     let around: ListOut<CustomerOut<'_>> =
         ListOut { data: Vec::new(), has_more, next_cursor, total };
-    let mut page = serde_json::to_vec(&around).map_err(Failure::internal)?;
-    page.splice(LIST_START.len()..LIST_START.len(), data);
+    let around = serde_json::to_vec(&around).map_err(Failure::internal)?;
+    let (start, end) = around.split_at(LIST_START.len());
+    let page = [start, &data, end].concat();
     let reply = Reply::bytes(200, "application/json", page);
     Ok(match link {
         Some(link) => reply.with("link", link),
