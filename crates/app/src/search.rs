@@ -274,3 +274,79 @@ pub fn place_of<T: crate::commit::Document>(
     let keys = order.keys.iter().map(|key| key.field.value(&subject)).collect();
     Ok(After { keys, number })
 }
+
+#[cfg(test)]
+mod tests {
+    use patron_model::{
+        Identity, Ids, Patch, Timestamp,
+        customer::CustomerPatch,
+        email::Email,
+        metadata::{Metadata, MetadataPatch},
+        phone::Phone,
+        text::{Line, Name, Note, Reference},
+    };
+
+    use super::*;
+
+    struct NoIds;
+
+    impl Ids for NoIds {
+        fn next(&self) -> Identity {
+            Identity { number: 2, uuid: uuid::Uuid::nil() }
+        }
+    }
+
+    fn name(text: &str) -> Patch<Name> {
+        Patch::Set(Name::parse(text).expect("a name"))
+    }
+
+    fn metadata(value: &str) -> MetadataPatch {
+        let pairs = [("tier".to_owned(), value.into())];
+        MetadataPatch::Replace(Metadata::parse("metadata", pairs.into()).expect("pairs"))
+    }
+
+    /// One patch for each field that terms are made of, and some for others.
+    fn patches() -> Vec<CustomerPatch> {
+        let phone = |text: &str| Patch::Set(Phone::parse(text, None).expect("a phone number"));
+        let email = Patch::Set(Email::parse("b@example.com").expect("an e-mail address"));
+        let reference = Patch::Set(Reference::parse("r-2").expect("a reference"));
+        let blank = CustomerPatch::default;
+        vec![
+            CustomerPatch { given_name: name("Grace"), ..blank() },
+            CustomerPatch { family_name: name("Hopper"), ..blank() },
+            CustomerPatch { full_name: name("Grace Hopper"), ..blank() },
+            CustomerPatch { company_name: name("Navy"), ..blank() },
+            CustomerPatch { reference, ..blank() },
+            CustomerPatch { email, ..blank() },
+            CustomerPatch { phone: phone("+41446681801"), ..blank() },
+            CustomerPatch { work_phone: phone("+41446681802"), ..blank() },
+            CustomerPatch { metadata: metadata("gold"), ..blank() },
+            CustomerPatch { title: Patch::Set(Line::parse("Dr").expect("a title")), ..blank() },
+            CustomerPatch {
+                description: Patch::Set(Note::parse("words").expect("a note")),
+                ..blank()
+            },
+        ]
+    }
+
+    #[test]
+    fn customers_with_the_same_fields_have_the_same_terms() {
+        let now = Timestamp::from_micros(1);
+        let id = NoIds.next();
+        let patch = CustomerPatch {
+            given_name: name("Ada"),
+            family_name: name("Lovelace"),
+            metadata: metadata("silver"),
+            ..CustomerPatch::default()
+        };
+        let before = Customer::create(id, 1, patch, now, &NoIds).expect("a customer");
+        let mut agreeing = 0;
+        for patch in patches() {
+            let (after, _) = before.apply(patch, now, &NoIds).expect("a change");
+            assert_eq!(same_terms(&before, &after), terms(&before) == terms(&after));
+            agreeing += usize::from(same_terms(&before, &after));
+        }
+        assert_eq!(agreeing, 2, "title and description have no terms");
+        assert!(!same_terms(&before, &before.deleted(now)));
+    }
+}
