@@ -7,6 +7,7 @@ mod crash;
 mod documents;
 mod isolation;
 mod planted;
+mod postgres;
 mod program;
 mod sixth_dialect;
 mod supply;

@@ -1,0 +1,211 @@
+//! Between Patron and PostgreSQL the first, the second, … exchange fails, in every way there is,
+//! until the scenario no longer meets the fault. Clients repeat what was answered 503 with the same
+//! idempotency key. In the end everything happened exactly once.
+
+use patron_app::{Clock, documents::KINDS};
+use patron_gateway::limits::Limits;
+use patron_store::{Location, Options, Store};
+use patron_testkit::{
+    Answer, TestServer,
+    engine::TestEngine,
+    postgres::{self, Server},
+    proxy::{Among, CUTS, Fault, Proxy},
+};
+use serde_json::{Value, json};
+
+/// How often a client repeats a call. One fault costs a repeat, a connection it took with it one more.
+const REPEATS_MAX: usize = 6;
+/// More exchanges than the scenario has: a loop that gets there does not end.
+const EXCHANGES_MAX: u64 = 500;
+/// The space of the test server.
+const SPACE: i64 = 1;
+
+/// Refusals after which the server has done nothing: they may be repeated.
+const REFUSALS: [Fault; 3] =
+    [Fault::Refused("40001"), Fault::Refused("40P01"), Fault::Refused("57014")];
+
+struct Stand {
+    proxy: Proxy,
+    patron: TestServer,
+    keys: Value,
+    /// The same records, past the proxy.
+    store: Store,
+    _server: Server,
+}
+
+impl Stand {
+    async fn start() -> Option<Stand> {
+        let server = super::server()?;
+        let url = server.database("patron").await;
+        // The server is not killed here: waiting for its disk would prove nothing.
+        postgres::execute(&url, "ALTER DATABASE patron SET synchronous_commit = off").await;
+        let proxy = Proxy::before(server.socket()).await;
+        let engine = TestEngine::at(Location::Postgres(proxy.url("patron")));
+        let dialects = [&patron_native::DIALECT];
+        let patron =
+            TestServer::start_on(engine, &dialects, Clock::System, Limits::default()).await;
+        let keys = patron.credentials("native");
+        let location = Location::Postgres(url);
+        let store = Store::open(&location, KINDS, Options::default()).await.unwrap();
+        Some(Stand { proxy, patron, keys, store, _server: server })
+    }
+
+    async fn send(&self, call: &Call) -> Answer {
+        let mut headers = vec![("idempotency-key", call.key.as_str())];
+        headers.extend(call.if_match.map(|tag| ("if-match", tag)));
+        let (dialect, path) = (&patron_native::DIALECT, &call.path);
+        self.patron
+            .call_with(dialect, &self.keys, call.method, path, &headers, call.body.clone())
+            .await
+    }
+
+    /// Repeats a call until it is answered; anything but 503 and "still running" ends it.
+    async fn insist(&self, call: &Call) -> Answer {
+        let mut last = String::new();
+        for _ in 0..REPEATS_MAX {
+            let answer = self.send(call).await;
+            match answer.status {
+                200..300 => return answer,
+                503 => assert_try_later(&answer),
+                409 if answer.json()["title"] == "Still running" => {}
+                _ => panic!("{call:?}: {} {}", answer.status, answer.text()),
+            }
+            last = answer.text();
+        }
+        panic!("{call:?}: no answer after {REPEATS_MAX} repeats: {last}");
+    }
+
+    /// What happened to a customer, oldest first.
+    async fn actions(&self, number: i64) -> Vec<String> {
+        let mut entries = self.store.history(SPACE, number, None, 50).await.unwrap();
+        entries.reverse();
+        let own = entries.into_iter().filter(|entry| entry.number == number);
+        own.map(|entry| entry.action).collect()
+    }
+}
+
+/// A 503 says when to come back and claims nothing about what was done.
+pub(super) fn assert_try_later(answer: &Answer) {
+    assert!(answer.header("retry-after").parse::<u64>().is_ok(), "{:?}", answer.headers);
+    let detail = answer.json()["detail"].as_str().unwrap().to_lowercase();
+    assert!(!detail.contains("nothing was changed"), "{detail}");
+}
+
+#[derive(Debug)]
+struct Call {
+    method: &'static str,
+    path: String,
+    key: String,
+    if_match: Option<&'static str>,
+    body: Option<Value>,
+}
+
+/// Makes, changes, merges and deletes; everything exactly once.
+async fn scenario(stand: &Stand, run: &str) {
+    let call = |method, path: &str, if_match, body: Value| Call {
+        method,
+        path: format!("/v1/customers{path}"),
+        key: format!("{run}-{method}-{path}-{body}"),
+        if_match,
+        body: (method != "DELETE").then_some(body),
+    };
+    let number = |answer: Answer| answer.json()["number"].as_i64().unwrap();
+    let addresses = json!([{"city": "Bern"}]);
+    let body = json!({"reference": run, "title": "a", "addresses": addresses});
+    let first = number(stand.insist(&call("POST", "", None, body)).await);
+    let second = number(stand.insist(&call("POST", "", None, json!({"title": run}))).await);
+    let (path, titled) = (format!("/{first}"), json!({"title": "b", "email": "b@example.com"}));
+    stand.insist(&call("PATCH", &path, Some("\"1\""), titled)).await;
+    stand.insist(&call("PATCH", &path, None, json!({"metadata": {"blind": true}}))).await;
+    let merge = call("POST", &format!("{path}/merge"), None, json!({"absorb": second}));
+    let merged = stand.insist(&merge).await.json();
+    assert_eq!((&merged["version"], &merged["title"]), (&json!(4), &json!("b")), "{run}");
+    stand.insist(&call("DELETE", &path, Some("\"4\""), json!(null))).await;
+    let expected = ["created", "updated", "updated", "merged", "deleted"];
+    assert_eq!(stand.actions(first).await, expected, "{run}");
+    assert_eq!(stand.actions(second).await, ["created", "absorbed"], "{run}");
+}
+
+/// Runs the scenario with the fault at the first, the second, … exchange; how often it met it.
+async fn at_every_exchange(stand: &Stand, fault: Fault, among: Among) -> u64 {
+    for n in 1..EXCHANGES_MAX {
+        stand.proxy.arm(fault, among, n);
+        scenario(stand, &format!("{fault:?} {among:?} {n}")).await;
+        if !stand.proxy.disarm() {
+            return n - 1;
+        }
+    }
+    panic!("{fault:?}: the scenario does not end")
+}
+
+async fn assert_agreed(stand: &Stand) {
+    let report = stand.store.check(&|_, _| None).await.unwrap();
+    assert_eq!(report.findings, Vec::<String>::new());
+    let made = stand.store.head(SPACE).await.unwrap();
+    assert_eq!(made % 8, 0, "every scenario leaves eight entries");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_cut_at_any_exchange_costs_a_repeat_and_nothing_else() {
+    let Some(stand) = Stand::start().await else { return };
+    for fault in CUTS {
+        let met = at_every_exchange(&stand, fault, Among::All).await;
+        assert!(met > 20, "{fault:?} was met {met} times");
+    }
+    assert_agreed(&stand).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_at_any_exchange_is_repeated_or_answered() {
+    let Some(stand) = Stand::start().await else { return };
+    for fault in REFUSALS {
+        let met = at_every_exchange(&stand, fault, Among::All).await;
+        assert!(met > 20, "{fault:?} was met {met} times");
+    }
+    assert_agreed(&stand).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_serialization_failure_at_commit_is_not_seen_by_the_client() {
+    let Some(stand) = Stand::start().await else { return };
+    for fault in &REFUSALS[..2] {
+        for run in ["COMMIT", "BEGIN"] {
+            let call = create(&format!("{fault:?} {run}"));
+            stand.proxy.arm(*fault, Among::Queries(run), 1);
+            stand.send(&call).await.expect(201);
+            assert!(stand.proxy.disarm(), "{fault:?} at {run} was not met");
+        }
+    }
+    assert_eq!(stand.store.head(SPACE).await.unwrap(), 4);
+}
+
+fn create(reference: &str) -> Call {
+    let body = Some(json!({"reference": reference}));
+    let path = "/v1/customers".to_owned();
+    Call { method: "POST", path, key: format!("key {reference}"), if_match: None, body }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_without_answer_is_not_called_a_failure_and_a_repeat_settles_it() {
+    let Some(stand) = Stand::start().await else { return };
+    for (fault, happened) in [
+        (Fault::Unanswered, true),
+        (Fault::HalfAnswered, true),
+        (Fault::Lost, false),
+        (Fault::Torn, false),
+    ] {
+        let call = create(&format!("{fault:?}"));
+        let before = stand.store.head(SPACE).await.unwrap();
+        stand.proxy.arm(fault, Among::Queries("COMMIT"), 1);
+        let answer = stand.send(&call).await.expect(503);
+        assert_try_later(&answer);
+        assert!(stand.proxy.disarm());
+        // Patron cannot know; the database does.
+        let made = stand.store.head(SPACE).await.unwrap() - before;
+        assert_eq!(made, i64::from(happened), "{fault:?}");
+        let settled = stand.insist(&call).await;
+        assert_eq!(settled.header("idempotency-replayed") == "true", happened, "{fault:?}");
+        assert_eq!(stand.store.head(SPACE).await.unwrap() - before, 1, "{fault:?}");
+    }
+    assert!(stand.store.check(&|_, _| None).await.unwrap().is_clean());
+}
