@@ -2,6 +2,8 @@
 //! until the scenario no longer meets the fault. Clients repeat what was answered 503 with the same
 //! idempotency key. In the end everything happened exactly once.
 
+use std::sync::Arc;
+
 use patron_app::{Clock, documents::KINDS};
 use patron_gateway::limits::Limits;
 use patron_store::{Location, Options, Store};
@@ -30,17 +32,17 @@ struct Stand {
     keys: Value,
     /// The same records, past the proxy.
     store: Store,
-    _server: Server,
+    _server: Arc<Server>,
 }
 
 impl Stand {
     async fn start() -> Option<Stand> {
-        let server = super::server()?;
-        let url = server.database("patron").await;
+        let (server, name, url) = super::database().await?;
         // The server is not killed here: waiting for its disk would prove nothing.
-        postgres::execute(&url, "ALTER DATABASE patron SET synchronous_commit = off").await;
+        let no_flush = format!("ALTER DATABASE {name} SET synchronous_commit = off");
+        postgres::execute(&url, &no_flush).await;
         let proxy = Proxy::before(server.socket()).await;
-        let engine = TestEngine::at(Location::Postgres(proxy.url("patron")));
+        let engine = TestEngine::at(Location::Postgres(proxy.url(&name)));
         let dialects = [&patron_native::DIALECT];
         let patron =
             TestServer::start_on(engine, &dialects, Clock::System, Limits::default()).await;

@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tempfile::TempDir;
 
@@ -35,6 +37,18 @@ impl Server {
             .args(["--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-D"])
             .arg(server.data()));
         server.restart();
+        Some(server)
+    }
+
+    /// A server for tests that do not kill it; gone with the last of them.
+    pub fn shared() -> Option<Arc<Server>> {
+        static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(server) = shared.upgrade() {
+            return Some(server);
+        }
+        let server = Arc::new(Server::start()?);
+        *shared = Arc::downgrade(&server);
         Some(server)
     }
 
@@ -73,10 +87,12 @@ impl Server {
         self.dir.path().join(".s.PGSQL.5432")
     }
 
-    /// Makes a database; answers its URL.
-    pub async fn database(&self, name: &str) -> String {
+    /// Makes a database; answers its name.
+    pub async fn database(&self) -> String {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let name = format!("patron_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         execute(&self.url("postgres"), &format!("CREATE DATABASE {name}")).await;
-        self.url(name)
+        name
     }
 
     /// URL of a database.
