@@ -6,6 +6,7 @@ mod api;
 mod crash;
 mod documents;
 mod isolation;
+mod linear;
 mod planted;
 mod postgres;
 mod program;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use patron_testkit::postgres::Server;
 
 /// Whether this run is for PostgreSQL.
-fn is_wanted() -> bool {
+pub fn is_wanted() -> bool {
     let engine = std::env::var("PATRON_TEST_ENGINE").unwrap_or_default();
     !["sqlite", "memory"].contains(&engine.as_str())
 }
@@ -32,14 +32,14 @@ async fn database() -> Option<(Arc<Server>, String, String)> {
 const MASTER_KEY: &str = "YSBtYXN0ZXIga2V5IGZvciB0ZXN0cyBvbmx5LCBvaz8=";
 
 /// The program on a database.
-fn patron_on(url: &str) -> Command {
+pub fn patron_on(url: &str) -> Command {
     let mut command = crate::program::patron();
     command.env("PATRON__SECRETS__MASTER_KEY", MASTER_KEY).env("PATRON__STORE__URL", url);
     command
 }
 
 /// Makes a space; answers its native key.
-fn new_space(url: &str) -> String {
+pub fn new_space(url: &str) -> String {
     let made = crate::program::succeed(patron_on(url).args(["space", "create", "Shop", "--json"]));
     let made: serde_json::Value = serde_json::from_str(&made).unwrap();
     made["native"]["api_key"].as_str().unwrap().to_owned()
