@@ -219,7 +219,7 @@ impl Shared {
     async fn ask(&self, op: &Op, key: Option<&str>) -> Told {
         let one = |record: usize| format!("/v1/customers/{}", self.numbers[record]);
         let named =
-            |reference: usize| format!("/v1/customers/by-reference/{}-{reference}", self.seed);
+            |reference: usize| format!("/v1/customers/by-reference/h{:x}-{reference}", self.seed);
         let titled = |title: usize| json!({"title": title.to_string()});
         let nothing = Value::Null;
         let (method, path, expected, body) = match *op {
