@@ -1,6 +1,6 @@
 //! Linearizability: calls of several clients on the same few records are recorded over HTTP, and a
 //! checker looks for an order of the calls that explains every answer; also across a kill of the
-//! program and of the database server. `PATRON_TEST_ROUNDS` makes the run longer, `PATRON_TEST_SEED`
+//! program and of the database server, and at two nodes on one database. `PATRON_TEST_ROUNDS` makes the run longer, `PATRON_TEST_SEED`
 //! repeats one history.
 
 mod checker;
@@ -44,7 +44,22 @@ async fn concurrent_calls_are_linearizable() {
     let keys = server.credentials("native");
     let key = keys["api_key"].as_str().unwrap();
     for seed in seeds(HISTORIES) {
-        let recording = Recording::start(seed, &server.base_url, key).await;
+        let recording = Recording::start(seed, &[&server.base_url], key).await;
+        recording.finish().await.check(seed);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_calls_at_two_nodes_are_linearizable() {
+    if !postgres::is_wanted() {
+        return;
+    }
+    let Some((_server, _, url)) = postgres::database().await else { return };
+    let key = postgres::new_space(&url);
+    let one = Running::serve_on(postgres::patron_on(&url).arg("serve")).await;
+    let other = Running::serve_on(postgres::patron_on(&url).arg("serve")).await;
+    for seed in seeds(HISTORIES) {
+        let recording = Recording::start(seed, &[&one.base_url, &other.base_url], &key).await;
         recording.finish().await.check(seed);
     }
 }
@@ -57,7 +72,7 @@ async fn calls_across_a_kill_of_the_program_are_linearizable() {
     let folder = tempfile::tempdir().unwrap();
     let (mut running, _) = Running::sandbox(folder.path());
     for seed in seeds(HISTORIES_WITH_KILL) {
-        let recording = Recording::start(seed, &running.base_url, KEY).await;
+        let recording = Recording::start(seed, &[&running.base_url], KEY).await;
         recording.answers(StdRng::seed_from_u64(seed).random_range(5..40)).await;
         succeed(Command::new("kill").args(["-9", &running.child.id().to_string()]));
         running.child.wait().unwrap();
@@ -78,7 +93,7 @@ async fn calls_across_a_kill_of_the_database_server_are_linearizable() {
     let key = postgres::new_space(&url);
     let running = Running::serve_on(postgres::patron_on(&url).arg("serve")).await;
     for seed in seeds(HISTORIES_WITH_KILL) {
-        let recording = Recording::start(seed, &running.base_url, &key).await;
+        let recording = Recording::start(seed, &[&running.base_url], &key).await;
         recording.answers(StdRng::seed_from_u64(seed).random_range(5..40)).await;
         match seed % 2 {
             0 => server.kill(),

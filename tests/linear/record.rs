@@ -31,7 +31,8 @@ pub struct Recording {
 pub struct History(Vec<Timed<Call>>);
 
 struct Shared {
-    base_url: Mutex<String>,
+    /// Where the nodes answer; clients have one each.
+    nodes: Mutex<Vec<String>>,
     key: String,
     seed: u64,
     client: Client,
@@ -55,9 +56,9 @@ enum Told {
 
 impl Recording {
     /// Makes fresh customers and starts the clients.
-    pub async fn start(seed: u64, base_url: &str, key: &str) -> Recording {
+    pub async fn start(seed: u64, nodes: &[&str], key: &str) -> Recording {
         let mut shared = Shared {
-            base_url: Mutex::new(base_url.to_owned()),
+            nodes: Mutex::new(nodes.iter().map(|node| (*node).to_owned()).collect()),
             key: key.to_owned(),
             seed,
             client: Client::new(),
@@ -69,7 +70,7 @@ impl Recording {
         };
         for title in 0..RECORDS {
             let body = json!({"title": title.to_string()});
-            let made = shared.send("POST", "/v1/customers", &[], &body).await;
+            let made = shared.send(0, "POST", "/v1/customers", &[], &body).await;
             let made = made.expect("an answer before anything is killed").expect(201).json();
             shared.numbers.push(made["number"].as_i64().unwrap());
         }
@@ -87,7 +88,7 @@ impl Recording {
 
     /// The program answers elsewhere now.
     pub fn go_on_at(&self, base_url: &str) {
-        *self.shared.base_url.lock().unwrap() = base_url.to_owned();
+        *self.shared.nodes.lock().unwrap() = vec![base_url.to_owned()];
     }
 
     pub async fn finish(self) -> History {
@@ -97,10 +98,10 @@ impl Recording {
         }
         // Whatever was left open by calls without an answer shows now, or never.
         for record in 0..RECORDS {
-            history.push(self.shared.call(Op::Get { record }, None).await);
+            history.push(self.shared.call(0, Op::Get { record }, None).await);
         }
         for reference in 0..REFERENCES {
-            history.push(self.shared.call(Op::GetByReference { reference }, None).await);
+            history.push(self.shared.call(0, Op::GetByReference { reference }, None).await);
         }
         history.sort_by_key(|timed| timed.sent);
         History(history)
@@ -128,7 +129,7 @@ async fn act(shared: Arc<Shared>, client: usize) -> Vec<Timed<Call>> {
         let op = shared.choose(&mut random);
         let keyed = random.random_bool(0.5);
         let key = keyed.then(|| format!("{}-{client}-{n}", shared.seed));
-        calls.push(shared.call(op, key).await);
+        calls.push(shared.call(client, op, key).await);
     }
     calls
 }
@@ -161,12 +162,12 @@ impl Shared {
 
     /// Makes a call. With a key it is repeated until it is answered, and counts as one; without one
     /// it is not, and stays open when nothing was told, unless it only reads.
-    async fn call(&self, op: Op, key: Option<String>) -> Timed<Call> {
+    async fn call(&self, client: usize, op: Op, key: Option<String>) -> Timed<Call> {
         let reads = matches!(op, Op::Get { .. } | Op::GetByReference { .. });
         let may_repeat = reads || key.is_some();
         let sent = self.clock.fetch_add(1, SeqCst);
         for _ in 0..REPEATS_MAX {
-            let told = self.ask(&op, key.as_deref()).await;
+            let told = self.ask(client, &op, key.as_deref()).await;
             let now = self.clock.fetch_add(1, SeqCst);
             match told {
                 Told::Answer(answer) => {
@@ -176,7 +177,7 @@ impl Shared {
                     return Timed { call, sent, answered: Some(now) };
                 }
                 Told::Nothing if !may_repeat => {
-                    self.wait_until_ready().await;
+                    self.wait_until_ready(client).await;
                     return Timed { call: Call { op, answer: None }, sent, answered: None };
                 }
                 Told::Nothing | Told::StillRunning => tokio::time::sleep(PAUSE).await,
@@ -185,9 +186,9 @@ impl Shared {
         panic!("{op:?} is never answered")
     }
 
-    async fn wait_until_ready(&self) {
+    async fn wait_until_ready(&self, client: usize) {
         for _ in 0..REPEATS_MAX {
-            let ready = self.send("GET", "/readyz", &[], &Value::Null).await;
+            let ready = self.send(client, "GET", "/readyz", &[], &Value::Null).await;
             if ready.is_some_and(|answer| answer.status == 200) {
                 return;
             }
@@ -216,7 +217,7 @@ impl Shared {
         }
     }
 
-    async fn ask(&self, op: &Op, key: Option<&str>) -> Told {
+    async fn ask(&self, client: usize, op: &Op, key: Option<&str>) -> Told {
         let one = |record: usize| format!("/v1/customers/{}", self.numbers[record]);
         let named =
             |reference: usize| format!("/v1/customers/by-reference/h{:x}-{reference}", self.seed);
@@ -248,7 +249,7 @@ impl Shared {
         if matches!(op, Op::Put { condition: Condition::CreateOnly, .. }) {
             headers.push(("if-none-match", "*".to_owned()));
         }
-        match self.send(method, &path, &headers, &body).await {
+        match self.send(client, method, &path, &headers, &body).await {
             Some(answer) => self.read(op, &answer),
             None => Told::Nothing,
         }
@@ -284,6 +285,7 @@ impl Shared {
 
     async fn send(
         &self,
+        client: usize,
         method: &str,
         path: &str,
         more: &[(&str, String)],
@@ -295,7 +297,10 @@ impl Shared {
         ];
         headers.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         let text = if body.is_null() { String::new() } else { body.to_string() };
-        let base_url = self.base_url.lock().unwrap().clone();
+        let base_url = {
+            let nodes = self.nodes.lock().unwrap();
+            nodes[client % nodes.len()].clone()
+        };
         self.client.try_send(&base_url, method, path, &headers, text.as_bytes()).await.ok()
     }
 }

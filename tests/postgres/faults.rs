@@ -14,6 +14,10 @@ use patron_testkit::{
     proxy::{Among, CUTS, Fault, Proxy},
 };
 use serde_json::{Value, json};
+use tokio_postgres::NoTls;
+
+use crate::api::{ALL, create as create_through};
+use crate::isolation::planted;
 
 /// How often a client repeats a call. One fault costs a repeat, a connection it took with it one more.
 const REPEATS_MAX: usize = 6;
@@ -30,7 +34,8 @@ struct Stand {
     proxy: Proxy,
     patron: TestServer,
     keys: Value,
-    /// The same records, past the proxy.
+    /// The database and the same records, past the proxy.
+    url: String,
     store: Store,
     _server: Arc<Server>,
 }
@@ -39,17 +44,18 @@ impl Stand {
     async fn start() -> Option<Stand> {
         let (server, name, url) = super::database().await?;
         // The server is not killed here: waiting for its disk would prove nothing.
-        let no_flush = format!("ALTER DATABASE {name} SET synchronous_commit = off");
-        postgres::execute(&url, &no_flush).await;
+        for setting in ["synchronous_commit = off", "deadlock_timeout = '10ms'"] {
+            postgres::execute(&url, &format!("ALTER DATABASE {name} SET {setting}")).await;
+        }
         let proxy = Proxy::before(server.socket()).await;
         let engine = TestEngine::at(Location::Postgres(proxy.url(&name)));
         let dialects = [&patron_native::DIALECT];
         let patron =
             TestServer::start_on(engine, &dialects, Clock::System, Limits::default()).await;
         let keys = patron.credentials("native");
-        let location = Location::Postgres(url);
+        let location = Location::Postgres(url.clone());
         let store = Store::open(&location, KINDS, Options::default()).await.unwrap();
-        Some(Stand { proxy, patron, keys, store, _server: server })
+        Some(Stand { proxy, patron, keys, url, store, _server: server })
     }
 
     async fn send(&self, call: &Call) -> Answer {
@@ -185,6 +191,63 @@ fn create(reference: &str) -> Call {
     let body = Some(json!({"reference": reference}));
     let path = "/v1/customers".to_owned();
     Call { method: "POST", path, key: format!("key {reference}"), if_match: None, body }
+}
+
+/// Patron takes the rows of a merge one after the other; a session beside it takes them in the other
+/// order. PostgreSQL ends Patron's transaction, because only Patron looks for deadlocks soon.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_real_deadlock_is_repeated() {
+    let Some(stand) = Stand::start().await else { return };
+    let number = async |reference| stand.insist(&create(reference)).await.json()["number"].clone();
+    let (stays, goes) = (number("stays").await, number("goes").await);
+    let retries = stand.patron.app.store.statistics().retries;
+    let (beside, connection) = tokio_postgres::connect(&stand.url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    beside.batch_execute("SET deadlock_timeout = '1h'; BEGIN").await.unwrap();
+    let lock =
+        |number: &Value| format!(r#"SELECT FROM "customer" WHERE "number" = {number} FOR UPDATE"#);
+    beside.batch_execute(&lock(&stays)).await.unwrap();
+    let path = format!("/v1/customers/{stays}/merge");
+    let body = Some(json!({"absorb": goes}));
+    let merge = Call { method: "POST", path, key: "merge".into(), if_match: None, body };
+    let cross = async {
+        let waiting = "SELECT 1 FROM pg_locks WHERE NOT granted \
+                       AND transactionid = pg_current_xact_id()::xid";
+        while beside.query(waiting, &[]).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        beside.batch_execute(&lock(&goes)).await.unwrap();
+        beside.batch_execute("COMMIT").await.unwrap();
+    };
+    let (merged, ()) = tokio::join!(stand.send(&merge), cross);
+    assert_eq!(merged.expect(200).json()["version"], 2);
+    assert!(stand.patron.app.store.statistics().retries > retries, "there was no deadlock");
+    assert_eq!(stand.actions(stays.as_i64().unwrap()).await, ["created", "merged"]);
+    assert!(stand.store.check(&|_, _| None).await.unwrap().is_clean());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_api_says_when_to_come_back_while_the_database_is_away() {
+    let Some((server, name, _)) = super::database().await else { return };
+    let proxy = Proxy::before(server.socket()).await;
+    let engine = TestEngine::at(Location::Postgres(proxy.url(&name)));
+    let patron = TestServer::start_on(engine, &ALL, Clock::System, Limits::default()).await;
+    let keys = patron.all_credentials();
+    for (n, api) in (1..).zip(ALL) {
+        let made = create_through(&patron, keys, api.name, &planted("here", n)).await;
+        assert!(made.status < 300, "{}: {}", api.name, made.text());
+    }
+    drop(proxy);
+    // At first callers are still remembered, later they are not.
+    for _ in 0..2 {
+        for api in ALL {
+            let refused = create_through(&patron, keys, api.name, &planted("away", 9)).await;
+            assert_eq!(refused.status, 503, "{}: {}", api.name, refused.text());
+            let again = refused.header("retry-after").parse::<u64>();
+            assert!(again.is_ok(), "{}: {:?}", api.name, refused.headers);
+        }
+        tokio::time::sleep(patron_app::keys::REMEMBERED).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -50,7 +50,7 @@ impl Stand {
         let held = tokio::spawn(async move {
             patron.call(&patron_native::DIALECT, &keys, "GET", "/v1/customers", None).await
         });
-        let waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+        let waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'space'::regclass";
         while self.beside.query(waiting, &[]).await.unwrap().is_empty() {
             tokio::task::yield_now().await;
         }

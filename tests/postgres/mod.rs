@@ -21,7 +21,7 @@ pub fn is_wanted() -> bool {
 
 /// A fresh database on a server that is not killed: server, name, URL. `None` in a run for another
 /// engine, and, with a word about it, where PostgreSQL is not installed.
-async fn database() -> Option<(Arc<Server>, String, String)> {
+pub async fn database() -> Option<(Arc<Server>, String, String)> {
     let server = is_wanted().then(Server::shared)??;
     let name = server.database().await;
     let url = server.url(&name);

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::task::JoinSet;
 
 /// What happens to the chosen exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,11 +67,13 @@ impl Proxy {
         let plan: Arc<Mutex<Option<Plan>>> = Arc::default();
         let for_all = Arc::clone(&plan);
         let task = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
             loop {
                 let (client, _) = listener.accept().await.unwrap();
                 let (plan, socket) = (Arc::clone(&for_all), socket.clone());
                 // Either side may go at any time: that ends the connection, nothing else.
-                tokio::spawn(async move { pass(client, socket, &plan).await.ok() });
+                connections.spawn(async move { pass(client, socket, &plan).await.ok() });
+                while connections.try_join_next().is_some() {}
             }
         });
         Proxy { url_head, plan, task }
