@@ -1,6 +1,6 @@
 //! Is there an order of the calls, one after the other, that explains every answer and keeps what
-//! came before what? The search of Wing and Gong, with Lowe's memory of states seen before: take any
-//! call that no unanswered earlier call must precede, apply it to the model, go on, come back.
+//! came before what? The search of Wing and Gong, with Lowe's memory of states seen before: take
+//! any call that may come next, apply it to the model, go on; where that leads nowhere, another.
 
 use std::collections::HashSet;
 use std::fmt::Debug;

@@ -1,7 +1,7 @@
 //! Linearizability: calls of several clients on the same few records are recorded over HTTP, and a
 //! checker looks for an order of the calls that explains every answer; also across a kill of the
-//! program and of the database server, and at two nodes on one database. `PATRON_TEST_ROUNDS` makes the run longer, `PATRON_TEST_SEED`
-//! repeats one history.
+//! program and of the database server, and at two nodes on one database. `PATRON_TEST_ROUNDS` makes
+//! the run longer, `PATRON_TEST_SEED` repeats the choices of one history.
 
 mod checker;
 mod customers;

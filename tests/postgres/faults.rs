@@ -19,7 +19,7 @@ use tokio_postgres::NoTls;
 use crate::api::{ALL, create as create_through};
 use crate::isolation::planted;
 
-/// How often a client repeats a call. One fault costs a repeat, a connection it took with it one more.
+/// How often a client repeats a call; one fault costs one repeat, rarely two.
 const REPEATS_MAX: usize = 6;
 /// More exchanges than the scenario has: a loop that gets there does not end.
 const EXCHANGES_MAX: u64 = 500;
@@ -193,8 +193,8 @@ fn create(reference: &str) -> Call {
     Call { method: "POST", path, key: format!("key {reference}"), if_match: None, body }
 }
 
-/// Patron takes the rows of a merge one after the other; a session beside it takes them in the other
-/// order. PostgreSQL ends Patron's transaction, because only Patron looks for deadlocks soon.
+/// Patron takes the rows of a merge one after the other; a session beside it takes them in the
+/// other order. PostgreSQL ends Patron's transaction, because only Patron looks for deadlocks soon.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_real_deadlock_is_repeated() {
     let Some(stand) = Stand::start().await else { return };

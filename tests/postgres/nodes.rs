@@ -1,5 +1,5 @@
-//! Two nodes on one database: one of them is killed and the other goes on; a key revoked beside them
-//! is refused by both in time.
+//! Two nodes on one database: one of them is killed and the other goes on; a key revoked beside
+//! them is refused by both in time.
 
 use std::process::Command;
 use std::time::Duration;
