@@ -1,7 +1,7 @@
 //! Writing a batch: one transaction in three round trips. BEGIN; all statements together; then,
-//! when every one did what it should, COMMIT. The answer to BEGIN is waited for: were it refused (an
-//! operator cancels it, the server is short of memory), statements sent along would be committed
-//! one by one.
+//! when every one did what it should, COMMIT. The answer to BEGIN is waited for: were it refused
+//! (an operator cancels it, the server is short of memory), statements sent along would be
+//! committed one by one.
 //!
 //! The last statement gives out the journal positions. It locks the tenant's head, so entries of one
 //! tenant become visible in the order of their positions, and it comes last so that the others wait
