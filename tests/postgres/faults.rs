@@ -201,31 +201,55 @@ fn create(reference: &str) -> Call {
     Call { method: "POST", path, key: format!("key {reference}"), if_match: None, body }
 }
 
-/// Patron takes the rows of a merge one after the other; a session beside it takes them in the
-/// other order. PostgreSQL ends Patron's transaction, because only Patron looks for deadlocks soon.
+/// A session that holds locks beside Patron.
+async fn session(url: &str, begin: &str) -> tokio_postgres::Client {
+    let (session, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    session.batch_execute(begin).await.unwrap();
+    session
+}
+
+/// Waits until a query has an answer.
+async fn until(session: &tokio_postgres::Client, query: &str) {
+    while session.query(query, &[]).await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A merge takes the absorbed customer, its terms, then the survivor. A session beside it holds the
+/// survivor and waits for the absorbed one; a gate at the terms lets Patron be the one that closes
+/// the circle, so its transaction is the one that PostgreSQL ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_real_deadlock_is_repeated() {
     let Some(stand) = Stand::start().await else { return };
     let number = async |reference| stand.insist(&create(reference)).await.json()["number"].clone();
     let (stays, goes) = (number("stays").await, number("goes").await);
     let retries = stand.patron.app.store.statistics().retries;
-    let (beside, connection) = tokio_postgres::connect(&stand.url, NoTls).await.unwrap();
-    tokio::spawn(connection);
-    beside.batch_execute("SET deadlock_timeout = '1h'; BEGIN").await.unwrap();
-    let lock =
-        |number: &Value| format!(r#"SELECT FROM "customer" WHERE "number" = {number} FOR UPDATE"#);
-    beside.batch_execute(&lock(&stays)).await.unwrap();
+    let lock = |table: &str, number: &Value| {
+        format!(r#"SELECT FROM "{table}" WHERE "number" = {number} FOR UPDATE"#)
+    };
+    let gate = session(&stand.url, "BEGIN").await;
+    gate.batch_execute(&lock("customer_term", &goes)).await.unwrap();
+    let beside = session(&stand.url, "SET deadlock_timeout = '1h'; BEGIN").await;
+    beside.batch_execute(&lock("customer", &stays)).await.unwrap();
+    let pid: i32 = beside.query("SELECT pg_backend_pid()", &[]).await.unwrap()[0].get(0);
     let path = format!("/v1/customers/{stays}/merge");
     let body = Some(json!({"absorb": goes}));
     let merge = Call { method: "POST", path, key: "merge".into(), if_match: None, body };
+    let at_gate = "SELECT 1 FROM pg_locks WHERE NOT granted \
+                   AND transactionid = pg_current_xact_id()::xid";
+    let waits = format!("SELECT 1 FROM pg_locks WHERE NOT granted AND pid = {pid}");
     let cross = async {
-        let waiting = "SELECT 1 FROM pg_locks WHERE NOT granted \
-                       AND transactionid = pg_current_xact_id()::xid";
-        while beside.query(waiting, &[]).await.unwrap().is_empty() {
-            tokio::task::yield_now().await;
-        }
-        beside.batch_execute(&lock(&goes)).await.unwrap();
-        beside.batch_execute("COMMIT").await.unwrap();
+        until(&gate, at_gate).await;
+        let taken = async {
+            beside.batch_execute(&lock("customer", &goes)).await.unwrap();
+            beside.batch_execute("COMMIT").await.unwrap();
+        };
+        let opened = async {
+            until(&gate, &waits).await;
+            gate.batch_execute("COMMIT").await.unwrap();
+        };
+        tokio::join!(taken, opened);
     };
     let (merged, ()) = tokio::join!(stand.send(&merge), cross);
     assert_eq!(merged.expect(200).json()["version"], 2);
