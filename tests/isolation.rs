@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::api::{ALL, Person, call, create};
 
 /// A person whose every text names the space it was planted in.
-fn planted(mark: &str, n: u32) -> Person {
+pub fn planted(mark: &str, n: u32) -> Person {
     Person::from([
         ("reference", format!("ref-{n}")),
         ("given_name", format!("{mark}given")),

@@ -56,13 +56,13 @@ impl Running {
 
     /// Starts the real server and waits until it answers.
     pub async fn serve(data: &Path) -> Running {
+        Running::serve_on(patron().args(["serve", "--data"]).arg(data)).await
+    }
+
+    /// The same where the command's options say.
+    pub async fn serve_on(command: &mut Command) -> Running {
         let address = free_address();
-        let child = patron()
-            .args(["serve", "--listen", &address, "--data"])
-            .arg(data)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let child = command.args(["--listen", &address]).stderr(Stdio::piped()).spawn().unwrap();
         let mut running =
             Running { child, base_url: format!("http://{address}"), client: Client::new() };
         let mut log = BufReader::new(running.child.stderr.take().unwrap());

@@ -86,29 +86,49 @@ impl Caller {
     }
 }
 
-type Remembered = HashMap<String, (Arc<Caller>, Instant)>;
-
 /// Callers seen lately.
 #[derive(Default)]
 pub(crate) struct CallerCache(RwLock<Remembered>);
 
+#[derive(Default)]
+struct Remembered {
+    /// Each with the moment before it was read.
+    callers: HashMap<String, (Arc<Caller>, Instant)>,
+    /// How often everything was forgotten.
+    forgotten: u64,
+}
+
+/// A look at the store that has begun: what it finds is as old as this.
+struct Look {
+    since: Instant,
+    forgotten: u64,
+}
+
 impl CallerCache {
-    fn get(&self, column: &str) -> Option<Arc<Caller>> {
-        let map = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let (caller, since) = map.get(column)?;
-        (since.elapsed() < REMEMBERED).then(|| Arc::clone(caller))
+    fn get(&self, column: &str) -> Result<Arc<Caller>, Look> {
+        let remembered = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        match remembered.callers.get(column) {
+            Some((caller, since)) if since.elapsed() < REMEMBERED => Ok(Arc::clone(caller)),
+            _ => Err(Look { since: Instant::now(), forgotten: remembered.forgotten }),
+        }
     }
 
-    fn put(&self, column: String, caller: Arc<Caller>) {
-        let mut map = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if map.len() >= CALLERS_MAX {
-            map.clear();
+    /// Remembers what a look found, unless a key was revoked here meanwhile.
+    fn put(&self, column: String, caller: Arc<Caller>, look: &Look) {
+        let mut remembered = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if remembered.forgotten != look.forgotten {
+            return;
         }
-        map.insert(column, (caller, Instant::now()));
+        if remembered.callers.len() >= CALLERS_MAX {
+            remembered.callers.clear();
+        }
+        remembered.callers.insert(column, (caller, look.since));
     }
 
     pub(crate) fn forget(&self) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+        let mut remembered = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        remembered.callers.clear();
+        remembered.forgotten += 1;
     }
 }
 
@@ -119,9 +139,10 @@ impl App {
     /// `Unauthenticated` when the handle is unknown, the key revoked, or what it opens archived.
     pub async fn caller(&self, dialect: &str, handle: &str) -> Result<Arc<Caller>, Failure> {
         let column = handle_column(dialect, handle);
-        if let Some(caller) = self.callers.get(&column) {
-            return Ok(caller);
-        }
+        let look = match self.callers.get(&column) {
+            Ok(caller) => return Ok(caller),
+            Err(look) => look,
+        };
         let unknown = || Failure::Unauthenticated { reason: "unknown key" };
         let row = self.store.get_by(&KEY, DEPLOYMENT, "handle", &column).await.map_err(failure)?;
         let key = decode::<Key>(&row.ok_or_else(unknown)?)?.record;
@@ -129,7 +150,7 @@ impl App {
             return Err(Failure::Unauthenticated { reason: "revoked key" });
         }
         let caller = Arc::new(self.open_key(key).await?);
-        self.callers.put(column, Arc::clone(&caller));
+        self.callers.put(column, Arc::clone(&caller), &look);
         Ok(caller)
     }
 

@@ -34,16 +34,31 @@ impl Client {
         headers: &[(String, String)],
         body: &[u8],
     ) -> Answer {
+        self.try_send(base_url, method, target, headers, body).await.unwrap()
+    }
+
+    /// The same against a server that may go at any moment.
+    ///
+    /// # Errors
+    /// When there is no whole answer; whether the request was carried out is not known then.
+    pub async fn try_send(
+        &self,
+        base_url: &str,
+        method: &str,
+        target: &str,
+        headers: &[(String, String)],
+        body: &[u8],
+    ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
         let mut request =
             http::Request::builder().method(method).uri(format!("{base_url}{target}"));
         for (name, value) in headers {
             request = request.header(name, value);
         }
         let request = request.body(Full::new(Bytes::copy_from_slice(body))).unwrap();
-        let response = self.0.request(request).await.unwrap();
+        let response = self.0.request(request).await?;
         let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+        let body = body.collect().await?.to_bytes();
+        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 }
 

@@ -23,6 +23,11 @@ impl TestEngine {
         TestEngine { location, _directory: directory }
     }
 
+    /// A place that the test made itself.
+    pub fn at(location: Location) -> TestEngine {
+        TestEngine { location, _directory: tempfile::tempdir().unwrap() }
+    }
+
     /// Opens the store, a second time too.
     pub async fn open(&self) -> Store {
         let options = Options { postgres_pool_max: 4, ..Options::default() };

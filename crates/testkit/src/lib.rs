@@ -9,6 +9,8 @@
 pub mod client;
 pub mod engine;
 pub mod golden;
+pub mod postgres;
+pub mod proxy;
 
 use std::sync::Arc;
 
@@ -58,7 +60,16 @@ impl TestServer {
         clock: Clock,
         limits: Limits,
     ) -> TestServer {
-        let engine = engine::TestEngine::new().await;
+        TestServer::start_on(engine::TestEngine::new().await, dialects, clock, limits).await
+    }
+
+    /// The same on a place of the test's own.
+    pub async fn start_on(
+        engine: engine::TestEngine,
+        dialects: &[&'static Dialect],
+        clock: Clock,
+        limits: Limits,
+    ) -> TestServer {
         let store = engine.open().await;
         let app = App::new(store, clock, Secrets::new(&MASTER_KEY));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -229,9 +229,14 @@ fn describe_limits(failure: &Failure) -> Shape {
             "Timed out",
             "The request was not complete in time. It is safe to repeat it with the same key.",
         ),
-        Failure::Unavailable { .. } => {
-            shape(503, "unavailable", "Not available", "Nothing was changed. Try again shortly.")
-        }
+        // Whether a change was made is not always known, and never here.
+        Failure::Unavailable { .. } => shape(
+            503,
+            "unavailable",
+            "Not available",
+            "Try again shortly. A change may have been made: with the same Idempotency-Key it is \
+             made once.",
+        ),
         // The other variants were taken above; a new one must be given a shape of its own there.
         Failure::Internal(_)
         | Failure::NotFound { .. }

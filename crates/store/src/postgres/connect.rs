@@ -17,6 +17,12 @@ use crate::{Options, StoreError, ddl};
 /// How often a migration is tried when another process creates the same things.
 const MIGRATE_ATTEMPTS_MAX: u32 = 10;
 
+/// Silence of the server's machine after which it is probed, the time between probes, and how many
+/// may stay without answer before the connection is given up.
+const SILENCE: Duration = Duration::from_secs(10);
+const PROBE_EVERY: Duration = Duration::from_secs(5);
+const PROBES_MAX: u32 = 3;
+
 /// What the start needs to know of the server.
 pub(super) struct Server {
     pub(super) version: String,
@@ -41,16 +47,31 @@ pub(crate) fn describe(url: &str) -> String {
     format!("postgres://{user}@{hosts}{colon}{ports}/{database}")
 }
 
-pub(super) fn pool(url: &str, options: &Options) -> Result<Pool, StoreError> {
+/// What the URL says, and what it does not say as we want it.
+fn config(url: &str, wait: Duration) -> Result<Config, StoreError> {
     let mut config: Config =
         url.parse().map_err(|_| StoreError::Engine("the PostgreSQL URL is not one".to_owned()))?;
-    let wait = Duration::from_millis(options.postgres_wait_ms);
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(wait);
     }
     if config.get_application_name().is_none() {
         config.application_name("patron");
     }
+    // Otherwise a server that vanishes without a word (its machine, the network) is waited for as
+    // long as the kernel likes: a quarter of an hour with a question open, two hours without.
+    if config.get_keepalives_idle() == Config::new().get_keepalives_idle() {
+        config.keepalives_idle(SILENCE).keepalives_interval(PROBE_EVERY);
+        config.keepalives_retries(PROBES_MAX);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(SILENCE + PROBE_EVERY * PROBES_MAX);
+    }
+    Ok(config)
+}
+
+pub(super) fn pool(url: &str, options: &Options) -> Result<Pool, StoreError> {
+    let wait = Duration::from_millis(options.postgres_wait_ms);
+    let config = config(url, wait)?;
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     Pool::builder(Manager::from_config(config, NoTls, recycling))
         .max_size(options.postgres_pool_max.max(1))
@@ -177,4 +198,21 @@ async fn missing(
         missing.extend(absent.filter(|(name, _)| !indexes.contains(name)).map(|(_, sql)| sql));
     }
     Ok(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silent_server_is_given_up_unless_the_url_says_otherwise() {
+        let of = |url: &str| config(url, Duration::from_secs(1)).expect("a good URL");
+        let ours = of("postgres://user@host/database");
+        assert_eq!(ours.get_tcp_user_timeout(), Some(&Duration::from_secs(25)));
+        assert_eq!(ours.get_keepalives_idle(), SILENCE);
+        assert_eq!(ours.get_connect_timeout(), Some(&Duration::from_secs(1)));
+        let own = "postgres://user@host/database?tcp_user_timeout=60&keepalives_idle=70";
+        assert_eq!(of(own).get_tcp_user_timeout(), Some(&Duration::from_secs(60)));
+        assert_eq!(of(own).get_keepalives_idle(), Duration::from_secs(70));
+    }
 }

@@ -1,5 +1,7 @@
-//! Writing a batch: one transaction in two round trips. BEGIN and all statements are sent together,
-//! then, when every one did what it should, COMMIT.
+//! Writing a batch: one transaction in three round trips. BEGIN; all statements together; then,
+//! when every one did what it should, COMMIT. The answer to BEGIN is waited for: were it refused
+//! (an operator cancels it, the server is short of memory), statements sent along would be
+//! committed one by one.
 //!
 //! The last statement gives out the journal positions. It locks the tenant's head, so entries of one
 //! tenant become visible in the order of their positions, and it comes last so that the others wait
@@ -191,7 +193,7 @@ enum Answered {
 
 type Running<'c> = Pin<Box<dyn Future<Output = Result<Answered, Error>> + Send + 'c>>;
 
-/// Sends BEGIN and all statements together and judges the answers in their order.
+/// Begins, sends all statements together and judges the answers in their order.
 async fn send(
     client: &Client,
     batch: &Batch,
@@ -199,11 +201,9 @@ async fn send(
     prepared: &[Statement],
     journal: Option<&Statement>,
 ) -> Result<Committed, Failure> {
-    let mut running: Vec<Running<'_>> = Vec::with_capacity(steps.len() + 2);
-    running.push(Box::pin(async {
-        let begun = client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await;
-        begun.map(|()| Answered::Rows(0))
-    }));
+    let begun = client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await;
+    begun.map_err(|error| before_commit(&error))?;
+    let mut running: Vec<Running<'_>> = Vec::with_capacity(steps.len() + 1);
     for (step, statement) in steps.iter().zip(prepared) {
         let params: Vec<&(dyn ToSql + Sync)> =
             step.params.iter().map(|param| &**param as &(dyn ToSql + Sync)).collect();
@@ -215,7 +215,6 @@ async fn send(
         running.push(Box::pin(write_journal(client, journal, batch)));
     }
     let mut answers = pipelined(running).await.into_iter();
-    answers.next().transpose().map_err(|error| before_commit(&error))?;
     for (step, answer) in steps.iter().zip(&mut answers) {
         match (answer, &step.expect) {
             (Err(error), _) => return Err(violation(step, &error)),
