@@ -5,6 +5,11 @@ use serde_json::{Value, json};
 
 use crate::api::{ALL, Person, call, create};
 
+#[path = "isolation/generate.rs"]
+mod generate;
+#[path = "isolation/random.rs"]
+mod random;
+
 /// A person whose every text names the space it was planted in.
 fn planted(mark: &str, n: u32) -> Person {
     Person::from([
