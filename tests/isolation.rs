@@ -7,6 +7,8 @@ use crate::api::{ALL, Person, call, create};
 
 #[path = "isolation/generate.rs"]
 mod generate;
+#[path = "isolation/pool.rs"]
+mod pool;
 #[path = "isolation/random.rs"]
 mod random;
 
