@@ -3,11 +3,13 @@
 mod bench;
 mod commands;
 mod dialects;
+mod measure;
 mod open;
 mod pages;
 mod sandbox;
 mod serve;
 mod settings;
+mod soak;
 
 use std::path::PathBuf;
 
@@ -100,6 +102,8 @@ enum Command {
     Sign(commands::sign::SignArgs),
     /// Measure the speed of this machine's limit and of Patron, in turn.
     Bench(bench::BenchArgs),
+    /// Run a realistic mix over all APIs for a long time and report what grew.
+    Soak(soak::SoakArgs),
     /// Serve the fixed reply that the benchmark compares with.
     #[command(hide = true)]
     BenchStatic(bench::StaticArgs),
@@ -121,6 +125,7 @@ async fn main() -> Result<()> {
         Command::Config(command) => commands::config::run(&command),
         Command::Sign(args) => commands::sign::run(&args),
         Command::Bench(args) => bench::run(args).await,
+        Command::Soak(args) => soak::run(args).await,
         Command::BenchStatic(args) => bench::serve_static(args).await,
     }
 }

@@ -10,6 +10,7 @@ mod isolation;
 mod planted;
 mod program;
 mod sixth_dialect;
+mod soak;
 mod supply;
 mod tidy;
 mod translation;

@@ -3,7 +3,7 @@
 //! validation, the journal and all indexes. Only the ratios are worth comparing.
 
 mod client;
-mod preload;
+pub mod preload;
 mod servers;
 mod works;
 

@@ -14,7 +14,7 @@ const OPENS: [&str; 7] = [
     "reqwest",
 ];
 /// Where that is right: the database, tests, and programs that measure the server from outside.
-const ALLOWED: [&str; 3] = ["crates/store/src/postgres/", "src/bench/", "src/soak/"];
+const ALLOWED: [&str; 3] = ["crates/store/src/postgres/", "src/bench/", "src/measure/"];
 
 fn opens(code: &str) -> impl Iterator<Item = (usize, &'static str)> {
     code.lines().enumerate().flat_map(|(n, line)| {
