@@ -104,6 +104,10 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Run a realistic mix over all APIs for a long time and report what grew.
     Soak(soak::SoakArgs),
+    /// Measure start, memory and calls at two numbers of customers.
+    BenchSizes(bench::sizes::SizesArgs),
+    /// Measure Patron beside localstripe, a double of another provider's API.
+    BenchPeer(bench::peer::PeerArgs),
     /// Serve the fixed reply that the benchmark compares with.
     #[command(hide = true)]
     BenchStatic(bench::StaticArgs),
@@ -126,6 +130,8 @@ async fn main() -> Result<()> {
         Command::Sign(args) => commands::sign::run(&args),
         Command::Bench(args) => bench::run(args).await,
         Command::Soak(args) => soak::run(args).await,
+        Command::BenchSizes(args) => bench::sizes::run(args).await,
+        Command::BenchPeer(args) => bench::peer::run(args).await,
         Command::BenchStatic(args) => bench::serve_static(args).await,
     }
 }

@@ -3,8 +3,10 @@
 //! validation, the journal and all indexes. Only the ratios are worth comparing.
 
 mod client;
+pub mod peer;
 pub mod preload;
 mod servers;
+pub mod sizes;
 mod works;
 
 use std::collections::BTreeMap;
