@@ -3,9 +3,22 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use patron_app::Clock;
-use patron_gateway::{Access, limits::Limits};
+use axum::http::Method;
+use patron_app::{
+    Clock,
+    keys::{self, NewKey},
+    spaces,
+};
+use patron_gateway::{
+    Access, Credentials, Dialect, Operation, Reply, Request, dialect::Shown, limits::Limits,
+};
+use patron_model::{
+    Failure,
+    space::{Role, Space},
+};
 use patron_testkit::{Answer, TestServer};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
     api::ALL,
@@ -105,13 +118,24 @@ async fn the_sandboxs_keys_are_not_served_unless_asked_for() {
     // Once its keys are revoked the folder is like any other.
     let listed = succeed(patron().args(["key", "list", "--json", "--data"]).arg(folder.path()));
     for line in listed.lines() {
-        let key: serde_json::Value = serde_json::from_str(line).unwrap();
+        let key: Value = serde_json::from_str(line).unwrap();
         let number = key["number"].to_string();
         let mut revoke = patron();
         succeed(revoke.args(["key", "revoke", &number, "--data"]).arg(folder.path()));
     }
     let running = Running::serve(folder.path()).await;
     running.get("/livez").await.expect(200);
+}
+
+#[test]
+fn a_real_deployment_becomes_no_sandbox() {
+    let folder = tempfile::tempdir().unwrap();
+    succeed(patron().args(["space", "create", "Shop", "--data"]).arg(folder.path()));
+    let mut sandbox = patron();
+    sandbox.args(["sandbox", "--listen", &free_address(), "--data"]).arg(folder.path());
+    let refused = sandbox.output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("a real deployment"), "{said}");
 }
 
 #[test]
@@ -138,5 +162,131 @@ async fn pages_run_no_script_and_load_nothing() {
         for active in ["<script", "javascript:", " onload=", " onerror=", " onclick=", "src="] {
             assert!(!text.contains(active), "{path}: {active}");
         }
+    }
+}
+
+// ---- roles ----------------------------------------------------------------------------------
+
+/// Credentials of a key with a role in a space of its own.
+async fn key_with(server: &TestServer, dialect: &'static Dialect, role: Role) -> Value {
+    let keys = server.new_space(None).await;
+    let number = keys["wallee"]["space_id"].as_i64().unwrap();
+    let cx = server.app.operator(0, "test");
+    let space: Space = spaces::get(&cx, number).await.unwrap().record;
+    let minted = (dialect.credentials.mint)();
+    let new = NewKey {
+        account: space.account,
+        space: space.number,
+        account_wide: false,
+        dialect: dialect.name,
+        name: "of a role".into(),
+        role,
+        handle: minted.handle,
+        secret: minted.secret,
+    };
+    let key = keys::create(&cx, new).await.unwrap().record;
+    let base_url = &server.base_url;
+    (dialect.credentials.show)(&Shown { base_url, space: &space, key: &key, secret: &minted.shown })
+}
+
+#[tokio::test]
+async fn every_operation_of_every_api_asks_for_its_role() {
+    let server = TestServer::start(&ALL).await;
+    let mut refused = 0;
+    for dialect in ALL {
+        let reader = key_with(&server, dialect, Role::Read).await;
+        let writer = key_with(&server, dialect, Role::Write).await;
+        for operation in (dialect.operations)() {
+            let Access::Needs(role) = operation.access else { continue };
+            let what = format!("{} {}", dialect.name, operation.id);
+            let method = operation.method.as_str();
+            // An entry point that is not the caller's own is refused before the role.
+            let path = |keys: &Value| {
+                let entry = keys["entry"].as_str().unwrap_or("x");
+                operation.path.replace("{entry}", entry).replace(['{', '}'], "")
+            };
+            let nobody = server.raw(method, &path(&reader), &[], b"").await;
+            assert_eq!(nobody.status, 401, "{what} without a key: {}", nobody.text());
+            for (keys, has) in [(&reader, Role::Read), (&writer, Role::Write)] {
+                let answer = server.call(dialect, keys, method, &path(keys), None).await;
+                let is_refused = answer.status == 403;
+                assert_eq!(is_refused, has < role, "{what} as {has:?}: {}", answer.text());
+                refused += u32::from(is_refused);
+            }
+        }
+    }
+    assert!(refused > 60, "{refused} refusals");
+}
+
+// ---- clients that are slow, handlers that break -----------------------------------------------
+
+async fn hangs_up(server: &TestServer, sent: &[u8]) -> String {
+    let address = server.base_url.strip_prefix("http://").unwrap();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(sent).await.unwrap();
+    let mut said = Vec::new();
+    // Ends when the server closes: a client that never sends the rest is not waited for.
+    let _ = stream.read_to_end(&mut said).await;
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+#[tokio::test]
+async fn slow_clients_are_not_waited_for_and_keep_no_place() {
+    let limits = Limits {
+        head_seconds_max: 1,
+        body_seconds_max: 1,
+        connections_max: 1,
+        ..Limits::default()
+    };
+    let server = server(limits).await;
+    hangs_up(&server, b"").await;
+    hangs_up(&server, b"GET /v1/customers HTTP/1.1\r\nhost: x\r\nx-slow: ").await;
+    let key = server.credentials("native")["api_key"].as_str().unwrap().to_owned();
+    let head = format!(
+        "POST /v1/customers HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\
+         content-type: application/json\r\nconnection: close\r\ncontent-length: 100\r\n\r\n{{"
+    );
+    let said = hangs_up(&server, head.as_bytes()).await;
+    assert!(said.starts_with("HTTP/1.1 408 "), "{said}");
+    // There is one place, and after all of them it is free.
+    server.raw("GET", "/v1/customers", &[], b"").await.expect(401);
+}
+
+async fn breaks(_: Request) -> Result<Reply, Failure> {
+    panic!("planted")
+}
+
+fn breaking() -> Vec<Operation> {
+    let path = "/v1/breaks";
+    vec![Operation::new(Method::GET, Access::Public, path, "break", "Break", breaks)]
+}
+
+#[tokio::test]
+async fn a_handler_that_breaks_ends_one_request() {
+    let Dialect { name, title, mounts, route, authenticate, render, finish, security, .. } =
+        patron_native::DIALECT;
+    let Dialect { error_schema, credentials, .. } = &patron_native::DIALECT;
+    let Credentials { sandbox, mint, show, sign, examples } = *credentials;
+    let credentials = Credentials { sandbox, mint, show, sign, examples };
+    let (error_schema, operations) = (*error_schema, breaking as fn() -> Vec<Operation>);
+    let dialect = Dialect {
+        name,
+        title,
+        mounts,
+        route,
+        authenticate,
+        operations,
+        render,
+        finish,
+        security,
+        error_schema,
+        credentials,
+    };
+    let dialect: &'static Dialect = Box::leak(Box::new(dialect));
+    let server = TestServer::start(&[dialect]).await;
+    for _ in 0..2 {
+        let answer = server.raw("GET", "/v1/breaks", &[], b"").await.expect(500);
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        assert!(!answer.text().contains("planted"), "{}", answer.text());
     }
 }
