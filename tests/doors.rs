@@ -1,7 +1,9 @@
 //! What stands before sign-in: how often strangers may try, keys that must not be served, files
 //! and pages that give nothing away.
 
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
 
 use axum::http::Method;
 use patron_app::{
@@ -27,6 +29,8 @@ use crate::{
 
 /// Header in which the servers of these tests are told the client's address.
 const ADDRESS: &str = "x-real-ip";
+/// What a server says when it serves.
+const SERVES: &str = "answers at";
 
 async fn server(limits: Limits) -> TestServer {
     let limits = Limits { client_address_header: ADDRESS.into(), ..limits };
@@ -96,6 +100,17 @@ async fn operations_without_sign_in_are_limited_by_address() {
     assert!(seen >= 3, "the token endpoints");
 }
 
+/// What a server says until it ends or says that it serves; either way it is ended then.
+fn said_at_start(command: &mut Command) -> String {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while log.read_line(&mut said).unwrap() > 0 && !said.contains(SERVES) {}
+    let _ = child.kill();
+    let _ = child.wait();
+    said
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sandboxs_keys_are_not_served_unless_asked_for() {
     let folder = tempfile::tempdir().unwrap();
@@ -106,15 +121,10 @@ async fn the_sandboxs_keys_are_not_served_unless_asked_for() {
         command.args(["serve", "--listen", &free_address(), "--data"]).arg(folder.path());
         command
     };
-    let refused = serve().output().unwrap();
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(!refused.status.success() && said.contains("--allow-sandbox-keys"), "{said}");
-    let mut allowed = serve().arg("--allow-sandbox-keys").spawn().unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    let ended = allowed.try_wait().unwrap();
-    let _ = allowed.kill();
-    let _ = allowed.wait();
-    assert!(ended.is_none(), "it runs when asked for: {ended:?}");
+    let said = said_at_start(&mut serve());
+    assert!(!said.contains(SERVES) && said.contains("--allow-sandbox-keys"), "{said}");
+    let said = said_at_start(serve().arg("--allow-sandbox-keys"));
+    assert!(said.contains(SERVES), "it runs when asked for: {said}");
     // Once its keys are revoked the folder is like any other.
     let listed = succeed(patron().args(["key", "list", "--json", "--data"]).arg(folder.path()));
     for line in listed.lines() {
@@ -133,9 +143,8 @@ fn a_real_deployment_becomes_no_sandbox() {
     succeed(patron().args(["space", "create", "Shop", "--data"]).arg(folder.path()));
     let mut sandbox = patron();
     sandbox.args(["sandbox", "--listen", &free_address(), "--data"]).arg(folder.path());
-    let refused = sandbox.output().unwrap();
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(!refused.status.success() && said.contains("a real deployment"), "{said}");
+    let said = said_at_start(&mut sandbox);
+    assert!(!said.contains(SERVES) && said.contains("a real deployment"), "{said}");
 }
 
 #[test]
