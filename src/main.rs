@@ -3,11 +3,13 @@
 mod bench;
 mod commands;
 mod dialects;
+mod measure;
 mod open;
 mod pages;
 mod sandbox;
 mod serve;
 mod settings;
+mod soak;
 
 use std::path::PathBuf;
 
@@ -104,6 +106,12 @@ enum Command {
     Sign(commands::sign::SignArgs),
     /// Measure the speed of this machine's limit and of Patron, in turn.
     Bench(bench::BenchArgs),
+    /// Run a realistic mix over all APIs for a long time and report what grew.
+    Soak(soak::SoakArgs),
+    /// Measure start, memory and calls at two numbers of customers.
+    BenchSizes(bench::sizes::SizesArgs),
+    /// Measure Patron beside localstripe, a double of another provider's API.
+    BenchPeer(bench::peer::PeerArgs),
     /// Serve the fixed reply that the benchmark compares with.
     #[command(hide = true)]
     BenchStatic(bench::StaticArgs),
@@ -125,6 +133,9 @@ async fn main() -> Result<()> {
         Command::Config(command) => commands::config::run(&command),
         Command::Sign(args) => commands::sign::run(&args),
         Command::Bench(args) => bench::run(args).await,
+        Command::Soak(args) => soak::run(args).await,
+        Command::BenchSizes(args) => bench::sizes::run(args).await,
+        Command::BenchPeer(args) => bench::peer::run(args).await,
         Command::BenchStatic(args) => bench::serve_static(args).await,
     }
 }

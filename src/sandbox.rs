@@ -79,6 +79,34 @@ pub fn credentials(base_url: &str) -> Value {
     provision::well_known(DIALECTS, base_url, SPACE_NUMBER, SPACE_UUID)
 }
 
+/// Whether a well-known key opens this deployment: anybody could.
+///
+/// # Errors
+/// When the store cannot be asked.
+pub async fn has_well_known_key(app: &App) -> Result<bool> {
+    use patron_app::{keys::NewSecret, secrets::same};
+    for (number, dialect) in (1..).zip(DIALECTS) {
+        let minted = (dialect.credentials.sandbox)();
+        let handle = minted.handle.unwrap_or_else(|| i64::to_string(&number));
+        let caller = match app.caller(dialect.name, &handle).await {
+            Ok(caller) => caller,
+            Err(Failure::Unauthenticated { .. }) => continue,
+            Err(failure) => anyhow::bail!("the keys cannot be read: {failure:?}"),
+        };
+        let opens = match &minted.secret {
+            NewSecret::Bearer(secret) => caller.has_secret(secret),
+            // Sealed with a master key that is not this one: nobody can sign with it.
+            NewSecret::Signing(secret) => {
+                caller.signing_secret(app).is_ok_and(|known| same(known, secret))
+            }
+        };
+        if opens {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Makes account, space and keys where they are not there yet.
 async fn provision(app: &Arc<App>, base_url: &str) -> Result<()> {
     use patron_model::space::Space;

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use crate::{
     Deployment,
     dialects::DIALECTS,
-    open, pages,
+    open, pages, sandbox,
     settings::{LogFormat, Settings},
 };
 
@@ -29,6 +29,9 @@ pub struct ServeArgs {
     /// Address and port to listen at; wins over the settings.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
+    /// Serve a deployment that the well-known keys of the sandbox open: anybody may use it.
+    #[arg(long)]
+    allow_sandbox_keys: bool,
 }
 
 /// Runs the server until it is told to stop.
@@ -43,11 +46,27 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     start_log(&settings)?;
     let stop = stop_asked()?;
     let app = open::app(&settings).await?;
+    if !args.allow_sandbox_keys {
+        refuse_sandbox_keys(&app).await?;
+    }
     let listener = listen(&settings).await?;
     settings.listen = listener.local_addr()?.to_string();
     open::note_base_url(&settings)?;
     announce(&settings, app.store.engine());
     serve(&settings, app, listener, None, stop).await
+}
+
+/// Nobody should go live with keys that stand in the documents.
+async fn refuse_sandbox_keys(app: &App) -> Result<()> {
+    if sandbox::has_well_known_key(app).await? {
+        app.store.clone().close().await;
+        anyhow::bail!(
+            "the public keys of the sandbox open this deployment: anybody could use it. Choose \
+             another folder with --data, revoke those keys (patron key list, patron key revoke), \
+             or say --allow-sandbox-keys"
+        );
+    }
+    Ok(())
 }
 
 /// Binds the listen address.

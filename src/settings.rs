@@ -126,7 +126,7 @@ macro_rules! limit_settings {
 
         impl From<&LimitSettings> for Limits {
             fn from(settings: &LimitSettings) -> Limits {
-                Limits { $($name: settings.$name),* }
+                Limits { $($name: settings.$name.clone()),* }
             }
         }
     };
@@ -149,6 +149,12 @@ limit_settings! {
     requests_in_work_max: usize,
     /// Requests per minute and key.
     requests_per_minute: u32,
+    /// Failed sign-ins per minute and client address.
+    failed_sign_ins_per_minute: u32,
+    /// Requests without sign-in per minute and client address.
+    public_requests_per_minute: u32,
+    /// Header with the client's address.
+    client_address_header: String,
     /// Seconds for a stop.
     stop_seconds_max: u64,
 }

@@ -5,6 +5,13 @@ use serde_json::{Value, json};
 
 use crate::api::{ALL, Person, call, create};
 
+#[path = "isolation/generate.rs"]
+mod generate;
+#[path = "isolation/pool.rs"]
+mod pool;
+#[path = "isolation/random.rs"]
+mod random;
+
 /// A person whose every text names the space it was planted in.
 pub fn planted(mark: &str, n: u32) -> Person {
     Person::from([
@@ -85,6 +92,56 @@ fn questions(
             get("/customers?search=victim".into()),
             get(format!("/customers/cus.{id}")),
         ],
+    }
+}
+
+/// One customer of each API, as the native API numbers them.
+fn one(api: &str, number: &Value, id: &str) -> String {
+    match api {
+        "native" => format!("/v1/customers/{number}"),
+        "wallee" => format!("/api/v2.0/customers/{number}"),
+        "verifone" => format!("/v2/customer/{id}"),
+        "monri" => format!("/v2/customers/{id}"),
+        "payabli" => format!("/api/Customer/{number}"),
+        _ => format!("/customers/{id}"),
+    }
+}
+
+/// An answer without what differs by itself: times, ids of requests, what was asked for.
+fn bare(text: &str, asked: &[&str]) -> String {
+    let mut document: Value = serde_json::from_str(text).unwrap();
+    for name in ["request_id", "date", "id", "timestamp", "instance", "pageIdentifier"] {
+        if let Some(members) = document.as_object_mut() {
+            members.remove(name);
+        }
+    }
+    let text = document.to_string();
+    asked.iter().fold(text, |text, asked| text.replace(asked, "…"))
+}
+
+#[tokio::test]
+async fn what_is_foreign_is_as_missing_as_what_never_was() {
+    let server = TestServer::start(&ALL).await;
+    let (victim, thief) = (server.new_space(None).await, server.new_space(None).await);
+    let foreign = create(&server, &victim, "native", &planted("victim", 1)).await.json();
+    let gone = create(&server, &victim, "native", &planted("victim", 2)).await.json();
+    let gone_path = format!("/v1/customers/{}", gone["number"]);
+    call(&server, &victim, "native", "DELETE", &gone_path, None).await.expect(204);
+    let never = json!({"number": 999_999_999, "id": "0192f0c1-5a3d-7c3e-8b5e-5a4db000dead"});
+    for api in ALL {
+        let mut answers = Vec::new();
+        for customer in [&never, &gone, &foreign] {
+            let (number, id) = (&customer["number"], customer["id"].as_str().unwrap());
+            for method in ["GET", "DELETE"] {
+                let path = one(api.name, number, id);
+                let answer = call(&server, &thief, api.name, method, &path, None).await;
+                assert!((400..500).contains(&answer.status), "{method} {path}: {}", answer.text());
+                let bare = bare(&answer.text(), &[path.as_str(), id]);
+                answers.push((method, answer.status, bare));
+            }
+        }
+        assert_eq!(answers[..2], answers[2..4], "{}: a foreign one that is deleted", api.name);
+        assert_eq!(answers[..2], answers[4..], "{}: a foreign one", api.name);
     }
 }
 

@@ -5,12 +5,14 @@
 mod api;
 mod crash;
 mod documents;
+mod doors;
 mod isolation;
 mod linear;
 mod planted;
 mod postgres;
 mod program;
 mod sixth_dialect;
+mod soak;
 mod supply;
 mod tidy;
 mod translation;

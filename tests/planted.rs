@@ -29,7 +29,7 @@ async fn card_numbers_rest_nowhere_and_persons_only_in_the_data_file() {
     drop(made);
     let address = free_address();
     let child = patron()
-        .args(["serve", "--listen", &address, "--data"])
+        .args(["serve", "--allow-sandbox-keys", "--listen", &address, "--data"])
         .arg(&data)
         .env("PATRON__LOG__LEVEL", "trace")
         .env("PATRON__LOG__REQUESTS", "all")

@@ -11,8 +11,12 @@ use serde_json::Value;
 
 #[path = "tidy/code.rs"]
 mod code;
+#[path = "tidy/connections.rs"]
+mod connections;
 #[path = "tidy/exceptions.rs"]
 mod exceptions;
+#[path = "tidy/secrets.rs"]
+mod secrets;
 
 use code::{code_of, functions, shipped, words};
 use exceptions::{LONG_FILES, LONG_FUNCTIONS, WIDE_LINES};

@@ -4,8 +4,10 @@
 
 mod client;
 mod instructions;
-mod preload;
+pub mod peer;
+pub mod preload;
 mod servers;
+pub mod sizes;
 mod works;
 
 use std::collections::BTreeMap;

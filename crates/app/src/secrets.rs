@@ -146,4 +146,19 @@ mod tests {
         assert!(!secrets.is_signed("cursor", "6", &signature));
         assert!(!secrets.is_signed("token", "5", &signature));
     }
+
+    #[test]
+    fn sameness_is_of_every_byte_and_of_the_length() {
+        let secret = *b"0123456789abcdef";
+        assert!(same(&secret, &secret) && same(b"", b""));
+        for at in 0..secret.len() {
+            for bit in 0..8 {
+                let mut other = secret;
+                other[at] ^= 1 << bit;
+                assert!(!same(&secret, &other), "bit {bit} of byte {at}");
+            }
+            assert!(!same(&secret, &secret[..at]) && !same(&secret[..at], &secret), "{at} bytes");
+        }
+        assert!(!same(&secret, b"0123456789abcdef\0"));
+    }
 }

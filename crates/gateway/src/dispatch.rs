@@ -33,6 +33,7 @@ use crate::{
     metrics::Meters,
     operation::{Access, Operation},
     paths::{fold_path, longest_prefix, params},
+    strangers::Strangers,
 };
 
 /// All APIs of one server.
@@ -40,6 +41,7 @@ pub struct Gateway {
     app: Arc<App>,
     limits: Limits,
     rate: RateLimit,
+    strangers: Strangers,
     in_work: tokio::sync::Semaphore,
     mounts: Vec<Mount>,
     hosts: HashMap<String, usize>,
@@ -106,6 +108,7 @@ impl Gateway {
             Gateway {
                 app,
                 rate: RateLimit::new(limits.requests_per_minute),
+                strangers: Strangers::new(&limits),
                 in_work: tokio::sync::Semaphore::new(limits.requests_in_work_max),
                 mounts,
                 hosts: hosts.iter().filter_map(host).collect(),
@@ -210,12 +213,15 @@ impl Gateway {
         quota: &mut Option<QuotaState>,
     ) -> Result<Reply, Failure> {
         let operation = &route.operation;
-        refuse_nul(&exchange)?;
+        exchange.refuse_nul()?;
         let (actor, space) = match operation.access {
-            Access::Public => (Actor::Anonymous, 0),
+            Access::Public => {
+                self.strangers.come(&exchange)?;
+                (Actor::Anonymous, 0)
+            }
             Access::Needs(role) => {
-                let claim = (route.dialect.authenticate)(&self.app, &exchange).await?;
-                let Claim { caller, space } = claim;
+                let attempt = (route.dialect.authenticate)(&self.app, &exchange);
+                let Claim { caller, space } = self.strangers.sign_in(&exchange, attempt).await?;
                 if let Some(record) = caller.space(space) {
                     // Only this request sets it, and only once.
                     let _ = exchange.space.set(Arc::clone(record));
@@ -400,24 +406,6 @@ impl Gateway {
             );
         }
     }
-}
-
-/// No engine stores or finds a NUL, and no id, name or search has one: a path with it leads nowhere,
-/// a parameter with it is refused.
-fn refuse_nul(exchange: &Exchange) -> Result<(), Failure> {
-    if !exchange.target.contains("%00") {
-        return Ok(());
-    }
-    if exchange.path().contains("%00") {
-        return Err(Failure::NoRoute);
-    }
-    let mut problems = Problems::new();
-    for (name, value) in exchange.query().iter() {
-        if name.contains('\0') || value.contains('\0') {
-            problems.add(name.replace('\0', ""), Why::ControlCharacter);
-        }
-    }
-    problems.into_result().map_err(Failure::Invalid)
 }
 
 /// Faults of the server are logged where they are known, with what only the log may say.

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use patron_app::Cx;
-use patron_model::{Failure, Timestamp, Why, space::Space};
+use patron_model::{Failure, Problems, Timestamp, Why, space::Space};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::decode::{self, Params};
@@ -80,6 +80,24 @@ impl Exchange {
     /// A path parameter, decoded. Empty when the operation's path has none of that name.
     pub fn param(&self, name: &str) -> &str {
         self.params.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+    }
+
+    /// No engine stores or finds a NUL, and no id, name or search has one: a path with it leads
+    /// nowhere, a parameter with it is refused.
+    pub(crate) fn refuse_nul(&self) -> Result<(), Failure> {
+        if !self.target.contains("%00") {
+            return Ok(());
+        }
+        if self.path().contains("%00") {
+            return Err(Failure::NoRoute);
+        }
+        let mut problems = Problems::new();
+        for (name, value) in self.query().iter() {
+            if name.contains('\0') || value.contains('\0') {
+                problems.add(name.replace('\0', ""), Why::ControlCharacter);
+            }
+        }
+        problems.into_result().map_err(Failure::Invalid)
     }
 
     /// Whether the body's media type is JSON (or `+json`, or not stated).

@@ -6,6 +6,7 @@
 //! - [`exchange`]: a request as it came in (exact bytes) and the reply.
 //! - [`decode`]: JSON, query strings and forms into values or problems.
 //! - [`cards`]: the door at which card data is refused. [`limits`]: everything that is bounded.
+//! - [`strangers`]: what an address may try before anybody knows who asks.
 //! - [`openapi`] and [`reference`]: descriptions for machines and for people.
 //! - [`server`]: connections. [`metrics`]: what is counted.
 
@@ -23,6 +24,7 @@ mod paths;
 pub mod provision;
 pub mod reference;
 pub mod server;
+pub mod strangers;
 
 pub use dialect::{Claim, Credentials, Dialect, Minted, SignRequest};
 pub use dispatch::Gateway;

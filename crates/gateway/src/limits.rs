@@ -26,6 +26,15 @@ pub struct Limits {
     pub requests_in_work_max: usize,
     /// Requests per minute and key; further ones are answered 429. Zero: no limit.
     pub requests_per_minute: u32,
+    /// Sign-ins that may fail per minute and client address; then all are answered 429. Zero: no
+    /// limit.
+    pub failed_sign_ins_per_minute: u32,
+    /// Requests per minute and client address to operations without sign-in; further ones are
+    /// answered 429. Zero: no limit.
+    pub public_requests_per_minute: u32,
+    /// Header in which the proxy in front names the client's address, the last entry if it is a
+    /// list. Empty: the address of the connection.
+    pub client_address_header: String,
     /// Seconds that requests in work may take after a stop was asked for.
     pub stop_seconds_max: u64,
 }
@@ -41,6 +50,9 @@ impl Default for Limits {
             connections_max: 4_096,
             requests_in_work_max: 1_024,
             requests_per_minute: 60_000_000,
+            failed_sign_ins_per_minute: 6_000,
+            public_requests_per_minute: 6_000,
+            client_address_header: String::new(),
             stop_seconds_max: 20,
         }
     }

@@ -196,3 +196,34 @@ pub fn escape(text: &str) -> String {
 
 /// The style of all pages: light and dark, readable from a phone to a wide screen.
 pub const STYLE: &str = include_str!("style.css");
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn everything_shown_is_escaped() {
+        let bad = "<img src=x onerror='a(\"b\")'>&";
+        let schema = json!({"type": "object", "description": bad, "enum": [bad],
+            "properties": {bad: {"type": bad, "description": bad}}, "required": [bad]});
+        let content = json!({bad: {"schema": schema}});
+        let operation = json!({
+            "operationId": bad, "summary": bad, "tags": [bad],
+            "parameters": [{"name": bad, "in": bad, "description": bad,
+                "schema": {"type": bad}}],
+            "requestBody": {"content": content},
+            "responses": {bad: {"description": bad, "content": content}},
+        });
+        let document = json!({
+            "info": {"title": bad}, "paths": {bad: {bad: operation}},
+            "components": {"schemas": {bad: schema}},
+        });
+        let html = page(&document, bad, &[(bad, bad)], "");
+        assert!(html.contains("&lt;img src=x onerror=&#39;a(&quot;b&quot;)&#39;&gt;&amp;"));
+        for raw in ["<img", "'a(", "\"b\"", "&<"] {
+            assert!(!html.contains(raw), "{raw} in {html}");
+        }
+    }
+}

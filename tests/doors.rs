@@ -1,0 +1,301 @@
+//! What stands before sign-in: how often strangers may try, keys that must not be served, files
+//! and pages that give nothing away.
+
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
+
+use axum::http::Method;
+use patron_app::{
+    Clock,
+    keys::{self, NewKey},
+    spaces,
+};
+use patron_gateway::{
+    Access, Credentials, Dialect, Operation, Reply, Request, dialect::Shown, limits::Limits,
+};
+use patron_model::{
+    Failure,
+    space::{Role, Space},
+};
+use patron_testkit::{Answer, TestServer};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::{
+    api::ALL,
+    program::{Running, free_address, patron, succeed},
+};
+
+/// Header in which the servers of these tests are told the client's address.
+const ADDRESS: &str = "x-real-ip";
+/// What a server says when it serves.
+const SERVES: &str = "answers at";
+
+async fn server(limits: Limits) -> TestServer {
+    let limits = Limits { client_address_header: ADDRESS.into(), ..limits };
+    TestServer::start_with(&ALL, Clock::System, limits).await
+}
+
+fn assert_told_to_wait(answer: &Answer, what: &str) {
+    assert_eq!(answer.status, 429, "{what}: {}", answer.text());
+    let seconds: u64 = answer.header("retry-after").parse().unwrap_or_default();
+    assert!((1..=60).contains(&seconds), "{what}: Retry-After {seconds}");
+    assert!(answer.text().len() > 2, "{what}: in the API's own shape");
+}
+
+#[tokio::test]
+async fn failed_sign_ins_of_an_address_are_limited_in_every_api() {
+    let server = server(Limits { failed_sign_ins_per_minute: 3, ..Limits::default() }).await;
+    for (n, dialect) in ALL.iter().enumerate() {
+        let all = (dialect.operations)();
+        let operation = all.iter().find(|o| o.access != Access::Public).unwrap();
+        let (method, path) = (operation.method.as_str(), operation.path);
+        let path = path.replace(['{', '}'], "");
+        let (bad, good) = (format!("192.0.2.{n}"), format!("198.51.100.{n}"));
+        for _ in 0..3 {
+            server.raw(method, &path, &[(ADDRESS, &bad)], b"").await.expect(401);
+        }
+        let answer = server.raw(method, &path, &[(ADDRESS, &bad)], b"").await;
+        assert_told_to_wait(&answer, dialect.name);
+        // A right key does not tell itself from a wrong one there, and is good elsewhere.
+        let keys = server.credentials(dialect.name);
+        let right = server.signed(dialect, &keys, method, &path, "");
+        let ask = |from| {
+            let mut headers: Vec<(&str, &str)> =
+                right.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            headers.push((ADDRESS, from));
+            let (server, path) = (&server, &path);
+            async move { server.raw(method, path, &headers, b"").await }
+        };
+        assert_told_to_wait(&ask(&bad).await, dialect.name);
+        for _ in 0..5 {
+            let status = ask(&good).await.status;
+            assert!(status != 401 && status != 429, "{}: {status}", dialect.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn operations_without_sign_in_are_limited_by_address() {
+    let server = server(Limits { public_requests_per_minute: 2, ..Limits::default() }).await;
+    let mut seen = 0;
+    for dialect in ALL {
+        for operation in (dialect.operations)().iter().filter(|o| o.access == Access::Public) {
+            seen += 1;
+            let (method, path) = (operation.method.as_str(), operation.path);
+            let from = format!("192.0.2.{seen}");
+            for _ in 0..2 {
+                let status = server.raw(method, path, &[(ADDRESS, &from)], b"{}").await.status;
+                assert!(status != 429 && status < 500, "{path}: {status}");
+            }
+            let answer = server.raw(method, path, &[(ADDRESS, &from)], b"{}").await;
+            assert_told_to_wait(&answer, path);
+            let other = format!("203.0.113.{seen}");
+            let status = server.raw(method, path, &[(ADDRESS, &other)], b"{}").await.status;
+            assert_ne!(status, 429, "{path}");
+            server.raw("GET", "/v1/customers", &[(ADDRESS, &from)], b"").await.expect(401);
+        }
+    }
+    assert!(seen >= 3, "the token endpoints");
+}
+
+/// What a server says until it ends or says that it serves; either way it is ended then.
+fn said_at_start(command: &mut Command) -> String {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while log.read_line(&mut said).unwrap() > 0 && !said.contains(SERVES) {}
+    let _ = child.kill();
+    let _ = child.wait();
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sandboxs_keys_are_not_served_unless_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sandbox, _) = Running::sandbox(folder.path());
+    drop(sandbox);
+    let serve = || {
+        let mut command = patron();
+        command.args(["serve", "--listen", &free_address(), "--data"]).arg(folder.path());
+        command
+    };
+    let said = said_at_start(&mut serve());
+    assert!(!said.contains(SERVES) && said.contains("--allow-sandbox-keys"), "{said}");
+    let said = said_at_start(serve().arg("--allow-sandbox-keys"));
+    assert!(said.contains(SERVES), "it runs when asked for: {said}");
+    // Once its keys are revoked the folder is like any other.
+    let listed = succeed(patron().args(["key", "list", "--json", "--data"]).arg(folder.path()));
+    for line in listed.lines() {
+        let key: Value = serde_json::from_str(line).unwrap();
+        let number = key["number"].to_string();
+        let mut revoke = patron();
+        succeed(revoke.args(["key", "revoke", &number, "--data"]).arg(folder.path()));
+    }
+    let running = Running::serve(folder.path()).await;
+    running.get("/livez").await.expect(200);
+}
+
+#[test]
+fn a_real_deployment_becomes_no_sandbox() {
+    let folder = tempfile::tempdir().unwrap();
+    succeed(patron().args(["space", "create", "Shop", "--data"]).arg(folder.path()));
+    let mut sandbox = patron();
+    sandbox.args(["sandbox", "--listen", &free_address(), "--data"]).arg(folder.path());
+    let said = said_at_start(&mut sandbox);
+    assert!(!said.contains(SERVES) && said.contains("a real deployment"), "{said}");
+}
+
+#[test]
+fn the_master_key_is_readable_by_its_owner_only() {
+    let folder = tempfile::tempdir().unwrap();
+    succeed(patron().args(["space", "create", "Shop", "--data"]).arg(folder.path()));
+    let file = std::fs::metadata(folder.path().join("master.key")).unwrap();
+    assert_eq!(file.permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_run_no_script_and_load_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (running, _) = Running::sandbox(folder.path());
+    let references = ALL.iter().map(|dialect| format!("/docs/{}", dialect.name));
+    let no_such = ["/".to_owned(), "/docs/%3Cscript%3E".to_owned()];
+    for path in references.chain(no_such) {
+        let page = running.get(&path).await;
+        let policy = page.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none';"), "{path}: {policy}");
+        assert!(!policy.contains("script"), "{path}: {policy}");
+        assert_eq!(page.header("x-content-type-options"), "nosniff", "{path}");
+        let text = page.text().to_lowercase();
+        for active in ["<script", "javascript:", " onload=", " onerror=", " onclick=", "src="] {
+            assert!(!text.contains(active), "{path}: {active}");
+        }
+    }
+}
+
+// ---- roles ----------------------------------------------------------------------------------
+
+/// Credentials of a key with a role in a space of its own.
+async fn key_with(server: &TestServer, dialect: &'static Dialect, role: Role) -> Value {
+    let keys = server.new_space(None).await;
+    let number = keys["wallee"]["space_id"].as_i64().unwrap();
+    let cx = server.app.operator(0, "test");
+    let space: Space = spaces::get(&cx, number).await.unwrap().record;
+    let minted = (dialect.credentials.mint)();
+    let new = NewKey {
+        account: space.account,
+        space: space.number,
+        account_wide: false,
+        dialect: dialect.name,
+        name: "of a role".into(),
+        role,
+        handle: minted.handle,
+        secret: minted.secret,
+    };
+    let key = keys::create(&cx, new).await.unwrap().record;
+    let base_url = &server.base_url;
+    (dialect.credentials.show)(&Shown { base_url, space: &space, key: &key, secret: &minted.shown })
+}
+
+#[tokio::test]
+async fn every_operation_of_every_api_asks_for_its_role() {
+    let server = TestServer::start(&ALL).await;
+    let mut refused = 0;
+    for dialect in ALL {
+        let reader = key_with(&server, dialect, Role::Read).await;
+        let writer = key_with(&server, dialect, Role::Write).await;
+        for operation in (dialect.operations)() {
+            let Access::Needs(role) = operation.access else { continue };
+            let what = format!("{} {}", dialect.name, operation.id);
+            let method = operation.method.as_str();
+            // An entry point that is not the caller's own is refused before the role.
+            let path = |keys: &Value| {
+                let entry = keys["entry"].as_str().unwrap_or("x");
+                operation.path.replace("{entry}", entry).replace(['{', '}'], "")
+            };
+            let nobody = server.raw(method, &path(&reader), &[], b"").await;
+            assert_eq!(nobody.status, 401, "{what} without a key: {}", nobody.text());
+            for (keys, has) in [(&reader, Role::Read), (&writer, Role::Write)] {
+                let answer = server.call(dialect, keys, method, &path(keys), None).await;
+                let is_refused = answer.status == 403;
+                assert_eq!(is_refused, has < role, "{what} as {has:?}: {}", answer.text());
+                refused += u32::from(is_refused);
+            }
+        }
+    }
+    assert!(refused > 60, "{refused} refusals");
+}
+
+// ---- clients that are slow, handlers that break -----------------------------------------------
+
+async fn hangs_up(server: &TestServer, sent: &[u8]) -> String {
+    let address = server.base_url.strip_prefix("http://").unwrap();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(sent).await.unwrap();
+    let mut said = Vec::new();
+    // Ends when the server closes: a client that never sends the rest is not waited for.
+    let _ = stream.read_to_end(&mut said).await;
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+#[tokio::test]
+async fn slow_clients_are_not_waited_for_and_keep_no_place() {
+    let limits = Limits {
+        head_seconds_max: 1,
+        body_seconds_max: 1,
+        connections_max: 1,
+        ..Limits::default()
+    };
+    let server = server(limits).await;
+    hangs_up(&server, b"").await;
+    hangs_up(&server, b"GET /v1/customers HTTP/1.1\r\nhost: x\r\nx-slow: ").await;
+    let key = server.credentials("native")["api_key"].as_str().unwrap().to_owned();
+    let head = format!(
+        "POST /v1/customers HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\
+         content-type: application/json\r\nconnection: close\r\ncontent-length: 100\r\n\r\n{{"
+    );
+    let said = hangs_up(&server, head.as_bytes()).await;
+    assert!(said.starts_with("HTTP/1.1 408 "), "{said}");
+    // There is one place, and after all of them it is free.
+    server.raw("GET", "/v1/customers", &[], b"").await.expect(401);
+}
+
+async fn breaks(_: Request) -> Result<Reply, Failure> {
+    panic!("planted")
+}
+
+fn breaking() -> Vec<Operation> {
+    let path = "/v1/breaks";
+    vec![Operation::new(Method::GET, Access::Public, path, "break", "Break", breaks)]
+}
+
+#[tokio::test]
+async fn a_handler_that_breaks_ends_one_request() {
+    let Dialect { name, title, mounts, route, authenticate, render, finish, security, .. } =
+        patron_native::DIALECT;
+    let Dialect { error_schema, credentials, .. } = &patron_native::DIALECT;
+    let Credentials { sandbox, mint, show, sign, examples } = *credentials;
+    let credentials = Credentials { sandbox, mint, show, sign, examples };
+    let (error_schema, operations) = (*error_schema, breaking as fn() -> Vec<Operation>);
+    let dialect = Dialect {
+        name,
+        title,
+        mounts,
+        route,
+        authenticate,
+        operations,
+        render,
+        finish,
+        security,
+        error_schema,
+        credentials,
+    };
+    let dialect: &'static Dialect = Box::leak(Box::new(dialect));
+    let server = TestServer::start(&[dialect]).await;
+    for _ in 0..2 {
+        let answer = server.raw("GET", "/v1/breaks", &[], b"").await.expect(500);
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        assert!(!answer.text().contains("planted"), "{}", answer.text());
+    }
+}

@@ -1,0 +1,37 @@
+//! The server opens no connection but to its database: nothing a caller sends can make it ask
+//! another host.
+
+use super::{SOURCES, code_of, none, shipped};
+
+/// What opens connections.
+const OPENS: [&str; 7] = [
+    "TcpStream::connect",
+    "UnixStream::connect",
+    "UdpSocket",
+    "HttpConnector",
+    "client::legacy",
+    "client::conn",
+    "reqwest",
+];
+/// Where that is right: the database, tests, and programs that measure the server from outside.
+const ALLOWED: [&str; 3] = ["crates/store/src/postgres/", "src/bench/", "src/measure/"];
+
+fn opens(code: &str) -> impl Iterator<Item = (usize, &'static str)> {
+    code.lines().enumerate().flat_map(|(n, line)| {
+        OPENS.iter().filter(|word| line.contains(**word)).map(move |word| (n + 1, *word))
+    })
+}
+
+#[test]
+fn nothing_connects_but_to_the_database() {
+    let mut faults = Vec::new();
+    for source in SOURCES.iter().filter(|source| !source.is_test()) {
+        if ALLOWED.iter().any(|folder| source.path.starts_with(folder)) {
+            continue;
+        }
+        let code = shipped(&source.code);
+        faults.extend(opens(&code).map(|(n, word)| format!("{}:{n}: {word}", source.path)));
+    }
+    none("A server that asks other hosts can be made to ask for somebody else:", &faults);
+    assert_eq!(opens(&code_of("let s = TcpStream::connect(a).await;")).count(), 1);
+}
