@@ -399,7 +399,7 @@ pub async fn delete(cx: &Cx, id: Id, expect: Expect) -> Result<Saved<Customer>, 
         expect.check(before.version, before.revision)?;
         let after = Customer {
             deleted_at: Some(cx.now),
-            updated_at: cx.now,
+            updated_at: cx.now.max(before.updated_at),
             version: before.version + 1,
             ..before.record.clone()
         };
@@ -429,7 +429,7 @@ pub async fn restore(cx: &Cx, id: Id, expect: Expect) -> Result<Saved<Customer>,
         let (after, changes): (_, &[&'static str]) = if before.is_deleted() {
             let version = before.version + 1;
             let living = Customer { deleted_at: None, version, ..before.record.clone() };
-            (Customer { updated_at: cx.now, ..living }, &["deleted_at"])
+            (Customer { updated_at: cx.now.max(before.updated_at), ..living }, &["deleted_at"])
         } else {
             (before.record.clone(), &[])
         };
@@ -490,7 +490,7 @@ async fn draft_merge<'a>(
     let gone = Customer {
         deleted_at: Some(cx.now),
         merged_into: Some(stays.number),
-        updated_at: cx.now,
+        updated_at: cx.now.max(goes.updated_at),
         version: goes.version + 1,
         ..goes.record.clone()
     };
