@@ -34,16 +34,28 @@ impl Client {
         headers: &[(String, String)],
         body: &[u8],
     ) -> Answer {
+        self.try_send(base_url, method, target, headers, body).await.expect("an answer")
+    }
+
+    /// The same for a server that may be gone: `None` when no whole answer came back.
+    pub async fn try_send(
+        &self,
+        base_url: &str,
+        method: &str,
+        target: &str,
+        headers: &[(String, String)],
+        body: &[u8],
+    ) -> Option<Answer> {
         let mut request =
             http::Request::builder().method(method).uri(format!("{base_url}{target}"));
         for (name, value) in headers {
             request = request.header(name, value);
         }
         let request = request.body(Full::new(Bytes::copy_from_slice(body))).unwrap();
-        let response = self.0.request(request).await.unwrap();
+        let response = self.0.request(request).await.ok()?;
         let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+        let body = body.collect().await.ok()?.to_bytes();
+        Some(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 }
 
