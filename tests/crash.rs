@@ -99,5 +99,5 @@ async fn no_answered_write_is_lost_and_none_is_half_there() {
     }
     let answered: usize = writers.iter().map(|writer| writer.answered).sum();
     println!("{rounds} kills, {answered} answered writes, seed {seed}");
-    assert!(answered >= rounds);
+    assert!(answered >= 20 * rounds, "the writers went on");
 }

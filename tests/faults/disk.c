@@ -16,7 +16,7 @@
  * by inode, because names move:
  *
  *   create INODE NAME        write INODE OFFSET LENGTH, then LENGTH bytes and a newline
- *   truncate INODE SIZE      sync INODE
+ *   truncate INODE SIZE      sync INODE, or failed INODE when the flush failed
  *   rename FROM TO           link FROM TO
  *   unlink NAME
  *   folder                   the names in the folder were made durable
@@ -238,9 +238,10 @@ static int disk_sync(int fd, long call) {
     }
     pthread_mutex_lock(&lock);
     int failed = fails(SYNC);
-    if (!failed && sort == DATA) note(NULL, 0, "sync %lu\n", (unsigned long)known[fd].inode);
-    if (!failed && sort == FOLDER) note(NULL, 0, "folder\n");
     int error = errno;
+    unsigned long inode = known[fd].inode;
+    if (sort == DATA) note(NULL, 0, failed ? "failed %lu\n" : "sync %lu\n", inode);
+    if (!failed && sort == FOLDER) note(NULL, 0, "folder\n");
     pthread_mutex_unlock(&lock);
     if (failed) errno = error;
     return failed ? -1 : log_file >= 0 ? 0 : syscall(call, fd);

@@ -203,6 +203,7 @@ pub enum Change {
     Write { inode: u64, offset: usize, data: Vec<u8> },
     Truncate { inode: u64, size: usize },
     Sync { inode: u64 },
+    Failed { inode: u64 },
     Folder,
     Unlink { name: String },
     Rename { from: String, to: String },
@@ -227,6 +228,7 @@ fn change(rest: &mut &[u8]) -> Change {
         }
         "truncate" => Change::Truncate { inode: number(0), size: size(1) },
         "sync" => Change::Sync { inode: number(0) },
+        "failed" => Change::Failed { inode: number(0) },
         "folder" => Change::Folder,
         "unlink" => Change::Unlink { name: parts[0].to_owned() },
         "rename" => Change::Rename { from: parts[0].to_owned(), to: parts[1].to_owned() },

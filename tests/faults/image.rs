@@ -3,7 +3,9 @@
 //!
 //! The rules are those of POSIX, stricter than most file systems: a flush makes the content of one
 //! file durable, not its name; names are durable when their folder was flushed. Of what was not
-//! flushed anything may be there: a write or not, in any order, whole or some of its sectors.
+//! flushed anything may be there: a write or not, in any order, whole or some of its sectors. What a
+//! failed flush should have made durable is lost for good, though programs still read it until the
+//! machine goes down: so does Linux, and a later flush that succeeds says nothing about it.
 //! Names alone come and go in order, as in every journalling file system.
 
 use std::collections::{BTreeMap, HashMap};
@@ -23,6 +25,8 @@ enum Edit {
 
 #[derive(Debug, Clone, Default)]
 struct File {
+    /// What programs read.
+    content: Vec<u8>,
     durable: Vec<u8>,
     pending: Vec<Edit>,
 }
@@ -52,7 +56,7 @@ pub enum Loss {
     Everything,
     /// They are all there: the process died, not the machine.
     Nothing,
-    /// Of each file the last ones are lost.
+    /// Of some files the last ones are lost.
     Late,
     /// Each whole write is lost or not.
     Writes,
@@ -75,9 +79,10 @@ impl Image {
             }
             Change::Write { inode, offset, data } => {
                 let edit = Edit::Write { offset: *offset, data: data.clone() };
-                self.file(*inode).pending.push(edit);
+                self.edit(*inode, edit);
             }
-            Change::Truncate { inode, size } => self.file(*inode).pending.push(Edit::Size(*size)),
+            Change::Truncate { inode, size } => self.edit(*inode, Edit::Size(*size)),
+            Change::Failed { inode } => self.file(*inode).pending.clear(),
             Change::Sync { inode } => {
                 let file = self.file(*inode);
                 for edit in std::mem::take(&mut file.pending) {
@@ -100,6 +105,12 @@ impl Image {
         }
     }
 
+    fn edit(&mut self, inode: u64, edit: Edit) {
+        let file = self.file(inode);
+        put(&mut file.content, &edit);
+        file.pending.push(edit);
+    }
+
     fn file(&mut self, inode: u64) -> &mut File {
         self.files.get_mut(&inode).expect("a file is created before it is changed")
     }
@@ -119,14 +130,15 @@ impl Image {
         let odds = [10, 50, 90][dice.below(3)];
         for (name, inode) in names {
             let file = &self.files[&inode];
-            let mut content = file.durable.clone();
-            let cut = dice.below(file.pending.len() + 1);
+            let is_whole = loss == Loss::Nothing;
+            let mut content = if is_whole { &file.content } else { &file.durable }.clone();
+            let cuts = [file.pending.len(), dice.below(file.pending.len() + 1)];
+            let cut = cuts[dice.below(2)];
             for (at, edit) in file.pending.iter().enumerate() {
                 match loss {
                     Loss::Late if at < cut => put(&mut content, edit),
                     Loss::Late => {}
-                    Loss::Everything => {}
-                    Loss::Nothing => put(&mut content, edit),
+                    Loss::Everything | Loss::Nothing => {}
                     Loss::Writes if dice.below(100) < odds => put(&mut content, edit),
                     Loss::Writes => {}
                     Loss::Sectors => put_sectors(&mut content, edit, odds, dice),
@@ -205,6 +217,11 @@ fn only_what_was_flushed_is_certain() {
     image.apply(&Change::Folder);
     image.apply(&write(2));
     assert_eq!(survives(&image, Loss::Everything, 1), Some(vec![1; 1024]));
+    image.apply(&Change::Failed { inode: 7 });
+    image.apply(&Change::Sync { inode: 7 });
+    assert_eq!(survives(&image, Loss::Everything, 1), Some(vec![1; 1024]), "lost for good");
+    assert_eq!(survives(&image, Loss::Nothing, 1), Some(vec![2; 1024]), "and still read");
+    image.apply(&write(3));
     let torn = |seed| survives(&image, Loss::Sectors, seed).unwrap();
     assert!((0..50).any(|seed| torn(seed)[0] != torn(seed)[1023]));
 }

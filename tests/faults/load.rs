@@ -145,9 +145,10 @@ impl Writer {
         Came::Answered
     }
 
-    /// Numbers and tags of customers that another API made; between two steps.
+    /// Numbers and tags of customers that another API made; needed before the next step is chosen.
     pub async fn find_number(&mut self, door: &Door<'_>) -> bool {
-        match self.answered.checked_sub(1) {
+        let is_chosen = self.steps.len() > self.answered;
+        match self.answered.checked_sub(1).filter(|_| !is_chosen) {
             Some(n) if matches!(&self.steps[n], Step::Create { api, .. } if *api != "native") => {
                 self.look_up(door, n).await
             }

@@ -2,7 +2,7 @@
 //! done without reaching the fault: at the start and while serving. What was answered stays, what
 //! was refused can be repeated, the program goes on or ends plainly.
 //!
-//! `PATRON_FAULT_NTH=1` tries every number; without it they grow by a tenth, which is faster.
+//! `PATRON_FAULT_NTH=1` tries every number; without it they grow by a third, which is faster.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ use crate::api::{self, ALL};
 use crate::program::{Running, patron, succeed};
 
 /// Steps of the work that meets a fault.
-const STEPS: usize = 10;
+const STEPS: usize = 8;
 /// Tries of one step until it must succeed: one fault costs at most one of them.
 const TRIES: usize = 3;
 
 /// The numbers N of the calls that fail: all of them, or fewer and fewer.
 fn next(n: i64) -> i64 {
-    if times("PATRON_FAULT_NTH", 0) > 0 { n + 1 } else { n + 1 + n / 10 }
+    if times("PATRON_FAULT_NTH", 0) > 0 { n + 1 } else { n + 1 + n / 3 }
 }
 
 /// A refusal that a client understands: not now, try again. A read that fails is a damaged file to
@@ -136,7 +136,7 @@ async fn starts_survive(prepare: impl Fn(&Disk), error: i64, kinds: &[Kind]) -> 
                 break;
             }
             reached += 1;
-            n = next(n) + n / 2;
+            n = next(n);
         }
     }
     reached
@@ -175,6 +175,13 @@ fn create(api: &'static str, keys: &Value) -> Sent {
     Sent { api, ..Sent::native("POST", api::create_path(api, keys), body) }
 }
 
+/// The answer is remembered for a moment, since it costs a write.
+async fn until_ready_answers(running: &Running, status: u16) {
+    while running.get("/readyz").await.status != status {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_or_read_only_disk_stops_writes_only_and_only_so_long() {
     let disk = Disk::new();
@@ -187,6 +194,7 @@ async fn a_full_or_read_only_disk_stops_writes_only_and_only_so_long() {
             step(&mut writer, &door, &disk, kind).await;
         }
         disk.fail(kind, 1, error, true);
+        until_ready_answers(&running, 503).await;
         for api in ALL {
             let answer = door.call(&keys, &create(api.name, &keys)).await.expect("an answer");
             let (status, text) = (answer.status, answer.text());
@@ -199,7 +207,7 @@ async fn a_full_or_read_only_disk_stops_writes_only_and_only_so_long() {
         disk.heal();
         step(&mut writer, &door, &disk, kind).await;
         assert_eq!(verify(&door, &[(&writer, writer.answered)]).await, Ok(()));
-        running.get("/readyz").await.expect(200);
+        until_ready_answers(&running, 200).await;
     }
     for api in ALL {
         let answer = door.call(&keys, &create(api.name, &keys)).await.expect("an answer");
@@ -207,6 +215,53 @@ async fn a_full_or_read_only_disk_stops_writes_only_and_only_so_long() {
     }
     end(running);
     check(&disk);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ending_survives_a_broken_disk() {
+    let keys = keys();
+    for kind in [Kind::Write, Kind::Sync, Kind::Truncate, Kind::Unlink] {
+        let disk = Disk::new();
+        let running = disk.sandbox(&[]).expect("nothing fails yet");
+        let mut writer = Writer::new(0, Arc::clone(&keys), Dice::seed());
+        for _ in 0..STEPS {
+            step(&mut writer, &Door::Http(&running), &disk, kind).await;
+        }
+        disk.fail(kind, 1, EIO, true);
+        end(running);
+        disk.heal();
+        let running = disk.sandbox(&[]).expect("nothing fails any more");
+        let door = Door::Http(&running);
+        assert_eq!(verify(&door, &[(&writer, writer.answered)]).await, Ok(()), "{kind:?}");
+        drop(running);
+        check(&disk);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_does_not_fit_is_no_backup() {
+    let disk = Disk::new();
+    end(disk.sandbox(&[]).expect("nothing fails yet"));
+    let file = disk.data().join("backup");
+    let back_up = || {
+        let mut command = patron();
+        command.arg("backup").arg(&file).arg("--data").arg(disk.data());
+        disk.under(&mut command).output().unwrap()
+    };
+    let mut n = 1;
+    loop {
+        disk.fail(Kind::Write, n, ENOSPC, true);
+        let done = back_up();
+        disk.heal();
+        assert_eq!(done.status.success(), file.exists(), "{n}: {done:?}");
+        if done.status.success() {
+            break;
+        }
+        n = next(n);
+    }
+    assert!(n > 1);
+    std::fs::remove_file(&file).unwrap();
+    assert!(back_up().status.success() && file.exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

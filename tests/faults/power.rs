@@ -15,7 +15,7 @@ use patron_gateway::{Gateway, dispatch::RequestLog, limits::Limits};
 use patron_store::{Location, Options, Store};
 
 use super::dice::{Dice, times};
-use super::disk::{Change, Disk};
+use super::disk::{Change, Disk, EIO, Kind};
 use super::door::{Door, every_key_opens};
 use super::image::{Image, Loss};
 use super::load::{Came, Writer, keys, verify};
@@ -26,23 +26,32 @@ use crate::program::{Running, patron, succeed};
 const WRITERS: usize = 4;
 /// Steps of all writers between two restarts; enough for the log to be moved into the file.
 const STEPS: usize = 120;
+/// Steps tried while no flush succeeds.
+const STEPS_REFUSED: usize = 16;
 /// Disks looked at in a short run.
-const STATES: usize = 90;
+const STATES: usize = 60;
 /// Of so many disks one is given to the program itself; the others to its parts, which is faster.
-const PROGRAM_EVERY: usize = 15;
+const PROGRAM_EVERY: usize = 20;
 /// Time a flush takes while recording (microseconds): long enough for writers to meet in one.
 const FLUSH_US: i64 = 300;
 
 /// Lets all writers work at once until they have done so many steps together.
-async fn work(running: &Arc<Running>, disk: &Arc<Disk>, writers: Vec<Writer>) -> Vec<Writer> {
+async fn work(
+    running: &Arc<Running>,
+    disk: &Arc<Disk>,
+    writers: Vec<Writer>,
+    steps: usize,
+) -> Vec<Writer> {
     let done = Arc::new(AtomicUsize::new(0));
     let tasks = writers.into_iter().enumerate().map(|(name, mut writer)| {
         let (running, disk, done) = (Arc::clone(running), Arc::clone(disk), Arc::clone(&done));
         tokio::spawn(async move {
             let door = Door::Http(&running);
-            while done.fetch_add(1, Ordering::Relaxed) < STEPS && writer.find_number(&door).await {
+            while done.fetch_add(1, Ordering::Relaxed) < steps && writer.find_number(&door).await {
                 match writer.step(&door).await {
                     Came::Answered => disk.remark(&format!("answered {name}")),
+                    // Only a disk that is broken on purpose refuses.
+                    Came::Refused(answer) if answer.status == 503 => {}
                     Came::Refused(answer) => panic!("{}: {}", answer.status, answer.text()),
                     Came::Gone => break,
                 }
@@ -57,22 +66,29 @@ async fn work(running: &Arc<Running>, disk: &Arc<Disk>, writers: Vec<Writer>) ->
     back
 }
 
-/// Three runs of the program on one disk, the first killed, the second ended.
+/// Runs of the program on one disk: killed, ended, killed while no flush succeeds any more, so that
+/// the next one finds what was refused, and killed again.
 async fn record(settings: &[(&str, &str)], seed: u64) -> (Vec<Change>, Vec<Writer>) {
     let disk = Arc::new(Disk::recording());
     disk.delay_syncs(FLUSH_US);
     let keys = keys();
     let mut writers: Vec<Writer> =
         (0..WRITERS).map(|name| Writer::new(name, Arc::clone(&keys), seed)).collect();
-    for signal in ["-KILL", "-TERM", "-KILL"] {
+    for (signal, breaks) in [("-KILL", false), ("-TERM", false), ("-KILL", true), ("-KILL", false)]
+    {
         let running = disk.sandbox(settings).expect("nothing fails here");
         disk.remark("ready");
         let pid = running.child.id().to_string();
         let running = Arc::new(running);
-        writers = work(&running, &disk, writers).await;
+        writers = work(&running, &disk, writers, STEPS).await;
+        if breaks {
+            disk.fail(Kind::Sync, 1, EIO, true);
+            writers = work(&running, &disk, writers, STEPS_REFUSED).await;
+        }
         succeed(Command::new("kill").args([signal, &pid]));
         let mut running = Arc::into_inner(running).expect("all writers are done");
         running.child.wait().unwrap();
+        disk.heal();
     }
     (disk.changes(), writers)
 }
