@@ -3,9 +3,9 @@
 //!
 //! The rules are those of POSIX, stricter than most file systems: a flush makes the content of one
 //! file durable, not its name; names are durable when their folder was flushed. Of what was not
-//! flushed anything may be there: a write or not, in any order, whole or some of its sectors. What a
-//! failed flush should have made durable is lost for good, though programs still read it until the
-//! machine goes down: so does Linux, and a later flush that succeeds says nothing about it.
+//! flushed anything may be there: a write or not, in any order, whole or some of its sectors. What
+//! a failed flush should have made durable is lost for good, though programs still read it until
+//! the machine goes down: so does Linux, and a later flush that succeeds says nothing about it.
 //! Names alone come and go in order, as in every journalling file system.
 
 use std::collections::{BTreeMap, HashMap};

@@ -135,9 +135,9 @@ pub(super) fn open_and_migrate(
     }
 }
 
-/// Writes the write-ahead log over itself and flushes it. After a flush that failed, a restart reads
-/// from the system's memory what the disk may never have got, and no later flush would bring it
-/// there: a power failure would take it, and all that was written behind it.
+/// Writes the write-ahead log over itself and flushes it. After a flush that failed, a restart
+/// reads from the system's memory what the disk may never have got, and no later flush would bring
+/// it there: a power failure would take it, and all that was written behind it.
 fn renew_log(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let lost =
         |error: std::io::Error| StoreError::Unavailable(format!("{}-wal: {error}", path.display()));
