@@ -21,6 +21,8 @@ use crate::program::{Running, patron, succeed};
 const STEPS: usize = 8;
 /// Tries of one step until it must succeed: one fault costs at most one of them.
 const TRIES: usize = 3;
+/// Times `/readyz` is asked until it must have changed its mind.
+const READY_TRIES: usize = 400;
 
 /// The numbers N of the calls that fail: all of them, or fewer and fewer.
 fn next(n: i64) -> i64 {
@@ -177,9 +179,13 @@ fn create(api: &'static str, keys: &Value) -> Sent {
 
 /// The answer is remembered for a moment, since it costs a write.
 async fn until_ready_answers(running: &Running, status: u16) {
-    while running.get("/readyz").await.status != status {
+    for _ in 0..READY_TRIES {
+        if running.get("/readyz").await.status == status {
+            return;
+        }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
+    panic!("/readyz never answers {status}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
