@@ -35,6 +35,8 @@ pub fn note_base_url(settings: &Settings) -> Result<()> {
 pub fn base_url(settings: &Settings) -> String {
     let noted = settings.folder().map(|folder| folder.join(BASE_URL_FILE));
     let noted = noted.and_then(|file| std::fs::read_to_string(file).ok());
+    // A crash may have left it empty.
+    let noted = noted.filter(|noted| !noted.is_empty());
     match noted {
         Some(noted) if settings.base_url.is_empty() => noted,
         _ => settings.base_url(),
@@ -46,13 +48,20 @@ pub fn base_url(settings: &Settings) -> String {
 /// # Errors
 /// When the store cannot be opened or the master key is missing or malformed.
 pub async fn app(settings: &Settings) -> Result<Arc<App>> {
-    let location = settings.location()?;
+    app_at(settings, &settings.location()?).await
+}
+
+/// The same with the records at a place of the caller's choice.
+///
+/// # Errors
+/// As [`app`].
+pub async fn app_at(settings: &Settings, location: &Location) -> Result<Arc<App>> {
     if let Some(folder) = settings.folder() {
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("{} cannot be made", folder.display()))?;
     }
     let secrets = Secrets::new(&master_key(settings)?);
-    let store = store(&location, settings).await?;
+    let store = store(location, settings).await?;
     Ok(App::new(store, Clock::System, secrets))
 }
 
@@ -87,22 +96,48 @@ fn decode(text: &str) -> Result<[u8; MASTER_KEY_BYTES]> {
 
 /// The key in the file, made at the first start; readable by its owner only.
 fn kept(path: &Path) -> Result<[u8; MASTER_KEY_BYTES]> {
+    if !path.exists() {
+        make_key(path).with_context(|| format!("{} cannot be made", path.display()))?;
+    }
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("{} cannot be read", path.display()))?;
+    decode(text.trim()).with_context(|| path.display().to_string())
+}
+
+/// Makes the file of the key. It is whole and durable under its name or not there at all: whatever
+/// is sealed with a key that is lost is lost too.
+fn make_key(path: &Path) -> std::io::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
+    let unfinished = path.with_extension(format!("key.{}", std::process::id()));
     let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
-    match options.open(path) {
-        Ok(mut file) => {
-            let key: [u8; MASTER_KEY_BYTES] = rand::random();
-            file.write_all(BASE64.encode(key).as_bytes())?;
-            file.sync_all()?;
-            Ok(key)
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("{} cannot be read", path.display()))?;
-            decode(text.trim()).with_context(|| path.display().to_string())
-        }
-        Err(error) => Err(error).with_context(|| format!("{} cannot be made", path.display())),
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(&unfinished)?;
+    let key: [u8; MASTER_KEY_BYTES] = rand::random();
+    file.write_all(BASE64.encode(key).as_bytes())?;
+    file.sync_all()?;
+    finish(&unfinished, path)
+}
+
+/// Gives a finished file its name, durably, unless another process made one of this name meanwhile.
+///
+/// # Errors
+/// When it cannot be named.
+pub fn finish(unfinished: &Path, path: &Path) -> std::io::Result<()> {
+    // Unlike a rename a link never replaces anything. Not every file system has links.
+    match std::fs::hard_link(unfinished, path) {
+        Ok(()) => std::fs::remove_file(unfinished)?,
+        Err(_) if path.exists() => std::fs::remove_file(unfinished)?,
+        Err(_) => std::fs::rename(unfinished, path)?,
     }
+    sync_names(path)
+}
+
+/// Makes the names in a file's folder durable.
+///
+/// # Errors
+/// When the folder cannot be flushed.
+pub fn sync_names(file: &Path) -> std::io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }

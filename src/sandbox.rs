@@ -1,9 +1,9 @@
 //! `patron sandbox`: a server to try things out, with well-known keys and sample customers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
 use patron_app::{App, comments, customers, customers::Id};
 use patron_gateway::{
@@ -12,6 +12,7 @@ use patron_gateway::{
     provision::{self, KeySource, NewSpace},
 };
 use patron_model::{Failure, Timestamp, text::Content};
+use patron_store::Location;
 use serde_json::{Value, json};
 use uuid::{Uuid, uuid};
 
@@ -56,16 +57,16 @@ pub async fn run(args: SandboxArgs) -> Result<()> {
     }
     serve::start_log(&settings)?;
     let stop = serve::stop_asked()?;
-    let is_new = !args.data.join(DATABASE_FILE).exists();
-    let app = open::app(&settings).await?;
     let listener = serve::listen(&settings).await?;
     settings.listen = listener.local_addr()?.to_string();
     let base_url = settings.base_url();
+    let database = args.data.join(DATABASE_FILE);
+    if !database.exists() {
+        prepare(&settings, &database).await.context("the sandbox cannot be set up")?;
+    }
+    let app = open::app(&settings).await?;
     open::note_base_url(&settings)?;
     provision(&app, &base_url).await?;
-    if is_new {
-        samples(&app).await.map_err(|failure| anyhow!("sample customers: {failure:?}"))?;
-    }
     serve::announce(&settings, app.store.engine());
     let credentials = credentials(&base_url);
     let lines = curl_lines(&credentials, &base_url);
@@ -105,6 +106,23 @@ pub async fn has_well_known_key(app: &App) -> Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// Sets a new sandbox up under another name, so that a crash leaves it whole or not there at all.
+async fn prepare(settings: &Settings, database: &Path) -> Result<()> {
+    let unfinished = database.with_extension(format!("db.{}", std::process::id()));
+    let location = Location::Sqlite(unfinished.clone());
+    let app = open::app_at(settings, &location).await?;
+    provision(&app, &settings.base_url()).await?;
+    samples(&app).await.map_err(|failure| anyhow!("sample customers: {failure:?}"))?;
+    let app = Arc::into_inner(app).context("somebody still uses the store")?;
+    app.store.close().await;
+    let mut log = unfinished.clone().into_os_string();
+    log.push("-wal");
+    // Closing moved everything into the file; otherwise the file alone would not be whole.
+    let left = std::fs::metadata(&log).map_or(0, |log| log.len());
+    anyhow::ensure!(left == 0, "{} could not be written", unfinished.display());
+    Ok(open::finish(&unfinished, database)?)
 }
 
 /// Makes account, space and keys where they are not there yet.

@@ -204,7 +204,7 @@ fn put(body: &mut Value, pointer: &str, value: &str) {
 
 /// The body that creates a person through an API: its request has the response's names, but for
 /// the capitals of one.
-fn body(api: &str, keys: &Value, person: &Person) -> Value {
+pub fn body(api: &str, keys: &Value, person: &Person) -> Value {
     let mut body = json!({});
     for field in fields(api) {
         // Names derived by the API itself are not sent beside their parts.
@@ -230,7 +230,12 @@ fn body(api: &str, keys: &Value, person: &Person) -> Value {
 /// Creates a person through an API.
 pub async fn create(server: &TestServer, keys: &Value, api: &str, person: &Person) -> Answer {
     let body = Some(body(api, keys, person));
-    let path = match api {
+    call(server, keys, api, "POST", &create_path(api, keys), body).await
+}
+
+/// Where an API creates customers.
+pub fn create_path(api: &str, keys: &Value) -> String {
+    match api {
         "native" => "/v1/customers".to_owned(),
         "wallee" => "/api/v2.0/customers".to_owned(),
         "verifone" => "/v2/customer".to_owned(),
@@ -239,8 +244,7 @@ pub async fn create(server: &TestServer, keys: &Value, api: &str, person: &Perso
             format!("/api/Customer/single/{}", keys["payabli"]["entry"].as_str().unwrap())
         }
         _ => "/customers".to_owned(),
-    };
-    call(server, keys, api, "POST", &path, body).await
+    }
 }
 
 /// Reads a customer through an API, by the number and id that the native API gives.

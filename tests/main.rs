@@ -6,6 +6,7 @@ mod api;
 mod crash;
 mod documents;
 mod doors;
+mod faults;
 mod isolation;
 mod linear;
 mod planted;

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use patron_testkit::{Answer, client::Client};
 use serde_json::{Value, json};
@@ -45,13 +45,24 @@ impl Running {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let out = child.stdout.take().unwrap();
+        let running =
+            Running { child, base_url: format!("http://{address}"), client: Client::new() };
+        let (is_ready, said) = running.until_ready(out);
+        assert!(is_ready, "ended early: {said}");
+        (running, said)
+    }
+
+    /// Reads what a sandbox prints, until it is ready or has ended.
+    pub fn until_ready(&self, out: ChildStdout) -> (bool, String) {
+        let mut out = BufReader::new(out);
         let mut said = String::new();
         while !said.contains("A page to look at") {
-            assert_ne!(out.read_line(&mut said).unwrap(), 0, "ended early: {said}");
+            if out.read_line(&mut said).unwrap() == 0 {
+                return (false, said);
+            }
         }
-        let base_url = format!("http://{address}");
-        (Running { child, base_url, client: Client::new() }, said)
+        (true, said)
     }
 
     /// Starts the real server and waits until it answers.

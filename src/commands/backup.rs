@@ -67,8 +67,7 @@ pub async fn backup(args: BackupArgs) -> Result<()> {
     out.into_inner().sync_all().await?;
     tokio::fs::rename(&unfinished, &args.file).await?;
     // The new name is only safe once its folder is.
-    let folder = args.file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    std::fs::File::open(folder.unwrap_or(std::path::Path::new(".")))?.sync_all()?;
+    open::sync_names(&args.file)?;
     println!("Wrote {}:", args.file.display());
     show(&summary);
     println!("The master key is not part of it: keep master.key (or secrets.master_key) too.");

@@ -138,7 +138,8 @@ pub async fn update(
             }
             continue;
         }
-        let next = Address { version: address.version + 1, updated_at: cx.now, ..next };
+        let updated_at = cx.now.max(address.updated_at);
+        let next = Address { version: address.version + 1, updated_at, ..next };
         let mut after = before.record.clone();
         after.change_addresses(|all| {
             if next.is_default {
@@ -173,7 +174,7 @@ pub async fn set_default(
         if !next.is_default {
             next.is_default = true;
             next.version += 1;
-            next.updated_at = cx.now;
+            next.updated_at = cx.now.max(next.updated_at);
         }
         after.change_addresses(|all| {
             end_defaults(all, &next, scope, cx);
@@ -228,7 +229,7 @@ fn end_defaults(all: &mut [Address], winner: &Address, scope: DefaultScope, cx: 
         if address.number != winner.number && address.is_default && competes {
             address.is_default = false;
             address.version += 1;
-            address.updated_at = cx.now;
+            address.updated_at = cx.now.max(address.updated_at);
         }
     }
 }

@@ -177,7 +177,8 @@ async fn settle(
         let saved = Saved { record, revision, action: Action::Unchanged, replayed: false };
         return Ok(draft.settle().await?.then_some(saved));
     }
-    let after = Comment { version: before.version + 1, updated_at: cx.now, ..after };
+    let updated_at = cx.now.max(before.updated_at);
+    let after = Comment { version: before.version + 1, updated_at, ..after };
     let revision = before.revision + 1;
     draft.replace(before, &after, action, changes)?;
     draft.outcome(&after, revision, action);

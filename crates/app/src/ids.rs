@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 use std::sync::Mutex;
+use std::time::UNIX_EPOCH;
 
 use patron_model::{Failure, Identity, Ids};
 use uuid::Uuid;
@@ -15,6 +16,15 @@ const BLOCK: i64 = 1_000;
 const RESERVE_MIN: i64 = 16;
 /// The counter's name in the store.
 const COUNTER: &str = "number";
+
+/// A UUIDv7 of this moment.
+pub(crate) fn new_uuid() -> Uuid {
+    match UNIX_EPOCH.elapsed() {
+        Ok(_) => Uuid::now_v7(),
+        // The library panics before 1970, where a clock that was never set may stand.
+        Err(_) => Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, 0, 0)),
+    }
+}
 
 /// Numbers at hand.
 #[derive(Default)]
@@ -48,7 +58,7 @@ impl App {
 impl Ids for App {
     fn next(&self) -> Identity {
         let mut blocks = self.ids.lock();
-        let uuid = Uuid::now_v7();
+        let uuid = new_uuid();
         while let Some(block) = blocks.first_mut() {
             if let Some(number) = block.next() {
                 return Identity { number, uuid };

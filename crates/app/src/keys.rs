@@ -12,7 +12,6 @@ use patron_model::{
     Failure, Noun, Timestamp,
     space::{Account, Key, Role, Secret, Space},
 };
-use uuid::Uuid;
 
 use crate::{
     App, Cx,
@@ -20,6 +19,7 @@ use crate::{
     customers::page,
     documents::{ACCOUNT, DEPLOYMENT, KEY, SPACE, handle_column},
     failure,
+    ids::new_uuid,
     search::{Field, Filter, Query},
     secrets::{same, sha256_hex},
 };
@@ -232,7 +232,7 @@ pub async fn create(cx: &Cx, new: NewKey) -> Result<Saved<Key>, Failure> {
     };
     let key = Key {
         number,
-        uuid: Uuid::now_v7(),
+        uuid: new_uuid(),
         account: new.account,
         space: new.space,
         account_wide: new.account_wide,

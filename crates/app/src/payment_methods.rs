@@ -309,7 +309,8 @@ async fn settle(
         let saved = Saved { record, revision, action: Action::Unchanged, replayed: false };
         return Ok(draft.settle().await?.then_some(saved));
     }
-    let after = PaymentMethod { version: before.version + 1, updated_at: cx.now, ..after };
+    let updated_at = cx.now.max(before.updated_at);
+    let after = PaymentMethod { version: before.version + 1, updated_at, ..after };
     if after.is_default && !before.is_default {
         end_defaults(&mut draft, known, after.number, cx)?;
     }
@@ -340,7 +341,7 @@ pub async fn delete(
             deleted_at: Some(cx.now),
             is_default: false,
             version: before.version + 1,
-            updated_at: cx.now,
+            updated_at: cx.now.max(before.updated_at),
             ..before.record.clone()
         };
         let mut draft = cx.draft();
@@ -364,7 +365,7 @@ fn end_defaults(
         let after = PaymentMethod {
             is_default: false,
             version: other.version + 1,
-            updated_at: cx.now,
+            updated_at: cx.now.max(other.updated_at),
             ..other.record.clone()
         };
         draft.replace(other, &after, Action::Updated, &["default"])?;

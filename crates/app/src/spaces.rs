@@ -16,6 +16,7 @@ use crate::{
     customers::{Page, page},
     documents::DEPLOYMENT,
     failure,
+    ids::new_uuid,
     search::Query,
 };
 
@@ -57,7 +58,7 @@ pub async fn create_account(
     let number = cx.app.store.reserve("account", 1).await.map_err(failure)?.start;
     let account = Account {
         number,
-        uuid: Uuid::now_v7(),
+        uuid: new_uuid(),
         version: 1,
         parent,
         name,
@@ -86,7 +87,7 @@ pub async fn create_space(
     let number = cx.app.store.reserve("space", 1).await.map_err(failure)?.start;
     let space = Space {
         number,
-        uuid: uuid.unwrap_or_else(Uuid::now_v7),
+        uuid: uuid.unwrap_or_else(new_uuid),
         account,
         version: 1,
         name,
@@ -157,7 +158,7 @@ pub async fn update_space(
         };
         if after != before.record {
             after.version += 1;
-            after.updated_at = cx.now;
+            after.updated_at = cx.now.max(after.updated_at);
         }
         Ok(after)
     })
@@ -185,7 +186,7 @@ pub async fn update_account(
         };
         if after != before.record {
             after.version += 1;
-            after.updated_at = cx.now;
+            after.updated_at = cx.now.max(after.updated_at);
         }
         Ok(after)
     })

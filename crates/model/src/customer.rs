@@ -188,7 +188,7 @@ pub struct Customer {
     pub extras: BTreeMap<String, BTreeMap<String, Value>>,
     /// When it was created.
     pub created_at: Timestamp,
-    /// When one of its own fields was last changed.
+    /// When one of its own fields was last changed; never goes back, even when the clock does.
     pub updated_at: Timestamp,
     /// When it was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -440,7 +440,7 @@ impl Customer {
         problems.into_result()?;
         if !changes.is_empty() {
             next.version = self.version + 1;
-            next.updated_at = now;
+            next.updated_at = now.max(self.updated_at);
         }
         Ok((next, changes))
     }
@@ -582,7 +582,7 @@ impl Customer {
 
     fn touch(&mut self, now: Timestamp) {
         self.version += 1;
-        self.updated_at = now;
+        self.updated_at = now.max(self.updated_at);
     }
 
     // ---- addresses ---------------------------------------------------------------------------
@@ -692,7 +692,7 @@ impl Customer {
                     address.postal = postal.clone();
                     address.is_default |= outdo;
                     address.version += 1;
-                    address.updated_at = now;
+                    address.updated_at = now.max(address.updated_at);
                 }
             }
             None => {
@@ -741,7 +741,7 @@ impl Customer {
             for address in all.iter_mut().filter(shared) {
                 address.purpose = left;
                 address.version += 1;
-                address.updated_at = now;
+                address.updated_at = now.max(address.updated_at);
                 differs = true;
             }
             differs
@@ -807,7 +807,7 @@ impl Customer {
             return Err(Problems::one("addresses", Why::TooMany { max: ADDRESSES_MAX }));
         }
         next.version = self.version + 1;
-        next.updated_at = now;
+        next.updated_at = now.max(self.updated_at);
         Ok(next)
     }
 

@@ -1,6 +1,9 @@
 //! Opening the file: settings of a connection (each proven by reading it back where durability hangs
 //! on it), the functions searches call, and the migration.
 
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -19,6 +22,8 @@ use crate::{Options, StoreError, Synchronous};
 const VERSION_MIN: i32 = 3_051_003;
 /// Pages in the write-ahead log after which a commit moves them into the file.
 const WAL_PAGES: i64 = 1000;
+/// Bytes of the log that are written anew at a time.
+const RENEWED_BYTES: usize = 1 << 20;
 /// Pause before another process is asked again whether it is done starting (milliseconds).
 const OPEN_RETRY_MS: u64 = 20;
 
@@ -116,6 +121,7 @@ pub(super) fn open_and_migrate(
     let end = Instant::now() + Duration::from_millis(options.sqlite_busy_ms);
     loop {
         let opened = connect(path, Access::Write, options).and_then(|mut connection| {
+            renew_log(&mut connection, path)?;
             migrate(&mut connection, schema)?;
             Ok(connection)
         });
@@ -126,6 +132,33 @@ pub(super) fn open_and_migrate(
             }
             opened => return opened,
         }
+    }
+}
+
+/// Writes the write-ahead log over itself and flushes it. After a flush that failed, a restart
+/// reads from the system's memory what the disk may never have got, and no later flush would bring
+/// it there: a power failure would take it, and all that was written behind it.
+fn renew_log(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let lost =
+        |error: std::io::Error| StoreError::Unavailable(format!("{}-wal: {error}", path.display()));
+    // Nobody else writes to the log meanwhile.
+    let _writing =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    let log = match OpenOptions::new().read(true).write(true).open(name) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        log => log.map_err(lost)?,
+    };
+    let mut chunk = vec![0; RENEWED_BYTES];
+    let mut at = 0;
+    loop {
+        let read = log.read_at(&mut chunk, at).map_err(lost)?;
+        if read == 0 {
+            return log.sync_all().map_err(lost);
+        }
+        log.write_all_at(&chunk[..read], at).map_err(lost)?;
+        at += read as u64;
     }
 }
 

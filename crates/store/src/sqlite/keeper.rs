@@ -8,6 +8,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -27,49 +28,52 @@ pub(super) struct Keeper {
     changes: i64,
 }
 
-/// The keeper as the writer and its own thread share it.
-#[derive(Clone)]
-pub(super) struct SharedKeeper {
+/// The keeper as the writer has it, with the thread that lets it look.
+pub(super) struct KeptSnapshot {
     keeper: Arc<Mutex<Keeper>>,
     is_closed: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
 }
 
-impl SharedKeeper {
+impl KeptSnapshot {
     /// Starts the keeper's thread.
-    pub(super) fn start(connection: Connection) -> Result<SharedKeeper, StoreError> {
+    pub(super) fn start(connection: Connection) -> Result<KeptSnapshot, StoreError> {
         let keeper = Keeper { connection, was_written: true, changes: 0 };
-        let shared = SharedKeeper {
-            keeper: Arc::new(Mutex::new(keeper)),
-            is_closed: Arc::new(AtomicBool::new(false)),
-        };
-        let own = shared.clone();
-        let look = move || {
-            while !own.is_closed.load(Ordering::Relaxed) {
-                own.lock().look();
-                std::thread::park_timeout(Duration::from_millis(LOOK_MS));
+        let keeper = Arc::new(Mutex::new(keeper));
+        let is_closed = Arc::new(AtomicBool::new(false));
+        let looks = {
+            let (keeper, is_closed) = (Arc::clone(&keeper), Arc::clone(&is_closed));
+            move || {
+                while !is_closed.load(Ordering::Acquire) {
+                    lock(&keeper).look();
+                    std::thread::park_timeout(Duration::from_millis(LOOK_MS));
+                }
             }
         };
-        let thread = std::thread::Builder::new().name("store-keeper".to_owned()).spawn(look);
-        thread.map_err(|error| StoreError::Unavailable(format!("no keeper thread: {error}")))?;
-        Ok(shared)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Keeper> {
-        self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
+        let thread = std::thread::Builder::new().name("store-keeper".to_owned()).spawn(looks);
+        let thread = thread
+            .map_err(|error| StoreError::Unavailable(format!("no keeper thread: {error}")))?;
+        Ok(KeptSnapshot { keeper, is_closed, thread })
     }
 
     /// Before this process writes.
     pub(super) fn let_go(&self) {
-        let mut keeper = self.lock();
+        let mut keeper = lock(&self.keeper);
         keeper.was_written = true;
         keeper.release();
     }
 
-    /// Before the store is closed; afterwards nothing is held again.
-    pub(super) fn close(&self) {
-        self.is_closed.store(true, Ordering::Relaxed);
-        self.let_go();
+    /// Before the store is closed: the keeper's connection is gone afterwards.
+    pub(super) fn close(self) {
+        self.is_closed.store(true, Ordering::Release);
+        self.thread.thread().unpark();
+        // A keeper that panicked is gone as well.
+        let _ = self.thread.join();
     }
+}
+
+fn lock(keeper: &Mutex<Keeper>) -> MutexGuard<'_, Keeper> {
+    keeper.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Keeper {

@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use self::connect::{Access, connect, open_and_migrate};
-use self::keeper::SharedKeeper;
+use self::keeper::KeptSnapshot;
 use self::writer::{Done, Job, Work, Writer};
 use crate::dump::{Feed, LineSender};
 use crate::page::{self, INLINE_ROWS_MAX};
@@ -171,7 +171,7 @@ impl Sqlite {
             let shared =
                 Arc::new(Shared { path, options, schema, readers, scanners, counters, watch });
             let keeper = connect(&shared.path, Access::Read, &shared.options)?;
-            let keeper = SharedKeeper::start(keeper)?;
+            let keeper = KeptSnapshot::start(keeper)?;
             Writer::start(connection, Arc::clone(&shared), keeper, queue)?;
             Ok(Sqlite { shared, jobs })
         })

@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::connect::{Access, connect};
-use super::keeper::SharedKeeper;
+use super::keeper::KeptSnapshot;
 use super::write::{Failure, Transaction};
 use super::{Shared, failed};
 use crate::store::Committed;
@@ -73,7 +73,7 @@ pub(super) struct Job {
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
-    keeper: SharedKeeper,
+    keeper: KeptSnapshot,
     queue: mpsc::Receiver<Job>,
     /// `None` after a failure that could not be rolled back.
     connection: Option<Connection>,
@@ -86,7 +86,7 @@ impl Writer {
     pub(super) fn start(
         connection: Connection,
         shared: Arc<Shared>,
-        keeper: SharedKeeper,
+        keeper: KeptSnapshot,
         queue: mpsc::Receiver<Job>,
     ) -> Result<(), StoreError> {
         let writer = Writer { shared, keeper, queue, connection: Some(connection) };
