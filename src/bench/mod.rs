@@ -3,6 +3,7 @@
 //! validation, the journal and all indexes. Only the ratios are worth comparing.
 
 mod client;
+mod overload;
 mod preload;
 mod servers;
 mod works;
@@ -34,6 +35,9 @@ pub struct BenchArgs {
     /// Only works whose name contains this.
     #[arg(long, default_value = "")]
     only: String,
+    /// Measure instead what is left of the peak at three times its load.
+    #[arg(long)]
+    overload: bool,
     /// Print JSON too, one figure a line.
     #[arg(long)]
     json: bool,
@@ -71,6 +75,10 @@ struct Figure {
 pub async fn run(args: BenchArgs) -> Result<()> {
     ensure!(args.rounds > 0 && args.seconds > 0, "at least one round of one second");
     let data = preload::ensure(&args.data, args.customers).await?;
+    if args.overload {
+        let server = Server::patron(&args.data, true).await?;
+        return overload::run(&server, &data, args.seconds).await;
+    }
     println!(
         "Measuring {} rounds of {} s each; {} customers.",
         args.rounds, args.seconds, data.count

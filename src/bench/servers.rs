@@ -55,6 +55,11 @@ impl Server {
         Server::start(command, address).await
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     async fn start(mut command: Command, address: String) -> Result<Server> {
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let mut server = Server { child, address };
