@@ -5,6 +5,7 @@
 mod api;
 mod crash;
 mod documents;
+mod hostile;
 mod isolation;
 mod planted;
 mod program;

@@ -9,6 +9,7 @@
 //! - [`openapi`] and [`reference`]: descriptions for machines and for people.
 //! - [`server`]: connections. [`metrics`]: what is counted.
 
+mod bodies;
 pub mod cards;
 pub mod decode;
 pub mod dialect;
@@ -20,6 +21,7 @@ pub mod metrics;
 pub mod openapi;
 pub mod operation;
 mod paths;
+mod patience;
 pub mod provision;
 pub mod reference;
 pub mod server;
