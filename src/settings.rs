@@ -135,10 +135,14 @@ macro_rules! limit_settings {
 limit_settings! {
     /// Bytes of a request body.
     body_bytes_max: usize,
+    /// Bytes of all request bodies.
+    bodies_bytes_max: usize,
     /// Seconds for the head.
     head_seconds_max: u64,
     /// Seconds for the body.
     body_seconds_max: u64,
+    /// Seconds for the answer to be taken.
+    answer_seconds_max: u64,
     /// Seconds for the work.
     request_seconds_max: u64,
     /// Bytes of the head.

@@ -7,6 +7,7 @@ mod crash;
 mod documents;
 mod doors;
 mod faults;
+mod hostile;
 mod isolation;
 mod linear;
 mod planted;

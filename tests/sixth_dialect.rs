@@ -45,6 +45,7 @@ static TINY: Dialect = Dialect {
     finish: |_, _, _| {},
     security: || json!({"bearer": {"type": "http", "scheme": "bearer"}}),
     error_schema: |generator| generator.subschema_for::<Value>(),
+    error_media: "application/json",
     credentials: Credentials { sandbox, mint, show, sign, examples },
 };
 

@@ -131,6 +131,15 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<usize> {
     Ok(head)
 }
 
+/// Bytes of the answer that begins in the buffer; none before its head is whole.
+///
+/// # Errors
+/// When it has no content length.
+pub fn answer_length(buffer: &[u8]) -> Result<Option<usize>> {
+    let Some(at) = find(buffer, b"\r\n\r\n") else { return Ok(None) };
+    Ok(Some(at + 4 + content_length(&buffer[..at + 4])?))
+}
+
 fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len()).position(|window| window == wanted)
 }

@@ -4,6 +4,7 @@
 
 mod client;
 mod instructions;
+mod overload;
 pub mod peer;
 pub mod preload;
 mod servers;
@@ -37,6 +38,9 @@ pub struct BenchArgs {
     /// Only works whose name contains this.
     #[arg(long, default_value = "")]
     only: String,
+    /// Measure instead what is left of the peak at three times its load.
+    #[arg(long)]
+    overload: bool,
     /// Print JSON too, one figure a line.
     #[arg(long)]
     json: bool,
@@ -82,6 +86,10 @@ pub async fn run(args: BenchArgs) -> Result<()> {
         works::all().into_iter().filter(|work| work.name.contains(&args.only)).collect();
     if args.instructions {
         return instructions::run(&args.data, &data, &works).await;
+    }
+    if args.overload {
+        let server = Server::patron(&args.data, true).await?;
+        return overload::run(&server, &data, args.seconds).await;
     }
     println!(
         "Measuring {} rounds of {} s each; {} customers.",

@@ -197,14 +197,18 @@ async fn paths(api: &str, server: &Server, data: &Preloaded) -> Result<Vec<Strin
 
 /// Makes signed requests as bytes.
 #[derive(Clone)]
-struct Signer {
+pub struct Signer {
     dialect: &'static Dialect,
     credentials: Arc<Value>,
     space: String,
 }
 
 impl Signer {
-    fn new(api: &str, data: &Preloaded) -> Result<Signer> {
+    /// A signer with the credentials of the benchmark's space.
+    ///
+    /// # Errors
+    /// When there is no such API.
+    pub fn new(api: &str, data: &Preloaded) -> Result<Signer> {
         let dialect = DIALECTS.iter().copied().find(|dialect| dialect.name == api);
         let dialect = dialect.ok_or_else(|| anyhow!("no API is called {api}"))?;
         let credentials = Arc::new(data.keys[api].clone());
@@ -215,7 +219,8 @@ impl Signer {
         Ok(Signer { dialect, credentials, space })
     }
 
-    fn request(&self, method: &str, target: &str, headers: &str, body: &str) -> Vec<u8> {
+    /// A request of a kept connection, with its signature.
+    pub fn request(&self, method: &str, target: &str, headers: &str, body: &str) -> Vec<u8> {
         let now = Clock::System.now();
         let request = SignRequest { credentials: &self.credentials, method, target, body, now };
         let signed = (self.dialect.credentials.sign)(&request).unwrap_or_default();

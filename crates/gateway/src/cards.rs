@@ -54,10 +54,15 @@ fn suspicious(body: &[u8]) -> bool {
 }
 
 fn might_name_security_code(body: &[u8]) -> bool {
-    let lower = |byte: &u8| byte.to_ascii_lowercase();
-    body.windows(3).any(|window| {
-        let window: Vec<u8> = window.iter().map(lower).collect();
-        matches!(window.as_slice(), b"cvv" | b"cvc" | b"cid" | b"csc" | b"cod" | b"ver")
+    // An escape can stand for a letter of the name.
+    if body.windows(2).any(|pair| pair == b"\\u") {
+        return true;
+    }
+    // Names are compared by their letters and digits alone, so only those are looked at here.
+    let mut last = [0; 3];
+    body.iter().filter(|byte| byte.is_ascii_alphanumeric()).any(|byte| {
+        last = [last[1], last[2], byte.to_ascii_lowercase()];
+        matches!(&last, b"cvv" | b"cvc" | b"cid" | b"csc" | b"cod" | b"ver")
     })
 }
 
@@ -129,6 +134,8 @@ mod tests {
         assert_eq!(fields(&json!({"a": 4111111111111111_u64})), ["a"]);
         assert_eq!(fields(&json!({"4111111111111111": "x"})), [""]);
         assert_eq!(fields(&json!({"m": {"cvv": "123"}})), ["m.cvv"]);
+        assert!(suspicious(br#"{"\u0063v\u0063": 123}"#), "an escaped name");
+        assert_eq!(fields(&json!({"c-v\u{2013}v": "123"})), ["c-v\u{2013}v"]);
         assert_eq!(fields(&json!({"m": {"cid": "customer 123"}})), Vec::<String>::new());
     }
 }

@@ -41,6 +41,8 @@ pub struct Dialect {
     pub security: fn() -> Value,
     /// Schema of its error bodies.
     pub error_schema: crate::operation::SchemaFn,
+    /// Media type of its error bodies.
+    pub error_media: &'static str,
     /// How its keys look.
     pub credentials: Credentials,
 }

@@ -20,12 +20,12 @@ use axum::{
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{HeaderValue, Method, header};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use patron_app::{Actor, App, Cx, idempotency::Idempotency};
 use patron_model::{Failure, Problems, Why};
 use tower::ServiceExt as _;
 
 use crate::{
+    bodies::Bodies,
     cards,
     dialect::{Claim, Dialect},
     exchange::{Exchange, Reply, Request},
@@ -43,6 +43,7 @@ pub struct Gateway {
     rate: RateLimit,
     strangers: Strangers,
     in_work: tokio::sync::Semaphore,
+    bodies: Bodies,
     mounts: Vec<Mount>,
     hosts: HashMap<String, usize>,
     pages: Router,
@@ -110,6 +111,7 @@ impl Gateway {
                 rate: RateLimit::new(limits.requests_per_minute),
                 strangers: Strangers::new(&limits),
                 in_work: tokio::sync::Semaphore::new(limits.requests_in_work_max),
+                bodies: Bodies::new(&limits),
                 mounts,
                 hosts: hosts.iter().filter_map(host).collect(),
                 pages,
@@ -183,15 +185,17 @@ impl Gateway {
         let started = Instant::now();
         let request_id = self.request_id(&request);
         let (exchange, body) = self.exchange(request, Some(&route.operation), request_id);
+        let mut exchange = exchange;
+        let body = match self.bodies.read(body).await {
+            Ok(body) => body,
+            Err(failure) => return self.finish(route, &exchange, Err(failure), None, started),
+        };
+        exchange.body = body.bytes.clone();
+        // Only now: a client that is slow to send its body must not keep others out.
         let Ok(_in_work) = self.in_work.try_acquire() else {
             let failure = Failure::Unavailable { retry_after_seconds: 1 };
             return self.finish(route, &exchange, Err(failure), None, started);
         };
-        let mut exchange = exchange;
-        match self.read(body).await {
-            Ok(body) => exchange.body = body,
-            Err(failure) => return self.finish(route, &exchange, Err(failure), None, started),
-        }
         let exchange = Arc::new(exchange);
         let mut quota = None;
         let work = self.pass(route, Arc::clone(&exchange), &mut quota);
@@ -292,21 +296,6 @@ impl Gateway {
         let begun =
             self.app.begin(space, key, operation.id, fingerprint, rule.remembered_seconds).await?;
         Ok(Some(begun))
-    }
-
-    async fn read(&self, body: Body) -> Result<Bytes, Failure> {
-        let limit = self.limits.body_bytes_max;
-        let collect = Limited::new(body, limit).collect();
-        let longest = Duration::from_secs(self.limits.body_seconds_max);
-        match tokio::time::timeout(longest, collect).await {
-            Ok(Ok(collected)) => Ok(collected.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Failure::TooLarge { limit }),
-            Ok(Err(_)) => {
-                let why = Why::Malformed { expected: "a complete body" };
-                Err(Failure::malformed("", why))
-            }
-            Err(_) => Err(Failure::TimedOut),
-        }
     }
 
     fn exchange(

@@ -10,6 +10,7 @@
 //! - [`openapi`] and [`reference`]: descriptions for machines and for people.
 //! - [`server`]: connections. [`metrics`]: what is counted.
 
+mod bodies;
 pub mod cards;
 pub mod decode;
 pub mod dialect;
@@ -21,6 +22,7 @@ pub mod metrics;
 pub mod openapi;
 pub mod operation;
 mod paths;
+mod patience;
 pub mod provision;
 pub mod reference;
 pub mod server;

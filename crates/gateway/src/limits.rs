@@ -12,10 +12,14 @@ use governor::{
 pub struct Limits {
     /// Bytes of a request body.
     pub body_bytes_max: usize,
+    /// Bytes of all request bodies held at a time; further ones are answered 503.
+    pub bodies_bytes_max: usize,
     /// Seconds a client may take to send the head of a request.
     pub head_seconds_max: u64,
     /// Seconds a client may take to send the body of a request.
     pub body_seconds_max: u64,
+    /// Seconds a client may leave an answer lying without taking a byte.
+    pub answer_seconds_max: u64,
     /// Seconds a request may take once it was read.
     pub request_seconds_max: u64,
     /// Bytes of a request head (the request line and all headers).
@@ -43,8 +47,10 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             body_bytes_max: 4 * 1024 * 1024,
+            bodies_bytes_max: 256 * 1024 * 1024,
             head_seconds_max: 10,
             body_seconds_max: 30,
+            answer_seconds_max: 60,
             request_seconds_max: 90,
             head_bytes_max: 64 * 1024,
             connections_max: 4_096,

@@ -1,6 +1,7 @@
-//! OpenAPI 3.1 from the operation lines and the wire types' schemas.
+//! OpenAPI 3.1 from the operation lines and the wire types' schemas. Bodies are described as they are
+//! read, answers as they are written: a member that is left out when empty is only optional there.
 
-use schemars::generate::SchemaSettings;
+use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -10,36 +11,50 @@ use crate::{
 
 /// The description of one dialect.
 pub fn document(dialect: &Dialect, version: &str) -> Value {
-    let mut settings = SchemaSettings::draft2020_12();
-    settings.definitions_path = "/components/schemas".into();
-    let mut generator = settings.into_generator();
-    let error = (dialect.error_schema)(&mut generator).to_value();
+    let mut types = Types::new();
     let mut paths: Map<String, Value> = Map::new();
     for operation in (dialect.operations)() {
         let item = paths.entry(operation.path.to_owned()).or_insert_with(|| json!({}));
-        let described = describe(&operation, &mut generator, &error);
+        let described = describe(dialect, &operation, &mut types);
         item[operation.method.as_str().to_ascii_lowercase()] = described;
     }
     let security = (dialect.security)();
     let schemes: Vec<&String> =
         security.as_object().map(|s| s.keys().collect()).unwrap_or_default();
     let any_scheme: Vec<Value> = schemes.iter().map(|name| json!({ name.as_str(): [] })).collect();
-    let schemas = generator.take_definitions(true);
     json!({
         "openapi": "3.1.0",
         "info": {"title": dialect.title, "version": version},
         "servers": [{"url": "/"}],
         "security": any_scheme,
         "paths": paths,
-        "components": {"schemas": schemas, "securitySchemes": security},
+        "components": {"schemas": types.schemas(), "securitySchemes": security},
     })
 }
 
-fn describe(
-    operation: &Operation,
-    generator: &mut schemars::SchemaGenerator,
-    error: &Value,
-) -> Value {
+/// The wire types that were named, by direction.
+struct Types {
+    read: SchemaGenerator,
+    written: SchemaGenerator,
+}
+
+impl Types {
+    fn new() -> Types {
+        let mut settings = SchemaSettings::draft2020_12();
+        settings.definitions_path = "/components/schemas".into();
+        let written = settings.clone().for_serialize().into_generator();
+        Types { read: settings.into_generator(), written }
+    }
+
+    /// All of them by name. A type that goes both ways is shown as it is read, which demands less.
+    fn schemas(&mut self) -> Map<String, Value> {
+        let mut schemas = self.written.take_definitions(true);
+        schemas.extend(self.read.take_definitions(true));
+        schemas
+    }
+}
+
+fn describe(dialect: &Dialect, operation: &Operation, types: &mut Types) -> Value {
     let mut parameters: Vec<Value> = path_parameters(operation.path);
     parameters.extend(operation.parameters.iter().map(|p| {
         json!({
@@ -52,14 +67,17 @@ fn describe(
         let mut reply = json!({"description": reason(*status)});
         if let Some(schema) = schema {
             reply["content"] =
-                json!({"application/json": {"schema": schema(generator).to_value()}});
+                json!({"application/json": {"schema": schema(&mut types.written).to_value()}});
         }
         replies.insert(status.to_string(), reply);
     }
-    replies.insert(
-        "default".into(),
-        json!({"description": "A failure.", "content": {"application/json": {"schema": error}}}),
+    let failure = operation.failure.unwrap_or(dialect.error_schema);
+    let mut content = Map::new();
+    content.insert(
+        dialect.error_media.to_owned(),
+        json!({"schema": failure(&mut types.written).to_value()}),
     );
+    replies.insert("default".into(), json!({"description": "A failure.", "content": content}));
     let mut described = json!({
         "operationId": operation.id,
         "summary": operation.title,
@@ -73,7 +91,7 @@ fn describe(
         described["security"] = json!([]);
     }
     if let Some(body) = operation.body {
-        let schema = body(generator).to_value();
+        let schema = body(&mut types.read).to_value();
         let content: Map<String, Value> = operation
             .media
             .iter()

@@ -70,8 +70,10 @@ pub struct Operation {
     pub body: Option<SchemaFn>,
     /// Media types of the body, for the description.
     pub media: &'static [&'static str],
-    /// Statuses and schemas of the replies that are no errors.
+    /// Statuses and schemas of the replies; failures in the usual shape are not among them.
     pub replies: Vec<(u16, Option<SchemaFn>)>,
+    /// Schema of its error bodies, where it is not the dialect's.
+    pub failure: Option<SchemaFn>,
     /// Query and header parameters.
     pub parameters: Vec<Parameter>,
     /// How idempotency keys are treated, if at all.
@@ -107,6 +109,7 @@ impl Operation {
             body: None,
             media: &["application/json"],
             replies: Vec::new(),
+            failure: None,
             parameters: Vec::new(),
             idempotency: None,
             is_for_deployment: false,
@@ -140,6 +143,13 @@ impl Operation {
     #[must_use]
     pub fn replies_empty(mut self, status: u16) -> Operation {
         self.replies.push((status, None));
+        self
+    }
+
+    /// Answers failures in a shape of its own.
+    #[must_use]
+    pub fn fails_with<T: JsonSchema>(mut self) -> Operation {
+        self.failure = Some(|generator| generator.subschema_for::<T>());
         self
     }
 

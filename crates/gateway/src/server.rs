@@ -12,7 +12,10 @@ use hyper_util::{
 };
 use tokio::{net::TcpListener, sync::Semaphore};
 
-use crate::dispatch::{Gateway, Peer};
+use crate::{
+    dispatch::{Gateway, Peer},
+    patience::Patient,
+};
 
 /// Serves until `stop` is done, then lets requests in work finish.
 ///
@@ -50,6 +53,7 @@ pub async fn serve(
             .header_read_timeout(Duration::from_secs(limits.head_seconds_max))
             .max_buf_size(limits.head_bytes_max.max(8 * 1024))
             .pipeline_flush(true);
+        let stream = Patient::new(stream, Duration::from_secs(limits.answer_seconds_max));
         let connection = http.serve_connection(TokioIo::new(stream), service(&gateway, peer));
         let watched = graceful.watch(connection);
         tokio::spawn(async move {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{Problems, Why};
 
@@ -30,6 +30,8 @@ pub enum MetadataPatch {
     Replace(Metadata),
     /// Key by key: `Some` sets, `None` removes, others stay.
     Merge(BTreeMap<String, Option<Value>>),
+    /// As RFC 7396 merges: `null` removes, objects are merged member by member, others replace.
+    MergeDeep(BTreeMap<String, Value>),
 }
 
 impl Metadata {
@@ -95,8 +97,36 @@ impl Metadata {
                 }
                 Metadata::parse("metadata", pairs)
             }
+            MetadataPatch::MergeDeep(changes) => {
+                let mut pairs = self.0.clone();
+                for (key, change) in changes {
+                    if let Some(value) = merged(pairs.remove(&key), change) {
+                        pairs.insert(key, value);
+                    }
+                }
+                Metadata::parse("metadata", pairs)
+            }
         }
     }
+}
+
+/// RFC 7396 for one member: what becomes of it; `None` when it goes.
+fn merged(before: Option<Value>, change: Value) -> Option<Value> {
+    let changes = match change {
+        Value::Null => return None,
+        Value::Object(changes) => changes,
+        other => return Some(other),
+    };
+    let mut members = match before {
+        Some(Value::Object(members)) => members,
+        _ => Map::new(),
+    };
+    for (name, change) in changes {
+        if let Some(value) = merged(members.remove(&name), change) {
+            members.insert(name, value);
+        }
+    }
+    Some(Value::Object(members))
 }
 
 /// A value as text: strings as they are, others as their JSON.
@@ -159,6 +189,16 @@ mod tests {
         let after = before.changed(MetadataPatch::Merge(change)).expect("valid");
         assert_eq!(after.pairs(), &pairs(json!({"b": "x", "c": true})));
         assert_eq!(after.texts()["c"], "true");
+    }
+
+    #[test]
+    fn merges_deep_as_rfc_7396_does() {
+        let before = json!({"a": {"b": 1, "c": {"d": 2}}, "e": "x", "f": [1]});
+        let before = Metadata::parse("metadata", pairs(before)).expect("valid");
+        let change =
+            json!({"a": {"b": null, "c": {"g": 3}}, "e": {"h": null}, "f": null, "i": null});
+        let after = before.changed(MetadataPatch::MergeDeep(pairs(change))).expect("valid");
+        assert_eq!(after.pairs(), &pairs(json!({"a": {"c": {"d": 2, "g": 3}}, "e": {}})));
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub static DIALECT: Dialect = Dialect {
     finish,
     security,
     error_schema: |generator| generator.subschema_for::<errors::ErrorBody>(),
+    error_media: "application/json",
     credentials: credentials::CREDENTIALS,
 };
 

@@ -195,11 +195,9 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
         .collect();
     let question = cursor::question(&question);
     let place = params.get("cursor").map(|text| cursor::read(text, &question)).transpose()?;
-    let total = match params.get("total") {
-        Some("true") if params.get("q").is_none() => {
-            Some(customers::count(&request.cx, &[request.cx.space], &filter).await?)
-        }
-        _ => None,
+    let total = match wants_total(params.get("total"))? && params.get("q").is_none() {
+        true => Some(customers::count(&request.cx, &[request.cx.space], &filter).await?),
+        false => None,
     };
     let (items, next) = match params.get("q").filter(|q| !q.trim().is_empty()) {
         Some(q) => text_page(&request, q, &filter, place, limit).await?,
@@ -207,6 +205,14 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
     };
     let next_cursor = next.map(|place| cursor::write(&question, place)).transpose()?;
     answer_page(&request, items, next_cursor, total, expand).await
+}
+
+fn wants_total(word: Option<&str>) -> Result<bool, Failure> {
+    match word {
+        None | Some("false" | "") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Failure::malformed("total", Why::NotOneOf { allowed: "true, false" })),
+    }
 }
 
 fn deleted(word: Option<&str>) -> Result<Filter, Failure> {

@@ -40,6 +40,7 @@ pub static DIALECT: Dialect = Dialect {
     finish: errors::finish,
     security: auth::security,
     error_schema: |generator| generator.subschema_for::<errors::ProblemDocument>(),
+    error_media: "application/problem+json",
     credentials: Credentials {
         sandbox: auth::sandbox,
         mint: auth::mint,

@@ -155,8 +155,7 @@ fn metadata_patch(fields: &mut Fields, member: Member<BTreeMap<String, Value>>) 
             if let Err(problems) = Metadata::parse("metadata", set) {
                 fields.refuse_all(problems);
             }
-            let change = |value: Value| if value.is_null() { None } else { Some(value) };
-            MetadataPatch::Merge(pairs.into_iter().map(|(k, v)| (k, change(v))).collect())
+            MetadataPatch::MergeDeep(pairs)
         }
         (Member::Value(pairs), _) => match Metadata::parse("metadata", pairs) {
             Ok(metadata) => MetadataPatch::Replace(metadata),

@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::input::text_of;
+use crate::input::{Written, text_of};
 
 /// An address as it comes in.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -24,28 +24,28 @@ use crate::input::text_of;
 #[schemars(rename = "AddressInput")]
 pub struct AddressBody {
     /// ISO 3166-1 code of two letters.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Written")]
     country: Member<Value>,
     /// State, province or region.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Written")]
     state: Member<Value>,
     /// Town.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Written")]
     city: Member<Value>,
     /// Postal code.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Written")]
     postal_code: Member<Value>,
     /// First line of the street address.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Written")]
     address_line1: Member<Value>,
     /// Second line.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Written")]
     address_line2: Member<Value>,
     /// Other name of `address_line1`.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Written")]
     line1: Member<Value>,
     /// Other name of `address_line2`.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Written")]
     line2: Member<Value>,
 }
 
@@ -167,14 +167,15 @@ impl AddressBody {
             line1,
             line2,
         } = self;
-        let or = |first: Member<Value>, second| if first.is_absent() { second } else { first };
+        // Both are checked, also where the other name says nothing new.
+        let or = |first, second| if matches!(first, Patch::Keep) { second } else { first };
         let mut line = |name: &str, member| patch(field, name, &member, problems, Line::parse);
         PostalPatch {
             state: line("state", state),
             city: line("city", city),
             postal_code: line("postal_code", postal_code),
-            line1: line("address_line1", or(address_line1, line1)),
-            line2: line("address_line2", or(address_line2, line2)),
+            line1: or(line("address_line1", address_line1), line("line1", line1)),
+            line2: or(line("address_line2", address_line2), line("line2", line2)),
             country: patch(field, "country", &country, problems, Country::parse),
             ..PostalPatch::default()
         }

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::{
     addresses::{AddressBody, AddressChange},
-    input::text_of,
+    input::{Written, text_of},
     phones,
 };
 
@@ -36,22 +36,22 @@ const DESCRIPTION_CHARS_MAX: usize = 256;
 #[schemars(rename = "CustomerInput")]
 pub struct CustomerBody {
     /// E-mail address; required on creation when `phone` is not present.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Written")]
     email: Member<Value>,
     /// Phone number; required on creation when `email` is not present. May be an integer.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Written")]
     phone: Member<Value>,
     /// Full name.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Written")]
     name: Member<Value>,
     /// Company.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Written")]
     company_name: Member<Value>,
     /// Tax number.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Written")]
     tax_number: Member<Value>,
     /// Free description.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Written")]
     description: Member<Value>,
     /// The integrator's own pairs; replaced as a whole.
     #[schemars(with = "Option<BTreeMap<String, Value>>")]

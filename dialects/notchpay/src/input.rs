@@ -1,8 +1,11 @@
 //! What clients send (dossier §1): JSON or forms, with numbers as strings and strings as numbers,
 //! and `[]` where there is nothing to say.
 
+use std::borrow::Cow;
+
 use patron_gateway::{Exchange, decode, decode::Params};
 use patron_model::{Failure, Problems, Timestamp, Why, text, time::Day};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -90,6 +93,23 @@ fn insert(members: &mut Map<String, Value>, names: &[&str], value: Value) {
     }
     if let Value::Object(inner) = inner {
         insert(inner, rest, value);
+    }
+}
+
+/// A text as it may be written, for the description: as it is, or as the whole number it consists of.
+pub struct Written;
+
+impl JsonSchema for Written {
+    fn schema_name() -> Cow<'static, str> {
+        "Written".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": ["string", "integer", "null"]})
     }
 }
 

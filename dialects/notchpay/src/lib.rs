@@ -47,6 +47,7 @@ pub static DIALECT: Dialect = Dialect {
     finish: envelope::finish,
     security: auth::security,
     error_schema: |generator| generator.subschema_for::<errors::ErrorBody>(),
+    error_media: "application/json",
     credentials: auth::CREDENTIALS,
 };
 

@@ -31,7 +31,7 @@ const CUSTOMER_FILTERS: [Parameter; 3] = [
 ];
 const CHANNEL_FILTERS: [Parameter; 3] = [
     Parameter::query("country", "string", "Country that a channel must work in."),
-    Parameter::query("amount", "integer", "Amount that a channel must admit."),
+    Parameter::query("amount", "number", "Amount that a channel must admit."),
     Parameter::query("currency", "string", "Currency of the amount; XAF by default."),
 ];
 

@@ -9,9 +9,8 @@ use patron_gateway::{Reply, Request};
 use patron_model::{Failure, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use crate::auth;
+use crate::{auth, errors::ErrorBody};
 
 /// Seconds a token is valid. More than the 120 by which the SDKs refresh early.
 const VALID_SECONDS: i64 = 3600;
@@ -38,6 +37,24 @@ pub struct Granted {
     expires_in: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<String>,
+}
+
+/// What it gets with wrong credentials: a shape that is used nowhere else.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Refused {
+    error_type: &'static str,
+    error_message: &'static str,
+}
+
+/// Every refusal with status 400, for the description.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+pub enum BadRequest {
+    /// Wrong credentials.
+    Refused(Refused),
+    /// Anything else.
+    Other(ErrorBody),
 }
 
 /// What a token says.
@@ -71,11 +88,9 @@ pub async fn create(request: Request) -> Result<Reply, Failure> {
 }
 
 fn refused() -> Reply {
-    let body = json!({
-        "errorType": "InvalidCredentials",
-        "errorMessage": "Client authentication failed.",
-    });
-    Reply::value(400, &body)
+    let error_message = "Client authentication failed.";
+    let body = Refused { error_type: "InvalidCredentials", error_message };
+    Reply::bytes(400, "application/json", serde_json::to_vec(&body).unwrap_or_default())
 }
 
 fn signed(app: &App, content: &Content) -> Result<String, Failure> {

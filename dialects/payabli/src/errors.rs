@@ -21,7 +21,7 @@ pub const IDENTIFIERS: &str = "identifiers";
 /// The body of every failure.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct ErrorBody {
+pub struct ErrorBody {
     is_success: bool,
     /// Null where the failure is one of HTTP rather than of the API.
     response_code: Option<i64>,

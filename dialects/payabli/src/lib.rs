@@ -53,6 +53,7 @@ pub static DIALECT: Dialect = Dialect {
     finish,
     security,
     error_schema: errors::schema,
+    error_media: "application/json",
     credentials: Credentials {
         sandbox: auth::sandbox,
         mint: auth::mint,

@@ -161,7 +161,8 @@ fn around() -> Vec<Operation> {
             .replies::<SettingsRecord>(200),
         Operation::new(Method::POST, open, TOKEN, "get_token", "Get a token", access_token::create)
             .body::<access_token::Credentials>()
-            .replies::<access_token::Granted>(200),
+            .replies::<access_token::Granted>(200)
+            .replies::<access_token::BadRequest>(400),
     ];
     tagged(all, "Account")
 }

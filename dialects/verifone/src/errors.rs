@@ -8,7 +8,6 @@ use patron_gateway::{Exchange, Reply, limits::QuotaState};
 use patron_model::{Failure, Problems, Why};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::operations::TOKEN_PATH;
 
@@ -23,6 +22,15 @@ pub(crate) struct ErrorBody {
     details: BTreeMap<String, String>,
     /// Seconds since the Unix epoch.
     timestamp: i64,
+}
+
+/// The error body of the token endpoint (RFC 6749 §5.2).
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct OauthError {
+    /// One of RFC 6749's words.
+    error: &'static str,
+    /// Text for a developer.
+    error_description: String,
 }
 
 /// Codes of the sister service's table (dossier §7).
@@ -207,10 +215,11 @@ fn oauth(failure: &Failure, status: u16) -> Reply {
             _ => (status, "invalid_request"),
         },
     };
-    let description = match (error, first) {
+    let error_description = match (error, first) {
         ("invalid_client", _) => "Client authentication failed.".to_owned(),
         (_, Some(first)) => format!("{}: {}", first.field, reason(&first.why)),
         (_, None) => describe(failure).2.to_owned(),
     };
-    Reply::value(status, &json!({"error": error, "error_description": description}))
+    let body = OauthError { error, error_description };
+    Reply::bytes(status, "application/json", serde_json::to_vec(&body).unwrap_or_default())
 }

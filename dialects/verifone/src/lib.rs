@@ -53,6 +53,7 @@ pub static DIALECT: Dialect = Dialect {
     finish: errors::finish,
     security: auth::security,
     error_schema: |generator| generator.subschema_for::<errors::ErrorBody>(),
+    error_media: "application/json",
     credentials: Credentials {
         sandbox: credentials::sandbox,
         mint: credentials::mint,

@@ -10,7 +10,9 @@ use patron_gateway::{
 use patron_model::space::Role::{Read, Write};
 
 use crate::{
-    customers, lists, token,
+    customers,
+    errors::OauthError,
+    lists, token,
     wire::{CustomerBody, CustomerShown, TokenForm, TokenShown},
 };
 
@@ -91,4 +93,5 @@ fn token(path: &'static str, id: &'static str) -> Operation {
         .body::<TokenForm>()
         .media(&["application/x-www-form-urlencoded"])
         .replies::<TokenShown>(200)
+        .fails_with::<OauthError>()
 }

@@ -49,6 +49,7 @@ pub static DIALECT: Dialect = Dialect {
     finish: |_, _, _| {},
     security,
     error_schema: |generator| generator.subschema_for::<errors::ErrorBody>(),
+    error_media: "application/json",
     credentials: Credentials {
         sandbox: auth::sandbox,
         mint: auth::mint,
