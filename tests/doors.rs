@@ -277,6 +277,7 @@ async fn a_handler_that_breaks_ends_one_request() {
     let Dialect { error_schema, credentials, .. } = &patron_native::DIALECT;
     let Credentials { sandbox, mint, show, sign, examples } = *credentials;
     let credentials = Credentials { sandbox, mint, show, sign, examples };
+    let error_media = patron_native::DIALECT.error_media;
     let (error_schema, operations) = (*error_schema, breaking as fn() -> Vec<Operation>);
     let dialect = Dialect {
         name,
@@ -289,6 +290,7 @@ async fn a_handler_that_breaks_ends_one_request() {
         finish,
         security,
         error_schema,
+        error_media,
         credentials,
     };
     let dialect: &'static Dialect = Box::leak(Box::new(dialect));
