@@ -100,6 +100,8 @@ enum Command {
     Sign(commands::sign::SignArgs),
     /// Measure the speed of this machine's limit and of Patron, in turn.
     Bench(bench::BenchArgs),
+    /// Measure Patron on PostgreSQL against pgbench with the same statements, in turn.
+    BenchPostgres(bench::PostgresArgs),
     /// Serve the fixed reply that the benchmark compares with.
     #[command(hide = true)]
     BenchStatic(bench::StaticArgs),
@@ -121,6 +123,7 @@ async fn main() -> Result<()> {
         Command::Config(command) => commands::config::run(&command),
         Command::Sign(args) => commands::sign::run(&args),
         Command::Bench(args) => bench::run(args).await,
+        Command::BenchPostgres(args) => bench::run_postgres(args).await,
         Command::BenchStatic(args) => bench::serve_static(args).await,
     }
 }

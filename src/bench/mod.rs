@@ -3,6 +3,7 @@
 //! validation, the journal and all indexes. Only the ratios are worth comparing.
 
 mod client;
+mod postgres;
 mod preload;
 mod servers;
 mod works;
@@ -14,6 +15,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use serde_json::json;
 
+pub use self::postgres::{PostgresArgs, run as run_postgres};
 use self::{client::Measured, servers::Server, works::Work};
 
 /// Measure the speed of this machine's limit and of Patron, in turn.

@@ -80,7 +80,7 @@ pub async fn measure(
     match work.kind {
         Kind::Get(api) => {
             let paths = Arc::new(paths(api, server, data).await?);
-            let signer = Signer::new(api, data)?;
+            let signer = Signer::new(api, &data.keys)?;
             client::load(address, work.connections, seconds, |n| {
                 let (paths, signer) = (Arc::clone(&paths), signer.clone());
                 let mut turn = n * 7919;
@@ -92,7 +92,7 @@ pub async fn measure(
             .await
         }
         Kind::Find(path) => {
-            let signer = Signer::new("native", data)?;
+            let signer = Signer::new("native", &data.keys)?;
             let (counter, count) = (Arc::new(AtomicU64::new(1)), data.count);
             client::load(address, work.connections, seconds, |_| {
                 let (signer, counter) = (signer.clone(), Arc::clone(&counter));
@@ -108,7 +108,7 @@ pub async fn measure(
 
 /// Each connection changes customers of its own, always naming the version it saw last.
 async fn patch(work: &Work, server: &Server, data: &Preloaded, seconds: u64) -> Result<Measured> {
-    let signer = Signer::new("native", data)?;
+    let signer = Signer::new("native", &data.keys)?;
     let versions = versions(server, data, work.connections).await?;
     client::load(&server.address, work.connections, seconds, |n| {
         let signer = signer.clone();
@@ -132,7 +132,8 @@ async fn patch(work: &Work, server: &Server, data: &Preloaded, seconds: u64) -> 
     .await
 }
 
-fn etag(head: &[u8]) -> Option<u64> {
+/// The version that an answer's head names.
+pub fn etag(head: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(head).ok()?;
     text.split("etag: \"").nth(1)?.split('"').next()?.parse().ok()
 }
@@ -152,7 +153,7 @@ async fn versions(server: &Server, data: &Preloaded, wanted: usize) -> Result<Ve
 async fn ask(server: &Server, api: &str, data: &Preloaded, path: &str) -> Result<Value> {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut stream = tokio::net::TcpStream::connect(&server.address).await?;
-    let request = Signer::new(api, data)?.request("GET", path, "connection: close\r\n", "");
+    let request = Signer::new(api, &data.keys)?.request("GET", path, "connection: close\r\n", "");
     stream.write_all(&request).await?;
     let mut text = String::new();
     stream.read_to_string(&mut text).await?;
@@ -180,17 +181,21 @@ async fn paths(api: &str, server: &Server, data: &Preloaded) -> Result<Vec<Strin
 
 /// Makes signed requests as bytes.
 #[derive(Clone)]
-struct Signer {
+pub struct Signer {
     dialect: &'static Dialect,
     credentials: Arc<Value>,
     space: String,
 }
 
 impl Signer {
-    fn new(api: &str, data: &Preloaded) -> Result<Signer> {
+    /// For an API, with the credentials of a space.
+    ///
+    /// # Errors
+    /// When no API has this name.
+    pub fn new(api: &str, keys: &Value) -> Result<Signer> {
         let dialect = DIALECTS.iter().copied().find(|dialect| dialect.name == api);
         let dialect = dialect.ok_or_else(|| anyhow!("no API is called {api}"))?;
-        let credentials = Arc::new(data.keys[api].clone());
+        let credentials = Arc::new(keys[api].clone());
         let space = match &credentials["space_id"] {
             Value::Null => String::new(),
             number => format!("space: {number}\r\n"),
@@ -198,7 +203,8 @@ impl Signer {
         Ok(Signer { dialect, credentials, space })
     }
 
-    fn request(&self, method: &str, target: &str, headers: &str, body: &str) -> Vec<u8> {
+    /// A signed request.
+    pub fn request(&self, method: &str, target: &str, headers: &str, body: &str) -> Vec<u8> {
         let now = Clock::System.now();
         let request = SignRequest { credentials: &self.credentials, method, target, body, now };
         let signed = (self.dialect.credentials.sign)(&request).unwrap_or_default();
