@@ -1,10 +1,11 @@
 //! `patron bench-postgres`: Patron on PostgreSQL against pgbench running the same statements on the
-//! same server, in turn, in rounds. Both use 64 connections; pgbench has no more to do than to send the
-//! statements, Patron signs requests in, validates, and answers over HTTP.
+//! same server, in turn, in rounds. Both use 64 connections; pgbench has no more to do than to send
+//! the statements, Patron signs requests in, validates, and answers over HTTP.
 //!
 //! All entries of one space are numbered without gaps, so the row that counts them is held from the
-//! journal's insert to the commit. With one space that row is what pgbench waits for; with a space for
-//! each connection nobody waits for anybody. Both are measured: the second is what the server can do.
+//! journal's insert to the commit. With one space that row is what pgbench waits for; with a space
+//! for each connection nobody waits for anybody. Both are measured: the second is what the server
+//! can do.
 
 mod cluster;
 mod pgbench;
@@ -183,7 +184,8 @@ async fn product(stand: &Stand, work: &Work, seconds: u64) -> Result<Measured> {
     .await
 }
 
-/// The customers of one connection, spread evenly over its space, or over its part of the one space.
+/// The customers of one connection, spread evenly over its space, or over its part of the one
+/// space.
 fn own_numbers(spaces: &Spaces, connection: u64) -> Vec<i64> {
     let parts = CONNECTIONS / spaces.count;
     let part = spaces.per_space / parts;

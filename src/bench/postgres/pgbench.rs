@@ -10,12 +10,12 @@ use super::{CONNECTIONS, cluster, spaces::Spaces};
 /// Which customers the scripts visit: those that Patron is asked for in the same round.
 fn customer(spaces: &Spaces) -> String {
     let Spaces { first_tenant, tenant_step, first_number, number_step, per_space, .. } = spaces;
-    let one_of = per_space - 1;
+    let (space, last) = (if spaces.count == 1 { "0" } else { ":client_id" }, per_space - 1);
     format!(
         "\\set space {space}\n\
          \\set tenant {first_tenant} + {tenant_step} * :space\n\
-         \\set number {first_number} + {number_step} * (:space * {per_space} + random(0, {one_of}))\n",
-        space = if spaces.count == 1 { "0".to_owned() } else { ":client_id".to_owned() },
+         \\set place :space * {per_space} + random(0, {last})\n\
+         \\set number {first_number} + {number_step} * :place\n"
     )
 }
 

@@ -14,8 +14,8 @@ use crate::dialects::DIALECTS;
 /// Customers made together.
 const CHUNK: u64 = 512;
 
-/// Spaces whose numbers, and whose customers' numbers, are evenly apart, so that a script of pgbench
-/// can compute them.
+/// Spaces whose numbers, and whose customers' numbers, are evenly apart, so that a script of
+/// pgbench can compute them.
 pub struct Spaces {
     /// How many spaces.
     pub count: u64,

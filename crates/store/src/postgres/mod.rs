@@ -11,6 +11,8 @@
 mod connect;
 mod journal;
 mod read;
+mod readers;
+mod steps;
 mod transfer;
 mod write;
 mod writers;
@@ -34,6 +36,7 @@ use crate::store::{Committed, EngineInfo, Found};
 use crate::{Answer, Batch, Entry, Kind, Options, Predicate, Query, Row, StoreError};
 
 pub(crate) use self::connect::describe;
+use self::readers::Readers;
 use self::writers::Writers;
 
 /// How often a read is tried on another connection when the first one turns out to be closed.
@@ -45,6 +48,7 @@ type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 /// The PostgreSQL engine.
 pub(crate) struct Postgres {
     shared: Arc<Shared>,
+    readers: Readers,
     writers: Writers,
     info: EngineInfo,
 }
@@ -121,8 +125,9 @@ impl Postgres {
         };
         let counters = Counters::default();
         let shared = Arc::new(Shared { pool, options, schema, counters, watch });
+        let readers = Readers::new(shared.options.postgres_pool_max);
         let writers = Writers::start(&shared);
-        Ok(Postgres { shared, writers, info })
+        Ok(Postgres { shared, readers, writers, info })
     }
 
     pub(crate) fn info(&self) -> EngineInfo {
@@ -147,8 +152,26 @@ impl Postgres {
         }
     }
 
+    /// Reads a single row over a connection that others share.
+    async fn query_one(&self, sql: &str, params: Params<'_>) -> Result<Option<SqlRow>, StoreError> {
+        let mut attempt = 1;
+        loop {
+            let client = self.readers.client(&self.shared).await?;
+            let row = async {
+                let statement = client.prepare_cached(sql).await?;
+                client.query_opt(&statement, params).await
+            };
+            match row.await {
+                Err(error) if is_connection_lost(&error) && attempt < READ_ATTEMPTS_MAX => {
+                    attempt += 1;
+                }
+                row => return row.map_err(|error| failed(&error)),
+            }
+        }
+    }
+
     async fn query_row(&self, sql: &str, params: Params<'_>) -> Result<Option<Row>, StoreError> {
-        self.query(sql, params).await?.first().map(|row| read::record(row, 0)).transpose()
+        self.query_one(sql, params).await?.map(|row| read::record(&row, 0)).transpose()
     }
 
     pub(crate) async fn get(
@@ -325,8 +348,8 @@ impl Postgres {
     }
 
     pub(crate) async fn head(&self, tenant: i64) -> Result<i64, StoreError> {
-        let rows = self.query(&self.shared.schema.statements.head, &[&tenant]).await?;
-        rows.first().map_or(Ok(0), |row| read::value(row, 0))
+        let row = self.query_one(&self.shared.schema.statements.head, &[&tenant]).await?;
+        row.map_or(Ok(0), |row| read::value(&row, 0))
     }
 
     pub(crate) async fn answer(
@@ -334,8 +357,8 @@ impl Postgres {
         tenant: i64,
         key: &str,
     ) -> Result<Option<Answer>, StoreError> {
-        let rows = self.query(&self.shared.schema.statements.answer, &[&tenant, &key]).await?;
-        rows.first().map(|row| read::answer(row, 0)).transpose()
+        let row = self.query_one(&self.shared.schema.statements.answer, &[&tenant, &key]).await?;
+        row.map(|row| read::answer(&row, 0)).transpose()
     }
 
     pub(crate) async fn forget_answers(&self, before_us: i64) -> Result<u64, StoreError> {
@@ -380,6 +403,7 @@ impl Postgres {
 
     pub(crate) async fn close(&self) {
         self.writers.close().await;
+        self.readers.close();
         self.shared.pool.close();
     }
 

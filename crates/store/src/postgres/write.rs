@@ -1,12 +1,13 @@
-//! Writing a group of batches in one transaction of two round trips. BEGIN and all statements are sent
-//! together, then, when it is known which batches did what they should, the journal and COMMIT.
+//! Writing a group of batches in one transaction of two round trips. BEGIN and all statements are
+//! sent together, then, when it is known which batches did what they should, the journal and
+//! COMMIT.
 //!
-//! A refused batch leaves no trace and its neighbours stand: where more than its one statement may have
-//! run, it begins with a savepoint, and what was sent behind it is sent again.
+//! A refused batch leaves no trace and its neighbours stand: where more than its one statement may
+//! have run, it begins with a savepoint, and what was sent behind it is sent again.
 //!
-//! The journal's statement gives out the positions. It locks the heads of the tenants, in one order, so
-//! entries of one tenant become visible in the order of their positions, and it comes last so that
-//! others wait only from there to the commit.
+//! The journal's statement gives out the positions. It locks the heads of the tenants, in one
+//! order, so entries of one tenant become visible in the order of their positions, and it comes
+//! last so that others wait only from there to the commit.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -20,11 +21,12 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row as SqlRow, Statement};
 
+use super::steps::{Expect, Step, may_violate, steps};
 use super::{Shared, backoff, failed, is_connection_lost, journal};
 use crate::ddl::index_name;
-use crate::sql::{Schema, changed_columns, changed_terms};
+use crate::sql::Schema;
 use crate::store::Committed;
-use crate::{Batch, Index, Kind, Record, StoreError, Value, Write};
+use crate::{Batch, StoreError};
 
 /// Attempts of one group, and the time they may take together.
 const ATTEMPTS_MAX: u32 = 10;
@@ -49,26 +51,6 @@ impl Failure {
             Failure::Broken(error) | Failure::Again(error) | Failure::Failed(error) => error,
         }
     }
-}
-
-/// What a statement must have done.
-enum Expect {
-    Anything,
-    /// Exactly one row, or this refusal.
-    One(StoreError),
-}
-
-/// One statement of a batch.
-struct Step<'b> {
-    sql: std::borrow::Cow<'b, str>,
-    params: Vec<Box<dyn ToSql + Sync + Send + 'b>>,
-    expect: Expect,
-    /// The kind whose unique columns it may violate.
-    kind: Option<&'static Kind>,
-}
-
-macro_rules! params {
-    ($($param:expr),* $(,)?) => { vec![$(Box::new($param) as Box<dyn ToSql + Sync + Send>),*] };
 }
 
 /// What a batch asks of the server.
@@ -273,9 +255,9 @@ struct Sent {
     undo: Option<String>,
 }
 
-/// Sends BEGIN and all statements together and judges the answers in their order. What was sent behind
-/// a batch that is undone is sent again, at first only a part of it: the more refusals, the less
-/// is sent in vain.
+/// Sends BEGIN and all statements together and judges the answers in their order. What was sent
+/// behind a batch that is undone is sent again, at first only a part of it: the more refusals, the
+/// less is sent in vain.
 async fn send(client: &Client, plans: &[Plan<'_>]) -> Result<Sent, Failure> {
     let mut verdicts = Vec::with_capacity(plans.len());
     let mut undo = Some("BEGIN ISOLATION LEVEL READ COMMITTED".to_owned());
@@ -283,7 +265,7 @@ async fn send(client: &Client, plans: &[Plan<'_>]) -> Result<Sent, Failure> {
     while verdicts.len() < plans.len() {
         let first = verdicts.len();
         let part = &plans[first..plans.len().min(first + window)];
-        let mut answers = run(client, undo.take(), first, part).await?.into_iter();
+        let mut answers = run(client, undo.take(), first, part).await?;
         window *= 2;
         for plan in part {
             let verdict = judge(plan, &mut answers)?;
@@ -371,8 +353,8 @@ pub(super) async fn pipelined<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
     outputs
 }
 
-/// Why a batch is refused whose statement failed. A violation of uniqueness names the index, and that
-/// the column.
+/// Why a batch is refused whose statement failed. A violation of uniqueness names the index, and
+/// that the column.
 fn refusal(step: &Step<'_>, error: &Error) -> Result<StoreError, Failure> {
     if let (Some(kind), Some(answer)) = (step.kind, error.as_db_error())
         && *answer.code() == SqlState::UNIQUE_VIOLATION
@@ -405,117 +387,4 @@ async fn plan<'b>(
     // One statement that changes nothing when it is refused needs no way back.
     let simple = steps.len() == 1 && !batch.writes.iter().any(may_violate) && !batch.dry_run;
     Ok(Plan { batch, steps, prepared, alone, guarded: !alone && !simple })
-}
-
-/// Whether a write may meet a value that must be unique.
-fn may_violate(write: &Write) -> bool {
-    match write {
-        Write::Insert { .. } => true,
-        Write::Replace { kind, after, before_columns, .. } => {
-            let changed = changed_columns(before_columns, &after.columns);
-            let unique = |index| matches!(index, Index::Unique | Index::UniqueEverywhere);
-            let columns = kind.columns.iter().enumerate();
-            columns.into_iter().any(|(at, c)| changed & (1 << at) != 0 && unique(c.index))
-        }
-        Write::Remove { .. } | Write::Assert { .. } => false,
-    }
-}
-
-/// The statements of a batch, except the journal's.
-fn steps<'b>(schema: &'b Schema, batch: &'b Batch) -> Result<Vec<Step<'b>>, StoreError> {
-    let mut steps = Vec::with_capacity(batch.writes.len() + 1);
-    if let Some(answer) = &batch.answer {
-        steps.push(Step {
-            sql: schema.statements.answer_put.as_str().into(),
-            params: params![
-                batch.tenant,
-                &answer.key,
-                &answer.operation,
-                &answer.fingerprint,
-                &answer.outcome,
-                answer.at,
-                batch.answer_since,
-            ],
-            expect: Expect::One(StoreError::Answered),
-            kind: None,
-        });
-    }
-    for write in &batch.writes {
-        push_write(schema, &mut steps, write)?;
-    }
-    Ok(steps)
-}
-
-fn push_write<'b>(
-    schema: &'b Schema,
-    steps: &mut Vec<Step<'b>>,
-    write: &'b Write,
-) -> Result<(), StoreError> {
-    match write {
-        Write::Insert { kind, record } => {
-            let sql = schema.kind(kind)?.insert.as_str().into();
-            let mut params = params![
-                record.tenant,
-                record.number,
-                record.uuid.to_string(),
-                record.revision,
-                &record.doc
-            ];
-            params.extend(record.columns.iter().map(boxed));
-            steps.push(Step { sql, params, expect: Expect::Anything, kind: Some(kind) });
-            push_terms(schema, steps, kind, record, &[])
-        }
-        Write::Replace { kind, after, before_columns, before_terms } => {
-            let changed = changed_columns(before_columns, &after.columns);
-            let sql = schema.kind(kind)?.replace(changed).to_string().into();
-            let Record { tenant, number, revision, doc, .. } = after;
-            let mut params = params![*number, *tenant, revision - 1, *revision, doc];
-            let columns = after.columns.iter().enumerate();
-            let columns = columns.filter(|(at, _)| changed & (1 << at) != 0);
-            params.extend(columns.map(|(_, value)| boxed(value)));
-            let expect = Expect::One(StoreError::Conflict { kind: kind.name, number: *number });
-            steps.push(Step { sql, params, expect, kind: Some(kind) });
-            push_terms(schema, steps, kind, after, before_terms)
-        }
-        Write::Remove { kind, tenant, number, revision } => {
-            let sql = schema.kind(kind)?;
-            let expect = Expect::One(StoreError::Conflict { kind: kind.name, number: *number });
-            let params = params![*number, *tenant, *revision];
-            steps.push(Step { sql: sql.remove.as_str().into(), params, expect, kind: None });
-            if kind.terms {
-                let sql = sql.terms_remove.as_str().into();
-                let params = params![*number];
-                steps.push(Step { sql, params, expect: Expect::Anything, kind: None });
-            }
-            Ok(())
-        }
-        Write::Assert { kind, tenant, number, revision } => {
-            let sql = schema.kind(kind)?.assert.as_str().into();
-            let expect = Expect::One(StoreError::Conflict { kind: kind.name, number: *number });
-            let params = params![*number, *tenant, *revision];
-            steps.push(Step { sql, params, expect, kind: None });
-            Ok(())
-        }
-    }
-}
-
-fn boxed(value: &Value) -> Box<dyn ToSql + Sync + Send + '_> {
-    Box::new(value)
-}
-
-fn push_terms<'b>(
-    schema: &'b Schema,
-    steps: &mut Vec<Step<'b>>,
-    kind: &'static Kind,
-    after: &'b Record,
-    before: &'b [String],
-) -> Result<(), StoreError> {
-    let sql = schema.kind(kind)?;
-    let (gone, new) = changed_terms(before, &after.terms);
-    let gone = gone.map(|term| (&sql.term_remove, term));
-    for (sql, term) in gone.chain(new.map(|term| (&sql.term_put, term))) {
-        let params = params![after.tenant, term, after.number];
-        steps.push(Step { sql: sql.into(), params, expect: Expect::Anything, kind: None });
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
-//! The tasks that write. Each takes whatever is waiting (up to a limit) into one transaction and answers
-//! everyone in it after the commit: alone, a client waits for nobody; in a crowd, all share round
-//! trips and a flush. Any batch may go to any of them, so one is at work while another commits.
+//! The tasks that write. Each takes whatever is waiting (up to a limit) into one transaction and
+//! answers everyone in it after the commit: alone, a client waits for nobody; in a crowd, all share
+//! round trips and a flush. Any batch may go to any of them, so one is at work while another
+//! commits.
 //!
 //! They never die: a panic is answered to everyone in the transaction, whose connection is closed.
 
