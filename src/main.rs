@@ -112,6 +112,8 @@ enum Command {
     BenchSizes(bench::sizes::SizesArgs),
     /// Measure Patron beside localstripe, a double of another provider's API.
     BenchPeer(bench::peer::PeerArgs),
+    /// Measure Patron on PostgreSQL against pgbench with the same statements, in turn.
+    BenchPostgres(bench::PostgresArgs),
     /// Serve the fixed reply that the benchmark compares with.
     #[command(hide = true)]
     BenchStatic(bench::StaticArgs),
@@ -136,6 +138,7 @@ async fn main() -> Result<()> {
         Command::Soak(args) => soak::run(args).await,
         Command::BenchSizes(args) => bench::sizes::run(args).await,
         Command::BenchPeer(args) => bench::peer::run(args).await,
+        Command::BenchPostgres(args) => bench::run_postgres(args).await,
         Command::BenchStatic(args) => bench::serve_static(args).await,
     }
 }

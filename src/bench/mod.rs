@@ -6,6 +6,7 @@ mod client;
 mod instructions;
 mod overload;
 pub mod peer;
+mod postgres;
 pub mod preload;
 mod servers;
 pub mod sizes;
@@ -18,6 +19,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use serde_json::json;
 
+pub use self::postgres::{PostgresArgs, run as run_postgres};
 use self::{client::Measured, servers::Server, works::Work};
 
 /// Measure the speed of this machine's limit and of Patron, in turn.

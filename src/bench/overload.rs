@@ -50,7 +50,7 @@ struct Phase {
 /// the load as promised.
 pub async fn run(server: &Server, data: &Preloaded, seconds: u64) -> Result<()> {
     let idle_mib = resident_of(server.id())?;
-    let signer = Signer::new("native", data)?;
+    let signer = Signer::new("native", &data.keys)?;
     let peak = phase("peak", server, data, &signer, PEAK_CONNECTIONS, None, seconds).await?;
     let load = Some(peak.done * TIMES);
     let name = "three times the peak";

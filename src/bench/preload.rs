@@ -81,7 +81,7 @@ pub async fn ensure(data: &Path, count: u64) -> Result<Preloaded> {
 }
 
 /// The n-th customer: about 25 fields. Twenty share the beginning of a family name.
-fn person(n: u64) -> Value {
+pub fn person(n: u64) -> Value {
     let tier = if n.is_multiple_of(2) { "gold" } else { "silver" };
     json!({
         "reference": format!("ref-{n:08}"), "given_name": format!("Given{}", n % 997),

@@ -99,6 +99,20 @@ impl Server {
         self.child.id()
     }
 
+    /// Patron on a PostgreSQL database.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn patron_on(url: &str, master_key: &str) -> Result<Server> {
+        let address = free_address()?;
+        let mut command = this_program()?;
+        command.args(["serve", "--listen", &address, "--database", url]);
+        command.env("PATRON__SECRETS__MASTER_KEY", master_key);
+        command.env("PATRON__LOG__LEVEL", "error");
+        command.env("PATRON__LIMITS__REQUESTS_PER_MINUTE", "0");
+        Server::start(command, address).await
+    }
+
     async fn start(mut command: Command, address: String) -> Result<Server> {
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let mut server = Server { child, address };

@@ -100,7 +100,7 @@ pub async fn askers(work: &Work, server: &Server, data: &Preloaded) -> Result<As
     Ok(match work.kind {
         Kind::Get(api) => {
             let paths = Arc::new(paths(api, server, data).await?);
-            let signer = Signer::new(api, data)?;
+            let signer = Signer::new(api, &data.keys)?;
             Box::new(move |n| {
                 let (paths, signer) = (Arc::clone(&paths), signer.clone());
                 let mut turn = n * 7919;
@@ -111,7 +111,7 @@ pub async fn askers(work: &Work, server: &Server, data: &Preloaded) -> Result<As
             })
         }
         Kind::Find(path) => {
-            let signer = Signer::new("native", data)?;
+            let signer = Signer::new("native", &data.keys)?;
             let (counter, count) = (Arc::new(AtomicU64::new(1)), data.count);
             Box::new(move |_| {
                 let (signer, counter) = (signer.clone(), Arc::clone(&counter));
@@ -126,7 +126,7 @@ pub async fn askers(work: &Work, server: &Server, data: &Preloaded) -> Result<As
 
 /// Each connection changes customers of its own, always naming the version it saw last.
 async fn patches(work: &Work, server: &Server, data: &Preloaded) -> Result<Askers> {
-    let signer = Signer::new("native", data)?;
+    let signer = Signer::new("native", &data.keys)?;
     let versions = versions(server, data, work.connections).await?;
     Ok(Box::new(move |n| {
         let signer = signer.clone();
@@ -149,7 +149,8 @@ async fn patches(work: &Work, server: &Server, data: &Preloaded) -> Result<Asker
     }))
 }
 
-fn etag(head: &[u8]) -> Option<u64> {
+/// The version that an answer's head names.
+pub fn etag(head: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(head).ok()?;
     text.split("etag: \"").nth(1)?.split('"').next()?.parse().ok()
 }
@@ -169,7 +170,7 @@ async fn versions(server: &Server, data: &Preloaded, wanted: usize) -> Result<Ve
 async fn ask(server: &Server, api: &str, data: &Preloaded, path: &str) -> Result<Value> {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut stream = tokio::net::TcpStream::connect(&server.address).await?;
-    let request = Signer::new(api, data)?.request("GET", path, "connection: close\r\n", "");
+    let request = Signer::new(api, &data.keys)?.request("GET", path, "connection: close\r\n", "");
     stream.write_all(&request).await?;
     let mut text = String::new();
     stream.read_to_string(&mut text).await?;
@@ -204,14 +205,14 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// A signer with the credentials of the benchmark's space.
+    /// For an API, with the credentials of a space.
     ///
     /// # Errors
-    /// When there is no such API.
-    pub fn new(api: &str, data: &Preloaded) -> Result<Signer> {
+    /// When no API has this name.
+    pub fn new(api: &str, keys: &Value) -> Result<Signer> {
         let dialect = DIALECTS.iter().copied().find(|dialect| dialect.name == api);
         let dialect = dialect.ok_or_else(|| anyhow!("no API is called {api}"))?;
-        let credentials = Arc::new(data.keys[api].clone());
+        let credentials = Arc::new(keys[api].clone());
         let space = match &credentials["space_id"] {
             Value::Null => String::new(),
             number => format!("space: {number}\r\n"),

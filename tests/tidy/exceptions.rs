@@ -31,7 +31,6 @@ pub const WIDE_LINES: &[(&str, usize)] = &[
     ("crates/store/src/page.rs", 2),
     ("crates/store/src/postgres/connect.rs", 1),
     ("crates/store/src/postgres/mod.rs", 3),
-    ("crates/store/src/postgres/write.rs", 1),
     ("crates/store/src/query.rs", 2),
     ("crates/store/src/sql.rs", 8),
     ("crates/store/src/sqlite/connect.rs", 1),

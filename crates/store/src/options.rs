@@ -45,9 +45,9 @@ pub enum Synchronous {
 pub struct Options {
     /// Flushing of SQLite commits.
     pub synchronous: Synchronous,
-    /// Writes that may wait for the SQLite writer (batches); more are refused with `Full`.
+    /// Writes that may wait for the writer (batches); more are refused with `Full`.
     pub write_queue_max: usize,
-    /// Batches in one SQLite transaction at most; more than 64 buys nothing.
+    /// Batches in one transaction at most; more than 64 buys nothing.
     pub group_max: usize,
     /// SQLite connections for bounded reads, called without a change of thread.
     pub sqlite_readers: usize,
@@ -63,6 +63,8 @@ pub struct Options {
     pub statement_cache: usize,
     /// PostgreSQL connections at most.
     pub postgres_pool_max: usize,
+    /// Transactions that write to PostgreSQL at a time, at most half of the connections.
+    pub postgres_writers: usize,
     /// How long a request waits for a PostgreSQL connection, and a connection for the server
     /// (milliseconds).
     pub postgres_wait_ms: u64,
@@ -81,6 +83,7 @@ impl Default for Options {
             sqlite_busy_ms: 5_000,
             statement_cache: 256,
             postgres_pool_max: 16,
+            postgres_writers: 2,
             postgres_wait_ms: 5_000,
         }
     }

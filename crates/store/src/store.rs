@@ -59,7 +59,6 @@ pub struct Store {
 }
 
 /// The three engines. Same verbs, no trait object, no generics.
-#[expect(clippy::large_enum_variant, reason = "there is one per store, behind an Arc")]
 pub(crate) enum Engine {
     Memory(Memory),
     Sqlite(Sqlite),

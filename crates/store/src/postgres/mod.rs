@@ -9,16 +9,19 @@
 //! behind a tunnel.
 
 mod connect;
+mod journal;
 mod read;
+mod readers;
+mod steps;
 mod transfer;
 mod write;
+mod writers;
 
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use deadpool_postgres::{Client, Pool};
-use futures_util::StreamExt;
 use tokio::sync::{mpsc, watch};
 use tokio_postgres::Row as SqlRow;
 use tokio_postgres::error::SqlState;
@@ -33,6 +36,8 @@ use crate::store::{Committed, EngineInfo, Found};
 use crate::{Answer, Batch, Entry, Kind, Options, Predicate, Query, Row, StoreError};
 
 pub(crate) use self::connect::describe;
+use self::readers::Readers;
+use self::writers::Writers;
 
 /// How often a read is tried on another connection when the first one turns out to be closed.
 const READ_ATTEMPTS_MAX: u32 = 3;
@@ -42,10 +47,17 @@ type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 /// The PostgreSQL engine.
 pub(crate) struct Postgres {
+    shared: Arc<Shared>,
+    readers: Readers,
+    writers: Writers,
+    info: EngineInfo,
+}
+
+/// What requests and writers work with.
+struct Shared {
     pool: Pool,
     options: Options,
     schema: Schema,
-    info: EngineInfo,
     counters: Counters,
     watch: Arc<watch::Sender<u64>>,
 }
@@ -80,6 +92,18 @@ fn is_connection_lost(error: &tokio_postgres::Error) -> bool {
     error.is_closed() || io || ended
 }
 
+impl Shared {
+    /// A connection, with its cache of prepared statements kept within bounds: searches come in
+    /// more shapes than are worth keeping.
+    async fn client(&self) -> Result<Client, StoreError> {
+        let client = connect::client(&self.pool).await?;
+        if client.statement_cache.size() > self.options.statement_cache {
+            client.statement_cache.clear();
+        }
+        Ok(client)
+    }
+}
+
 impl Postgres {
     pub(crate) async fn open(
         url: &str,
@@ -99,28 +123,22 @@ impl Postgres {
             location: describe(url),
             durability: server.durability,
         };
-        Ok(Postgres { pool, options, schema, info, counters: Counters::default(), watch })
+        let counters = Counters::default();
+        let shared = Arc::new(Shared { pool, options, schema, counters, watch });
+        let readers = Readers::new(shared.options.postgres_pool_max);
+        let writers = Writers::start(&shared);
+        Ok(Postgres { shared, readers, writers, info })
     }
 
     pub(crate) fn info(&self) -> EngineInfo {
         self.info.clone()
     }
 
-    /// A connection, with its cache of prepared statements kept within bounds: searches come in
-    /// more shapes than are worth keeping.
-    async fn client(&self) -> Result<Client, StoreError> {
-        let client = connect::client(&self.pool).await?;
-        if client.statement_cache.size() > self.options.statement_cache {
-            client.statement_cache.clear();
-        }
-        Ok(client)
-    }
-
     /// Runs one statement that may be repeated without harm.
     async fn query(&self, sql: &str, params: Params<'_>) -> Result<Vec<SqlRow>, StoreError> {
         let mut attempt = 1;
         loop {
-            let client = self.client().await?;
+            let client = self.shared.client().await?;
             let rows = async {
                 let statement = client.prepare_cached(sql).await?;
                 client.query(&statement, params).await
@@ -134,8 +152,26 @@ impl Postgres {
         }
     }
 
+    /// Reads a single row over a connection that others share.
+    async fn query_one(&self, sql: &str, params: Params<'_>) -> Result<Option<SqlRow>, StoreError> {
+        let mut attempt = 1;
+        loop {
+            let client = self.readers.client(&self.shared).await?;
+            let row = async {
+                let statement = client.prepare_cached(sql).await?;
+                client.query_opt(&statement, params).await
+            };
+            match row.await {
+                Err(error) if is_connection_lost(&error) && attempt < READ_ATTEMPTS_MAX => {
+                    attempt += 1;
+                }
+                row => return row.map_err(|error| failed(&error)),
+            }
+        }
+    }
+
     async fn query_row(&self, sql: &str, params: Params<'_>) -> Result<Option<Row>, StoreError> {
-        self.query(sql, params).await?.first().map(|row| read::record(row, 0)).transpose()
+        self.query_one(sql, params).await?.map(|row| read::record(&row, 0)).transpose()
     }
 
     pub(crate) async fn get(
@@ -144,7 +180,7 @@ impl Postgres {
         tenant: i64,
         number: i64,
     ) -> Result<Option<Row>, StoreError> {
-        self.query_row(&self.schema.kind(kind)?.get, &[&number, &tenant]).await
+        self.query_row(&self.shared.schema.kind(kind)?.get, &[&number, &tenant]).await
     }
 
     pub(crate) async fn get_anywhere(
@@ -152,7 +188,7 @@ impl Postgres {
         kind: &'static Kind,
         number: i64,
     ) -> Result<Option<Row>, StoreError> {
-        self.query_row(&self.schema.kind(kind)?.get_anywhere, &[&number]).await
+        self.query_row(&self.shared.schema.kind(kind)?.get_anywhere, &[&number]).await
     }
 
     pub(crate) async fn get_by_uuid(
@@ -161,7 +197,8 @@ impl Postgres {
         tenant: i64,
         uuid: Uuid,
     ) -> Result<Option<Row>, StoreError> {
-        self.query_row(&self.schema.kind(kind)?.get_by_uuid, &[&uuid.to_string(), &tenant]).await
+        self.query_row(&self.shared.schema.kind(kind)?.get_by_uuid, &[&uuid.to_string(), &tenant])
+            .await
     }
 
     pub(crate) async fn get_by(
@@ -171,7 +208,7 @@ impl Postgres {
         position: usize,
         value: &str,
     ) -> Result<Option<Row>, StoreError> {
-        match &self.schema.kind(kind)?.get_by[position] {
+        match &self.shared.schema.kind(kind)?.get_by[position] {
             // No stored text has a NUL, and none can be sent.
             _ if value.contains('\0') => Ok(None),
             None => Ok(None),
@@ -187,10 +224,10 @@ impl Postgres {
         kind: &'static Kind,
         query: &Query,
     ) -> Result<Found, StoreError> {
-        let (statements, mut page) = page::find(&self.schema, kind, query)?;
+        let (statements, mut page) = page::find(&self.shared.schema, kind, query)?;
         for statement in &statements {
             if statement.residual.is_some() {
-                let mut client = self.client().await?;
+                let mut client = self.shared.client().await?;
                 read::stream(&mut client, statement, |row| {
                     read::push(&mut page, statement, row)?;
                     Ok(page.is_full())
@@ -214,14 +251,14 @@ impl Postgres {
         tenants: &[i64],
         predicate: &Predicate,
     ) -> Result<u64, StoreError> {
-        let statement = page::count(&self.schema, kind, tenants, predicate)?;
+        let statement = page::count(&self.shared.schema, kind, tenants, predicate)?;
         let Some(residual) = &statement.residual else {
             let rows = self.query(&statement.sql, &read::params(&statement.params)).await?;
             let count: i64 = rows.first().map_or(Ok(0), |row| read::value(row, 0))?;
             return Ok(count.unsigned_abs());
         };
         let mut met = 0;
-        let mut client = self.client().await?;
+        let mut client = self.shared.client().await?;
         read::stream(&mut client, &statement, |row| {
             met += u64::from(residual.holds(&read::slots(row, 0, &statement.slots)?));
             Ok(false)
@@ -241,34 +278,20 @@ impl Postgres {
         if prefix.contains('\0') {
             return Ok(Vec::new());
         }
-        let statement = page::scan_terms(&self.schema, kind, tenant, prefix, after, limit)?;
+        let statement = page::scan_terms(&self.shared.schema, kind, tenant, prefix, after, limit)?;
         let rows = self.query(&statement.sql, &read::params(&statement.params)).await?;
         rows.iter().map(|row| Ok((read::value(row, 0)?, read::record(row, 1)?))).collect()
     }
 
     pub(crate) async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
-        let outcome = self.write(&batch).await;
-        match &outcome {
-            Err(_) => self.counters.refused(1),
-            Ok(_) if batch.dry_run => {}
-            Ok(_) => {
-                self.counters.committed(1, batch.entries.len() as u64);
-                if !batch.entries.is_empty() {
-                    self.watch.send_modify(|commits| *commits += 1);
-                }
-            }
-        }
-        outcome
+        self.writers.write(batch).await
     }
 
     pub(crate) async fn commit_many(
         &self,
         batches: Vec<Batch>,
     ) -> Vec<Result<Committed, StoreError>> {
-        // Half of the pool stays free for everyone else.
-        let at_once = (self.options.postgres_pool_max / 2).max(1);
-        let commits = batches.into_iter().map(|batch| self.commit(batch));
-        futures_util::stream::iter(commits).buffered(at_once).collect().await
+        self.writers.write_many(batches).await
     }
 
     async fn query_entries(&self, sql: &str, params: Params<'_>) -> Result<Vec<Entry>, StoreError> {
@@ -282,7 +305,7 @@ impl Postgres {
         limit: u32,
     ) -> Result<Vec<Entry>, StoreError> {
         let params: Params<'_> = &[&tenant, &after_seq, &i64::from(limit)];
-        self.query_entries(&self.schema.statements.entries, params).await
+        self.query_entries(&self.shared.schema.statements.entries, params).await
     }
 
     pub(crate) async fn history(
@@ -293,7 +316,7 @@ impl Postgres {
         limit: u32,
     ) -> Result<Vec<Entry>, StoreError> {
         let params: Params<'_> = &[&tenant, &root, &before_seq, &i64::from(limit)];
-        self.query_entries(&self.schema.statements.history, params).await
+        self.query_entries(&self.shared.schema.statements.history, params).await
     }
 
     pub(crate) async fn entry_at_revision(
@@ -305,7 +328,8 @@ impl Postgres {
         revision: i64,
     ) -> Result<Option<Entry>, StoreError> {
         let params: Params<'_> = &[&tenant, &root, &kind, &number, &revision];
-        let found = self.query_entries(&self.schema.statements.entry_at_revision, params).await?;
+        let found =
+            self.query_entries(&self.shared.schema.statements.entry_at_revision, params).await?;
         Ok(found.into_iter().next())
     }
 
@@ -318,13 +342,14 @@ impl Postgres {
         at_us: i64,
     ) -> Result<Option<Entry>, StoreError> {
         let params: Params<'_> = &[&tenant, &root, &kind, &number, &at_us];
-        let found = self.query_entries(&self.schema.statements.entry_at_time, params).await?;
+        let found =
+            self.query_entries(&self.shared.schema.statements.entry_at_time, params).await?;
         Ok(found.into_iter().next())
     }
 
     pub(crate) async fn head(&self, tenant: i64) -> Result<i64, StoreError> {
-        let rows = self.query(&self.schema.statements.head, &[&tenant]).await?;
-        rows.first().map_or(Ok(0), |row| read::value(row, 0))
+        let row = self.query_one(&self.shared.schema.statements.head, &[&tenant]).await?;
+        row.map_or(Ok(0), |row| read::value(&row, 0))
     }
 
     pub(crate) async fn answer(
@@ -332,14 +357,15 @@ impl Postgres {
         tenant: i64,
         key: &str,
     ) -> Result<Option<Answer>, StoreError> {
-        let rows = self.query(&self.schema.statements.answer, &[&tenant, &key]).await?;
-        rows.first().map(|row| read::answer(row, 0)).transpose()
+        let row = self.query_one(&self.shared.schema.statements.answer, &[&tenant, &key]).await?;
+        row.map(|row| read::answer(&row, 0)).transpose()
     }
 
     pub(crate) async fn forget_answers(&self, before_us: i64) -> Result<u64, StoreError> {
-        let client = self.client().await?;
+        let client = self.shared.client().await?;
         let forgotten = async {
-            let statement = client.prepare_cached(&self.schema.statements.forget_answers).await?;
+            let statement =
+                client.prepare_cached(&self.shared.schema.statements.forget_answers).await?;
             client.execute(&statement, &[&before_us]).await
         };
         forgotten.await.map_err(|error| failed(&error))
@@ -351,14 +377,14 @@ impl Postgres {
         counter: &'static str,
         n: i64,
     ) -> Result<Range<i64>, StoreError> {
-        let rows = self.query(&self.schema.statements.reserve, &[&counter, &n]).await?;
+        let rows = self.query(&self.shared.schema.statements.reserve, &[&counter, &n]).await?;
         let next = rows.first().map_or(Ok(i64::MAX), |row| read::value(row, 0))?;
         sql::block(next, n, counter)
     }
 
     pub(crate) async fn ready(&self) -> Result<(), StoreError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros());
-        self.query(&self.schema.statements.ready, &[&now.to_string()]).await?;
+        self.query(&self.shared.schema.statements.ready, &[&now.to_string()]).await?;
         Ok(())
     }
 
@@ -368,16 +394,17 @@ impl Postgres {
     }
 
     pub(crate) fn statistics(&self) -> Statistics {
-        let pool = self.pool.status();
         Statistics {
-            queue_depth: pool.waiting as u64,
-            connections: pool.size as u64,
-            ..self.counters.snapshot()
+            queue_depth: self.writers.waiting(),
+            connections: self.shared.pool.status().size as u64,
+            ..self.shared.counters.snapshot()
         }
     }
 
     pub(crate) async fn close(&self) {
-        self.pool.close();
+        self.writers.close().await;
+        self.readers.close();
+        self.shared.pool.close();
     }
 
     pub(crate) async fn export(&self, out: LineSender) {

@@ -13,7 +13,7 @@ use crate::{Answer, StoreError};
 
 /// Sends everything as of now: a repeatable read is one snapshot, and blocks nobody.
 pub(super) async fn export(engine: &Postgres, out: &LineSender) -> Result<(), StoreError> {
-    let mut client = engine.client().await?;
+    let mut client = engine.shared.client().await?;
     let transaction = client
         .build_transaction()
         .isolation_level(IsolationLevel::RepeatableRead)
@@ -21,8 +21,8 @@ pub(super) async fn export(engine: &Postgres, out: &LineSender) -> Result<(), St
         .start()
         .await
         .map_err(|error| failed(&error))?;
-    for kind in engine.schema.kinds {
-        let sql = engine.schema.kind(kind)?;
+    for kind in engine.shared.schema.kinds {
+        let sql = engine.shared.schema.kind(kind)?;
         each(&transaction, out, &sql.all_records, |row| {
             Ok(Line::record(kind, read::record(row, 0)?, &read::columns(row, kind)?))
         })
@@ -77,9 +77,9 @@ pub(super) async fn import(
     engine: &Postgres,
     mut feed: mpsc::Receiver<Feed>,
 ) -> Result<(), StoreError> {
-    let mut client = engine.client().await?;
+    let mut client = engine.shared.client().await?;
     let transaction = client.transaction().await.map_err(|error| failed(&error))?;
-    for table in sql::dumped_tables(engine.schema.kinds) {
+    for table in sql::dumped_tables(engine.shared.schema.kinds) {
         // The lock keeps others from filling the table between this look and the commit.
         let lock = format!(r#"LOCK TABLE "{table}" IN SHARE ROW EXCLUSIVE MODE"#);
         transaction.batch_execute(&lock).await.map_err(|error| failed(&error))?;
@@ -91,7 +91,8 @@ pub(super) async fn import(
     while let Some(fed) = feed.recv().await {
         match fed {
             Feed::Lines(lines) => {
-                let loads = lines.into_iter().map(|line| load(&transaction, &engine.schema, line));
+                let loads =
+                    lines.into_iter().map(|line| load(&transaction, &engine.shared.schema, line));
                 for loaded in pipelined(loads.collect()).await {
                     loaded?;
                 }

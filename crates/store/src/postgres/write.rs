@@ -1,11 +1,14 @@
-//! Writing a batch: one transaction in three round trips. BEGIN; all statements together; then,
-//! when every one did what it should, COMMIT. The answer to BEGIN is waited for: were it refused
-//! (an operator cancels it, the server is short of memory), statements sent along would be
-//! committed one by one.
+//! Writing a group of batches in one transaction of three round trips: BEGIN; all statements
+//! together; then, when it is known which batches did what they should, the journal and COMMIT. The
+//! answer to BEGIN is waited for: were it refused (an operator cancels it, the server is short of
+//! memory), statements sent along would be committed one by one.
 //!
-//! The last statement gives out the journal positions. It locks the tenant's head, so entries of one
-//! tenant become visible in the order of their positions, and it comes last so that the others wait
-//! only from there to the commit.
+//! A refused batch leaves no trace and its neighbours stand: where more than its one statement may
+//! have run, it begins with a savepoint, and what was sent behind it is sent again.
+//!
+//! The journal's statement gives out the positions. It locks the heads of the tenants, in one
+//! order, so entries of one tenant become visible in the order of their positions, and it comes
+//! last so that others wait only from there to the commit.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -17,77 +20,81 @@ use deadpool_postgres::{Client, Object};
 use futures_util::future::{MaybeDone, maybe_done};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Error, Statement};
+use tokio_postgres::{Error, Row as SqlRow, Statement};
 
-use super::{Postgres, backoff, failed, is_connection_lost};
+use super::steps::{Expect, Step, may_violate, steps};
+use super::{Shared, backoff, failed, is_connection_lost, journal};
 use crate::ddl::index_name;
-use crate::sql::{Schema, changed_columns, changed_terms};
+use crate::sql::Schema;
 use crate::store::Committed;
-use crate::{Batch, Kind, NewEntry, Record, StoreError, Value, Write};
+use crate::{Batch, StoreError};
 
-/// Attempts of one batch, and the time they may take together.
+/// Attempts of one group, and the time they may take together.
 const ATTEMPTS_MAX: u32 = 10;
 const ATTEMPTS_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Takes the next positions of a tenant and writes the entries there.
-const JOURNAL: &str = r#"
-WITH h AS (
-    INSERT INTO "head" ("tenant", "last") VALUES ($1::bigint, $2::bigint)
-    ON CONFLICT ("tenant") DO UPDATE SET "last" = "head"."last" + excluded."last"
-    RETURNING "last"
-)
-INSERT INTO "journal" ("tenant", "seq", "kind", "number", "root", "revision", "action", "at",
-    "actor", "request", "changed", "doc")
-SELECT $1::bigint, h."last" - $2::bigint + e.position, e.kind, e.number, e.root, e.revision,
-    e.action, e.at, e.actor, e.request, e.changed, e.doc
-FROM h, unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::bigint[],
-    $9::text[], $10::text[], $11::text[], $12::text[]) WITH ORDINALITY
-    AS e(kind, number, root, revision, action, at, actor, request, changed, doc, position)
-RETURNING "seq""#;
+/// What became of a batch.
+pub(super) type Verdict = Result<Committed, StoreError>;
 
 /// Why an attempt did not commit.
 enum Failure {
-    /// The batch is refused.
-    Refused(StoreError),
+    /// Nothing was committed: the server refused a statement that no savepoint precedes.
+    Broken(StoreError),
     /// Nothing was committed, and another attempt may succeed.
     Again(StoreError),
+    /// Another attempt is pointless, or it is not known whether something was committed.
+    Failed(StoreError),
 }
 
-/// What a statement must have done.
-enum Expect {
-    Anything,
-    /// Exactly one row, or this refusal.
-    One(StoreError),
+impl Failure {
+    fn error(self) -> StoreError {
+        match self {
+            Failure::Broken(error) | Failure::Again(error) | Failure::Failed(error) => error,
+        }
+    }
 }
 
-/// One statement of a batch.
-struct Step<'b> {
-    sql: std::borrow::Cow<'b, str>,
-    params: Vec<Box<dyn ToSql + Sync + Send + 'b>>,
-    expect: Expect,
-    /// The kind whose unique columns it may violate.
-    kind: Option<&'static Kind>,
+/// What a batch asks of the server.
+struct Plan<'b> {
+    batch: &'b Batch,
+    steps: Vec<Step<'b>>,
+    prepared: Vec<Statement>,
+    /// Whether it has the transaction for itself.
+    alone: bool,
+    /// Whether a savepoint precedes it.
+    guarded: bool,
 }
 
-macro_rules! params {
-    ($($param:expr),* $(,)?) => { vec![$(Box::new($param) as Box<dyn ToSql + Sync + Send>),*] };
-}
-
-impl Postgres {
-    /// Writes a batch, again while that is safe and promising.
-    pub(super) async fn write(&self, batch: &Batch) -> Result<Committed, StoreError> {
-        let steps = steps(&self.schema, batch)?;
+impl Shared {
+    /// Writes batches that do not know of each other; one verdict for each, in their order.
+    pub(super) async fn write_group(&self, batches: &[&Batch]) -> Vec<Verdict> {
         let begun = Instant::now();
+        let verdicts = match self.attempts(batches, begun).await {
+            Ok(verdicts) => verdicts,
+            Err(Failure::Broken(_)) if batches.len() > 1 => {
+                // One of them is the cause. Each alone, it is its own.
+                let mut verdicts = Vec::with_capacity(batches.len());
+                for batch in batches {
+                    let alone = self.attempts(&[batch], begun).await;
+                    verdicts.extend(alone.unwrap_or_else(|failure| vec![Err(failure.error())]));
+                }
+                verdicts
+            }
+            Err(failure) => vec![Err(failure.error()); batches.len()],
+        };
+        let refused = verdicts.iter().filter(|verdict| verdict.is_err()).count();
+        self.counters.refused(refused as u64);
+        verdicts
+    }
+
+    /// Tries again while that is safe and promising.
+    async fn attempts(&self, batches: &[&Batch], begun: Instant) -> Result<Vec<Verdict>, Failure> {
         let mut attempt = 1;
         loop {
-            match self.attempt(batch, &steps).await {
-                Ok(committed) => return Ok(committed),
-                Err(Failure::Refused(error)) => return Err(error),
-                Err(Failure::Again(error)) => {
-                    if attempt == ATTEMPTS_MAX || begun.elapsed() > ATTEMPTS_TIME_MAX {
-                        return Err(error);
-                    }
-                }
+            match self.attempt(batches).await {
+                Err(Failure::Again(_))
+                    if attempt < ATTEMPTS_MAX && begun.elapsed() < ATTEMPTS_TIME_MAX => {}
+                outcome => return outcome,
             }
             self.counters.retries.fetch_add(1, Relaxed);
             tokio::time::sleep(backoff(attempt)).await;
@@ -95,37 +102,45 @@ impl Postgres {
         }
     }
 
-    async fn attempt(&self, batch: &Batch, steps: &[Step<'_>]) -> Result<Committed, Failure> {
-        let guard = Guard { client: Some(self.client().await.map_err(Failure::Refused)?) };
+    async fn attempt(&self, batches: &[&Batch]) -> Result<Vec<Verdict>, Failure> {
+        let guard = Guard { client: Some(self.client().await.map_err(Failure::Failed)?) };
         let client = guard.client();
-        let mut prepared = Vec::with_capacity(steps.len());
-        for step in steps {
-            prepared.push(client.prepare_cached(&step.sql).await.map_err(|e| before_commit(&e))?);
+        let mut plans = Vec::with_capacity(batches.len());
+        for batch in batches {
+            plans.push(plan(&self.schema, client, batch, batches.len() == 1).await?);
         }
-        let journaled = !batch.entries.is_empty() && !batch.dry_run;
-        let journal = match journaled {
-            true => Some(client.prepare_cached(JOURNAL).await.map_err(|e| before_commit(&e))?),
-            false => None,
-        };
-        match send(client, batch, steps, &prepared, journal.as_ref()).await {
-            Ok(committed) if batch.dry_run => {
-                roll_back(guard).await;
-                Ok(committed)
-            }
-            Ok(committed) => {
-                commit(guard).await?;
-                Ok(committed)
-            }
+        let journal = client.prepare_cached(journal::SQL).await.map_err(|e| before_commit(&e))?;
+        let mut sent = match send(client, &plans).await {
+            Ok(sent) => sent,
             Err(failure) => {
                 roll_back(guard).await;
-                Err(failure)
+                return Err(failure);
+            }
+        };
+        let stands = |(batch, verdict): &(&&Batch, &Verdict)| verdict.is_ok() && !batch.dry_run;
+        let standing = batches.iter().zip(&sent.verdicts).filter(stands);
+        let standing: Vec<&Batch> = standing.map(|(batch, _)| *batch).collect();
+        if standing.is_empty() {
+            roll_back(guard).await;
+            return Ok(sent.verdicts);
+        }
+        let mut positions = commit(guard, sent.undo.take(), &journal, &standing).await?;
+        let entries: usize = standing.iter().map(|batch| batch.entries.len()).sum();
+        self.counters.committed(standing.len() as u64, entries as u64);
+        if entries > 0 {
+            self.watch.send_modify(|commits| *commits += 1);
+        }
+        for (batch, verdict) in batches.iter().zip(&mut sent.verdicts) {
+            if let (Ok(committed), false) = (verdict, batch.dry_run) {
+                *committed = positions.take(batch);
             }
         }
+        Ok(sent.verdicts)
     }
 }
 
 /// A connection in a transaction. Dropped before the transaction has ended, for example because the
-/// caller no longer waits, it is closed instead of being given to someone else.
+/// runtime stops, it is closed instead of being given to someone else.
 struct Guard {
     client: Option<Client>,
 }
@@ -157,242 +172,222 @@ async fn roll_back(guard: Guard) {
     }
 }
 
-async fn commit(guard: Guard) -> Result<(), Failure> {
-    match guard.client().batch_execute("COMMIT").await {
-        Ok(()) => {
-            guard.release();
-            Ok(())
-        }
-        Err(error) if error.as_db_error().is_some() && !is_connection_lost(&error) => {
-            // The server says that it did not.
-            roll_back(guard).await;
-            Err(before_commit(&error))
-        }
-        Err(error) => Err(Failure::Refused(StoreError::Unavailable(format!(
-            "{}; whether it was written is not known",
-            failed(&error)
-        )))),
-    }
-}
-
 /// What an error means while nothing can have been committed.
 fn before_commit(error: &Error) -> Failure {
     let again = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED];
     if is_connection_lost(error) || error.code().is_some_and(|code| again.contains(code)) {
-        Failure::Again(failed(error))
-    } else {
-        Failure::Refused(failed(error))
+        return Failure::Again(failed(error));
+    }
+    match failed(error) {
+        // The server's trouble, not one batch's.
+        error @ StoreError::Unavailable(_) => Failure::Failed(error),
+        error => Failure::Broken(error),
     }
 }
 
-/// What a statement answered: rows it changed, or the last position it wrote.
+fn not_known(error: &Error) -> Failure {
+    let text = format!("{}; whether it was written is not known", failed(error));
+    Failure::Failed(StoreError::Unavailable(text))
+}
+
+/// What a statement answered.
 enum Answered {
-    Rows(u64),
-    LastSeq(i64),
+    Count(u64),
+    Rows(Vec<SqlRow>),
 }
 
 type Running<'c> = Pin<Box<dyn Future<Output = Result<Answered, Error>> + Send + 'c>>;
 
-/// Begins, sends all statements together and judges the answers in their order.
-async fn send(
-    client: &Client,
-    batch: &Batch,
-    steps: &[Step<'_>],
-    prepared: &[Statement],
-    journal: Option<&Statement>,
-) -> Result<Committed, Failure> {
-    let begun = client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await;
-    begun.map_err(|error| before_commit(&error))?;
-    let mut running: Vec<Running<'_>> = Vec::with_capacity(steps.len() + 1);
-    for (step, statement) in steps.iter().zip(prepared) {
-        let params: Vec<&(dyn ToSql + Sync)> =
-            step.params.iter().map(|param| &**param as &(dyn ToSql + Sync)).collect();
-        running.push(Box::pin(async move {
-            client.execute(statement, &params).await.map(Answered::Rows)
+/// A statement that steers the transaction.
+fn steer<'c>(client: &'c Client, sql: String) -> Running<'c> {
+    Box::pin(async move { client.batch_execute(&sql).await.map(|()| Answered::Count(0)) })
+}
+
+/// Sends the journal's entries and COMMIT together. The server refuses to commit what has failed.
+async fn commit(
+    guard: Guard,
+    undo: Option<String>,
+    statement: &Statement,
+    standing: &[&Batch],
+) -> Result<journal::Positions, Failure> {
+    let client = guard.client();
+    let entries = journal::Entries::of(standing);
+    let mut running: Vec<Running<'_>> = undo.map(|sql| steer(client, sql)).into_iter().collect();
+    if !entries.is_empty() {
+        running.push(Box::pin(async {
+            client.query(statement, &entries.params()).await.map(Answered::Rows)
         }));
     }
-    if let Some(journal) = journal {
-        running.push(Box::pin(write_journal(client, journal, batch)));
-    }
-    let mut answers = pipelined(running).await.into_iter();
-    for (step, answer) in steps.iter().zip(&mut answers) {
-        match (answer, &step.expect) {
-            (Err(error), _) => return Err(violation(step, &error)),
-            (Ok(Answered::Rows(1)), _) | (Ok(_), Expect::Anything) => {}
-            (Ok(_), Expect::One(refusal)) => return Err(Failure::Refused(refusal.clone())),
+    running.push(steer(client, "COMMIT".to_owned()));
+    let mut answers = pipelined(running).await;
+    let committed = answers.pop();
+    let mut rows = Vec::new();
+    for answer in answers {
+        match answer {
+            Ok(Answered::Rows(found)) => rows = found,
+            Ok(Answered::Count(_)) => {}
+            Err(error) if error.as_db_error().is_some() => {
+                // COMMIT rolled back.
+                roll_back(guard).await;
+                return Err(before_commit(&error));
+            }
+            // COMMIT was on its way.
+            Err(error) => return Err(not_known(&error)),
         }
     }
-    match answers.next().transpose().map_err(|error| before_commit(&error))? {
-        Some(Answered::LastSeq(last_seq)) => {
-            Ok(Committed { first_seq: last_seq - batch.entries.len() as i64 + 1, last_seq })
+    match committed {
+        Some(Err(error)) if error.as_db_error().is_some() && !is_connection_lost(&error) => {
+            // The server says that it did not.
+            roll_back(guard).await;
+            Err(before_commit(&error))
         }
-        _ => Ok(Committed::default()),
+        Some(Err(error)) => Err(not_known(&error)),
+        _ => {
+            guard.release();
+            journal::Positions::of(&rows, standing).map_err(Failure::Failed)
+        }
     }
 }
 
-async fn write_journal(
+/// Verdicts of batches whose statements have run.
+struct Sent {
+    verdicts: Vec<Verdict>,
+    /// What must be sent before anything else.
+    undo: Option<String>,
+}
+
+/// Begins, sends all statements together and judges the answers in their order. What was sent
+/// behind a batch that is undone is sent again, at first only a part of it: the more refusals, the
+/// less is sent in vain.
+async fn send(client: &Client, plans: &[Plan<'_>]) -> Result<Sent, Failure> {
+    let begun = client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await;
+    begun.map_err(|error| before_commit(&error))?;
+    let mut verdicts = Vec::with_capacity(plans.len());
+    let mut undo = None;
+    let mut window = plans.len();
+    while verdicts.len() < plans.len() {
+        let first = verdicts.len();
+        let part = &plans[first..plans.len().min(first + window)];
+        let mut answers = run(client, undo.take(), first, part).await?;
+        window *= 2;
+        for plan in part {
+            let verdict = judge(plan, &mut answers)?;
+            let undone = plan.guarded && (verdict.is_err() || plan.batch.dry_run);
+            verdicts.push(verdict);
+            if undone {
+                undo = Some(format!("ROLLBACK TO SAVEPOINT b{}", verdicts.len() - 1));
+                window = (part.len() / 2).max(1);
+                break;
+            }
+        }
+    }
+    Ok(Sent { verdicts, undo })
+}
+
+type Answers = std::vec::IntoIter<Result<Answered, Error>>;
+
+/// Runs the statements of some batches, of which the first has this place in the group.
+async fn run(
     client: &Client,
-    statement: &Statement,
-    batch: &Batch,
-) -> Result<Answered, Error> {
-    let entries = &batch.entries;
-    let ints = |of: fn(&NewEntry) -> i64| entries.iter().map(of).collect::<Vec<i64>>();
-    fn texts<'e>(entries: &'e [NewEntry], of: impl Fn(&'e NewEntry) -> &'e str) -> Vec<&'e str> {
-        entries.iter().map(of).collect()
+    before: Option<String>,
+    first: usize,
+    plans: &[Plan<'_>],
+) -> Result<Answers, Failure> {
+    let steered = before.is_some();
+    let mut running: Vec<Running<'_>> = before.map(|sql| steer(client, sql)).into_iter().collect();
+    for (place, plan) in (first..).zip(plans) {
+        if plan.guarded {
+            running.push(steer(client, format!("SAVEPOINT b{place}")));
+        }
+        for (step, statement) in plan.steps.iter().zip(&plan.prepared) {
+            let params: Vec<&(dyn ToSql + Sync)> =
+                step.params.iter().map(|param| &**param as &(dyn ToSql + Sync)).collect();
+            running.push(Box::pin(async move {
+                client.execute(statement, &params).await.map(Answered::Count)
+            }));
+        }
     }
-    let n = entries.len() as i64;
-    let rows = client
-        .query(
-            statement,
-            &[
-                &batch.tenant,
-                &n,
-                &texts(entries, |e| e.kind),
-                &ints(|e| e.number),
-                &ints(|e| e.root),
-                &ints(|e| e.revision),
-                &texts(entries, |e| e.action),
-                &ints(|e| e.at),
-                &texts(entries, |e| &e.actor),
-                &texts(entries, |e| &e.request),
-                &texts(entries, |e| &e.changed),
-                &texts(entries, |e| &e.doc),
-            ],
-        )
-        .await?;
-    let mut last = 0;
-    for row in &rows {
-        last = last.max(row.try_get(0)?);
+    let mut answers = pipelined(running).await.into_iter();
+    if steered {
+        answers.next().transpose().map_err(|error| before_commit(&error))?;
     }
-    Ok(Answered::LastSeq(last))
+    Ok(answers)
+}
+
+/// Looks at the answers to one batch.
+fn judge(plan: &Plan<'_>, answers: &mut Answers) -> Result<Verdict, Failure> {
+    if plan.guarded {
+        answers.next().transpose().map_err(|error| before_commit(&error))?;
+    }
+    for (step, answer) in plan.steps.iter().zip(answers) {
+        match (answer, &step.expect) {
+            (Err(error), _) => {
+                let refusal = refusal(step, &error)?;
+                // The server does nothing more until it is told to go back.
+                let can_go_back = plan.guarded || plan.alone;
+                return if can_go_back { Ok(Err(refusal)) } else { Err(Failure::Broken(refusal)) };
+            }
+            (Ok(Answered::Count(1)), _) | (Ok(_), Expect::Anything) => {}
+            (Ok(_), Expect::One(refusal)) => return Ok(Err(refusal.clone())),
+        }
+    }
+    Ok(Ok(Committed::default()))
 }
 
 /// Runs futures side by side, each started strictly after the one before it, which for this driver
-/// means that the server gets the statements in this order. `join_all` does not promise that.
+/// means that the server gets the statements in this order. `join_all` does not promise that. The
+/// answers come in the same order, so each is waited for in turn.
 pub(super) async fn pipelined<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
     let mut running: Vec<Pin<Box<MaybeDone<F>>>> =
         futures.into_iter().map(|future| Box::pin(maybe_done(future))).collect();
     poll_fn(|context| {
-        let mut pending = false;
         for future in &mut running {
-            pending |= future.as_mut().poll(context).is_pending();
+            // Done or not: it has been started.
+            let _ = future.as_mut().poll(context);
         }
-        if pending { Poll::Pending } else { Poll::Ready(()) }
+        Poll::Ready(())
     })
     .await;
-    running.iter_mut().filter_map(|future| future.as_mut().take_output()).collect()
+    let mut outputs = Vec::with_capacity(running.len());
+    for future in &mut running {
+        future.as_mut().await;
+        outputs.extend(future.as_mut().take_output());
+    }
+    outputs
 }
 
-/// A violation of uniqueness names the index, and that the column.
-fn violation(step: &Step<'_>, error: &Error) -> Failure {
-    let (Some(kind), Some(refusal)) = (step.kind, error.as_db_error()) else {
-        return before_commit(error);
-    };
-    if *refusal.code() != SqlState::UNIQUE_VIOLATION {
-        return before_commit(error);
+/// Why a batch is refused whose statement failed. A violation of uniqueness names the index, and
+/// that the column.
+fn refusal(step: &Step<'_>, error: &Error) -> Result<StoreError, Failure> {
+    if let (Some(kind), Some(answer)) = (step.kind, error.as_db_error())
+        && *answer.code() == SqlState::UNIQUE_VIOLATION
+    {
+        let constraint = answer.constraint().unwrap_or_default();
+        let columns = kind.columns.iter().map(|column| column.name).chain(["uuid"]);
+        let column = columns.into_iter().find(|column| index_name(kind, column) == constraint);
+        let column = column.unwrap_or("number");
+        return Ok(StoreError::Unique { kind: kind.name, column });
     }
-    let constraint = refusal.constraint().unwrap_or_default();
-    let columns = kind.columns.iter().map(|column| column.name).chain(["uuid"]);
-    let column = columns.into_iter().find(|column| index_name(kind, column) == constraint);
-    let column = column.unwrap_or("number");
-    Failure::Refused(StoreError::Unique { kind: kind.name, column })
+    match before_commit(error) {
+        Failure::Broken(error) => Ok(error),
+        failure => Err(failure),
+    }
 }
 
-/// The statements of a batch, except the journal's.
-fn steps<'b>(schema: &'b Schema, batch: &'b Batch) -> Result<Vec<Step<'b>>, StoreError> {
-    let mut steps = Vec::with_capacity(batch.writes.len() + 1);
-    if let Some(answer) = &batch.answer {
-        steps.push(Step {
-            sql: schema.statements.answer_put.as_str().into(),
-            params: params![
-                batch.tenant,
-                &answer.key,
-                &answer.operation,
-                &answer.fingerprint,
-                &answer.outcome,
-                answer.at,
-                batch.answer_since,
-            ],
-            expect: Expect::One(StoreError::Answered),
-            kind: None,
-        });
-    }
-    for write in &batch.writes {
-        push_write(schema, &mut steps, write)?;
-    }
-    Ok(steps)
-}
-
-fn push_write<'b>(
+/// The statements of a batch, prepared.
+async fn plan<'b>(
     schema: &'b Schema,
-    steps: &mut Vec<Step<'b>>,
-    write: &'b Write,
-) -> Result<(), StoreError> {
-    match write {
-        Write::Insert { kind, record } => {
-            let sql = schema.kind(kind)?.insert.as_str().into();
-            let mut params = params![
-                record.tenant,
-                record.number,
-                record.uuid.to_string(),
-                record.revision,
-                &record.doc
-            ];
-            params.extend(record.columns.iter().map(boxed));
-            steps.push(Step { sql, params, expect: Expect::Anything, kind: Some(kind) });
-            push_terms(schema, steps, kind, record, &[])
-        }
-        Write::Replace { kind, after, before_columns, before_terms } => {
-            let changed = changed_columns(before_columns, &after.columns);
-            let sql = schema.kind(kind)?.replace(changed).to_string().into();
-            let Record { tenant, number, revision, doc, .. } = after;
-            let mut params = params![*number, *tenant, revision - 1, *revision, doc];
-            let columns = after.columns.iter().enumerate();
-            let columns = columns.filter(|(at, _)| changed & (1 << at) != 0);
-            params.extend(columns.map(|(_, value)| boxed(value)));
-            let expect = Expect::One(StoreError::Conflict { kind: kind.name, number: *number });
-            steps.push(Step { sql, params, expect, kind: Some(kind) });
-            push_terms(schema, steps, kind, after, before_terms)
-        }
-        Write::Remove { kind, tenant, number, revision } => {
-            let sql = schema.kind(kind)?;
-            let expect = Expect::One(StoreError::Conflict { kind: kind.name, number: *number });
-            let params = params![*number, *tenant, *revision];
-            steps.push(Step { sql: sql.remove.as_str().into(), params, expect, kind: None });
-            if kind.terms {
-                let sql = sql.terms_remove.as_str().into();
-                let params = params![*number];
-                steps.push(Step { sql, params, expect: Expect::Anything, kind: None });
-            }
-            Ok(())
-        }
-        Write::Assert { kind, tenant, number, revision } => {
-            let sql = schema.kind(kind)?.assert.as_str().into();
-            let expect = Expect::One(StoreError::Conflict { kind: kind.name, number: *number });
-            let params = params![*number, *tenant, *revision];
-            steps.push(Step { sql, params, expect, kind: None });
-            Ok(())
-        }
+    client: &Client,
+    batch: &'b Batch,
+    alone: bool,
+) -> Result<Plan<'b>, Failure> {
+    let steps = steps(schema, batch).map_err(Failure::Broken)?;
+    let mut prepared = Vec::with_capacity(steps.len());
+    for step in &steps {
+        let statement = client.prepare_cached(&step.sql).await;
+        prepared.push(statement.map_err(|error| before_commit(&error))?);
     }
-}
-
-fn boxed(value: &Value) -> Box<dyn ToSql + Sync + Send + '_> {
-    Box::new(value)
-}
-
-fn push_terms<'b>(
-    schema: &'b Schema,
-    steps: &mut Vec<Step<'b>>,
-    kind: &'static Kind,
-    after: &'b Record,
-    before: &'b [String],
-) -> Result<(), StoreError> {
-    let sql = schema.kind(kind)?;
-    let (gone, new) = changed_terms(before, &after.terms);
-    let gone = gone.map(|term| (&sql.term_remove, term));
-    for (sql, term) in gone.chain(new.map(|term| (&sql.term_put, term))) {
-        let params = params![after.tenant, term, after.number];
-        steps.push(Step { sql: sql.into(), params, expect: Expect::Anything, kind: None });
-    }
-    Ok(())
+    // One statement that changes nothing when it is refused needs no way back.
+    let simple = steps.len() == 1 && !batch.writes.iter().any(may_violate) && !batch.dry_run;
+    Ok(Plan { batch, steps, prepared, alone, guarded: !alone && !simple })
 }

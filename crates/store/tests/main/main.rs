@@ -4,6 +4,7 @@
 
 mod contract;
 mod faults;
+mod groups;
 mod machine;
 mod searches;
 mod support;

@@ -1,0 +1,96 @@
+//! The database of the benchmark: one space with all customers, and as many smaller ones as there
+//! are connections.
+
+use std::sync::Arc;
+
+use anyhow::{Result, anyhow, ensure};
+use patron_app::{App, customers};
+use patron_gateway::provision::{self, KeySource, NewSpace};
+use serde_json::Value;
+
+use super::super::preload::person;
+use crate::dialects::DIALECTS;
+
+/// Customers made together.
+const CHUNK: u64 = 512;
+
+/// Spaces whose numbers, and whose customers' numbers, are evenly apart, so that a script of
+/// pgbench can compute them.
+pub struct Spaces {
+    /// How many spaces.
+    pub count: u64,
+    /// Customers in each.
+    pub per_space: u64,
+    /// Number of the first space, and how far it is to the next.
+    pub first_tenant: i64,
+    /// The distance.
+    pub tenant_step: i64,
+    /// Number of the first customer, and how far it is to the next, from space to space too.
+    pub first_number: i64,
+    /// The distance.
+    pub number_step: i64,
+    /// Credentials of each.
+    pub keys: Vec<Value>,
+}
+
+impl Spaces {
+    /// Number of a customer: the space's place and its own place in it.
+    pub fn number(&self, space: u64, at: u64) -> i64 {
+        let place = space * self.per_space + at;
+        self.first_number + self.number_step * i64::try_from(place).unwrap_or(0)
+    }
+
+    /// Makes spaces with customers. Nothing else may be writing.
+    ///
+    /// # Errors
+    /// When something is refused, or the numbers are not evenly apart.
+    pub async fn make(app: &Arc<App>, count: u64, per_space: u64) -> Result<Spaces> {
+        let (mut tenants, mut keys) = (Vec::new(), Vec::new());
+        for _ in 0..count {
+            let new = NewSpace {
+                name: "Bench",
+                account: None,
+                uuid: None,
+                keys: KeySource::Random,
+                base_url: "http://127.0.0.1",
+            };
+            let made = provision::space(app, DIALECTS, &new).await;
+            let made = made.map_err(|failure| anyhow!("no space: {failure:?}"))?;
+            tenants.push(made.number);
+            keys.push(made.credentials);
+        }
+        let mut numbers = Vec::new();
+        for tenant in &tenants {
+            numbers.extend(fill(app, *tenant, per_space).await?);
+        }
+        let (first_tenant, tenant_step) = evenly(&tenants)?;
+        let (first_number, number_step) = evenly(&numbers)?;
+        Ok(Spaces { count, per_space, first_tenant, tenant_step, first_number, number_step, keys })
+    }
+}
+
+async fn fill(app: &Arc<App>, tenant: i64, count: u64) -> Result<Vec<i64>> {
+    let cx = app.operator(tenant, "bench");
+    let mut numbers = Vec::new();
+    for first in (0..count).step_by(usize::try_from(CHUNK)?) {
+        let people = (first..(first + CHUNK).min(count)).map(person);
+        let patches: Result<Vec<_>, _> = people
+            .map(|person| Ok((cx.clone(), patron_native::rows::into_patch(person)?)))
+            .collect();
+        let patches = patches.map_err(|f: patron_model::Failure| anyhow!("{f:?}"))?;
+        for verdict in customers::create_many(patches).await {
+            let made = verdict.map_err(|failure| anyhow!("a customer was refused: {failure:?}"))?;
+            numbers.push(made.number);
+        }
+    }
+    Ok(numbers)
+}
+
+/// The first number and the distance between each two.
+fn evenly(numbers: &[i64]) -> Result<(i64, i64)> {
+    let first = numbers.first().copied().unwrap_or(0);
+    let step = numbers.get(1).map_or(1, |second| second - first);
+    let even = numbers.windows(2).all(|pair| pair[1] - pair[0] == step);
+    ensure!(even, "numbers are not evenly apart: somebody else is writing to this database");
+    Ok((first, step))
+}
