@@ -8,9 +8,8 @@ pub const WIDE_LINES: &[(&str, usize)] = &[
     ("crates/app/src/ids.rs", 1),
     ("crates/app/src/journal.rs", 1),
     ("crates/app/src/lib.rs", 1),
-    ("crates/app/src/search.rs", 1),
     ("crates/gateway/src/dialect.rs", 1),
-    ("crates/gateway/src/dispatch.rs", 2),
+    ("crates/gateway/src/dispatch.rs", 1),
     ("crates/gateway/src/metrics.rs", 3),
     ("crates/gateway/src/provision.rs", 1),
     ("crates/gateway/src/reference.rs", 2),
@@ -34,6 +33,7 @@ pub const WIDE_LINES: &[(&str, usize)] = &[
     ("crates/store/src/query.rs", 2),
     ("crates/store/src/sql.rs", 8),
     ("crates/store/src/sqlite/connect.rs", 1),
+    ("crates/store/src/sqlite/keeper.rs", 1),
     ("crates/store/src/sqlite/mod.rs", 1),
     ("crates/store/src/sqlite/writer.rs", 1),
     ("crates/store/src/store.rs", 2),
@@ -73,7 +73,7 @@ pub const LONG_FUNCTIONS: &[(&str, usize)] = &[
 /// Files that are too long, and the lines they may have.
 #[rustfmt::skip]
 pub const LONG_FILES: &[(&str, usize)] = &[
-    ("crates/app/src/customers.rs", 549),
-    ("crates/gateway/src/dispatch.rs", 525),
-    ("crates/model/src/customer.rs", 816),
+    ("crates/app/src/customers.rs", 536),
+    ("crates/gateway/src/dispatch.rs", 502),
+    ("crates/model/src/customer.rs", 594),
 ];

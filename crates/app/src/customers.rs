@@ -1,5 +1,7 @@
 //! Use cases of customers. Each reads, decides with the pure functions of the model, and settles.
 
+mod many;
+
 use patron_model::{
     Failure, Ids, Noun, Patch, Timestamp,
     comment::Comment,
@@ -7,20 +9,19 @@ use patron_model::{
     payment_method::PaymentMethod,
     text::Reference,
 };
-use patron_store::{Committed, Row, Store, StoreError};
-use tokio::task::JoinHandle;
+use patron_store::Row;
 use uuid::Uuid;
 
 use crate::{
     Cx,
-    commit::{
-        ATTEMPTS_MAX, Action, Document, Draft, Expect, Loaded, Saved, decode, raced, refused,
-    },
+    commit::{ATTEMPTS_MAX, Action, Document, Draft, Expect, Loaded, Saved, decode, raced},
     documents::{COMMENT, CUSTOMER, Merge, PAYMENT_METHOD},
     failure,
     search::{self, Filter, Query},
     shown::Seen,
 };
+
+pub use self::many::create_many;
 
 /// Most records that hang on an absorbed customer and can move in one merge.
 pub const MOVED_MAX: usize = 10_000;
@@ -28,8 +29,6 @@ pub const MOVED_MAX: usize = 10_000;
 const TEXT_SCAN_MAX: usize = 5_000;
 /// Numbers that a customer with as many addresses as allowed takes.
 const ADDRESSES_MAX_IDS: i64 = patron_model::address::ADDRESSES_MAX as i64;
-/// New customers that are prepared while the ones before them are written.
-const HANDED_TOGETHER: usize = 64;
 /// Absorbed customers followed from one to the next.
 const MERGE_CHAIN_MAX: usize = 64;
 
@@ -175,8 +174,8 @@ pub async fn list(cx: &Cx, query: &Query) -> Result<Page<Customer>, Failure> {
     page(cx, query).await
 }
 
-/// A page of customers to be shown, and whether others follow. Deleted ones appear unless the filter
-/// excludes them.
+/// A page of customers to be shown, and whether others follow. Deleted ones appear unless the
+/// filter excludes them.
 ///
 /// # Errors
 /// Whatever the store says.
@@ -276,63 +275,6 @@ async fn draft_create(cx: &Cx, patch: CustomerPatch) -> Result<(Draft<'_>, Custo
     draft.insert(&customer)?;
     draft.outcome(&customer, 1, Action::Created);
     Ok((draft, customer))
-}
-
-/// Many new customers: one verdict for each, in order of the patches; of two with the same reference
-/// either may be the one refused. Each patch comes with a context of its own, which carries its
-/// idempotency mark. The store writes the first ones while the next are prepared.
-pub async fn create_many(rows: Vec<(Cx, CustomerPatch)>) -> Vec<Result<Saved<Customer>, Failure>> {
-    let mut handed = Vec::new();
-    let mut rows = rows.into_iter().peekable();
-    while let Some((cx, _)) = rows.peek() {
-        let store = cx.app.store.clone();
-        let together = rows.by_ref().take(HANDED_TOGETHER).collect();
-        handed.push(Handed::over(store, together).await);
-    }
-    let mut verdicts = Vec::new();
-    for handed in handed {
-        verdicts.extend(handed.verdicts().await);
-    }
-    verdicts
-}
-
-/// New customers on their way into the store.
-struct Handed {
-    /// As they will be, or why they were not handed over.
-    drafted: Vec<Result<Customer, Failure>>,
-    /// The store's verdicts on those that were.
-    committing: JoinHandle<Vec<Result<Committed, StoreError>>>,
-}
-
-impl Handed {
-    async fn over(store: Store, rows: Vec<(Cx, CustomerPatch)>) -> Handed {
-        let (mut drafted, mut batches) = (Vec::with_capacity(rows.len()), Vec::new());
-        for (cx, patch) in rows {
-            let batch = match draft_create(&cx, patch).await {
-                Ok((draft, customer)) => draft.into_batch().map(|batch| (batch, customer)),
-                Err(failure) => Err(failure),
-            };
-            drafted.push(batch.map(|(batch, customer)| {
-                batches.push(batch);
-                customer
-            }));
-        }
-        let committing = tokio::spawn(async move { store.commit_many(batches).await });
-        Handed { drafted, committing }
-    }
-
-    async fn verdicts(self) -> Vec<Result<Saved<Customer>, Failure>> {
-        let mut committed = self.committing.await.unwrap_or_default().into_iter();
-        let mut verdict = |drafted: Result<Customer, Failure>| {
-            let customer = drafted?;
-            match committed.next() {
-                Some(Ok(_)) => Ok(saved(customer, 1, Action::Created)),
-                Some(Err(error)) => Err(refused(error)),
-                None => Err(Failure::internal("the store gave no verdict for a batch")),
-            }
-        };
-        self.drafted.into_iter().map(&mut verdict).collect()
-    }
 }
 
 fn saved(record: Customer, revision: i64, action: Action) -> Saved<Customer> {

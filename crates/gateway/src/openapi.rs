@@ -1,5 +1,6 @@
-//! OpenAPI 3.1 from the operation lines and the wire types' schemas. Bodies are described as they are
-//! read, answers as they are written: a member that is left out when empty is only optional there.
+//! OpenAPI 3.1 from the operation lines and the wire types' schemas. Bodies are described as they
+//! are read, answers as they are written: a member that is left out when empty is only optional
+//! there.
 
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};

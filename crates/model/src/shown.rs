@@ -1,5 +1,5 @@
-//! The customer as Patron itself shows it: one form for its own API, its feeds and its exports. It is
-//! written into the stored document too, so that showing a customer needs no decoding.
+//! The customer as Patron itself shows it: one form for its own API, its feeds and its exports. It
+//! is written into the stored document too, so that showing a customer needs no decoding.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -96,7 +96,8 @@ fn insert(members: &mut Map<String, Value>, names: &[&str], value: Value) {
     }
 }
 
-/// A text as it may be written, for the description: as it is, or as the whole number it consists of.
+/// A text as it may be written, for the description: as it is, or as the whole number it
+/// consists of.
 pub struct Written;
 
 impl JsonSchema for Written {

@@ -48,7 +48,7 @@ fn describes_itself() {
         .iter()
         .filter_map(|name| name.as_str())
         .collect();
-    assert_eq!(shown, ["created_at", "entity_id", "id", "updated_at"].into());
+    assert_eq!(shown, ["created_at", "id", "updated_at"].into());
     let list = &document["paths"]["/oidc/customer-service/v2/customer"]["get"];
     assert_eq!(list["parameters"][0]["name"], "search");
     assert_eq!(list["parameters"][0]["required"], true);

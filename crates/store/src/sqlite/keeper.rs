@@ -1,8 +1,8 @@
 //! One open read transaction that spares all other readers their file locks.
 //!
-//! SQLite takes a lock in the file for the first reader of a snapshot in a process and only counts the
-//! others; with many short reads there always is a first one, which costs two system calls under a
-//! mutex that all readers share. While nothing is written, the keeper is that first reader. It lets
+//! SQLite takes a lock in the file for the first reader of a snapshot in a process and only counts
+//! the others; with many short reads there always is a first one, which costs two system calls
+//! under a mutex that all readers share. While nothing is written, the keeper is that first reader. It lets
 //! go before every write, because an open snapshot keeps the write-ahead log from being reset, and
 //! stays away while another process writes.
 

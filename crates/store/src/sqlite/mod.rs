@@ -58,8 +58,8 @@ struct Reader {
 
 /// Instructions of SQLite's machine between two looks at how far a read may go.
 const STEPS: i32 = 1000;
-/// A read on a thread of the runtime may take so many times [`STEPS`] (together about a millisecond)
-/// before it is left to a blocking thread.
+/// A read on a thread of the runtime may take so many times [`STEPS`] (together about a
+/// millisecond) before it is left to a blocking thread.
 const INLINE_STEPS_MAX: u32 = 20;
 /// A read that may take as long as it takes.
 const UNBOUNDED: u32 = u32::MAX;
