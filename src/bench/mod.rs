@@ -90,7 +90,7 @@ pub async fn run(args: BenchArgs) -> Result<()> {
         return instructions::run(&args.data, &data, &works).await;
     }
     if args.overload {
-        let server = Server::patron(&args.data, true).await?;
+        let server = Server::patron(&args.data, servers::Flush::Disk).await?;
         return overload::run(&server, &data, args.seconds).await;
     }
     println!(

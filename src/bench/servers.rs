@@ -1,6 +1,6 @@
 //! The servers of the benchmark: the limit and the product, each a process of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -12,6 +12,20 @@ use tokio::net::{TcpListener, TcpStream};
 const STATIC_BYTES: usize = 900;
 /// Longest wait for a server to answer.
 const START_SECONDS_MAX: u64 = 30;
+
+/// Added to each flush of the slow disk, in microseconds.
+const SLOW_FLUSH_US: u32 = 1000;
+
+/// How commits are flushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flush {
+    /// As it should be.
+    Disk,
+    /// Not at all, to see what flushing costs.
+    Off,
+    /// Each flush takes a millisecond longer, as on a disk without a cache that survives.
+    Slow,
+}
 
 /// A server process; killed when dropped.
 pub struct Server {
@@ -39,16 +53,24 @@ impl Server {
         Server::start(command, address).await
     }
 
-    /// Patron on the benchmark's data, flushing or (to see what flushing costs) not.
+    /// Patron on the benchmark's data.
     ///
     /// # Errors
     /// When it does not start.
-    pub async fn patron(data: &Path, flush: bool) -> Result<Server> {
+    pub async fn patron(data: &Path, flush: Flush) -> Result<Server> {
         let address = free_address()?;
         let mut command = this_program()?;
         serve(&mut command, data, &address);
-        if !flush {
-            command.env("PATRON__STORE__SYNCHRONOUS", "off");
+        match flush {
+            Flush::Disk => {}
+            Flush::Off => {
+                command.env("PATRON__STORE__SYNCHRONOUS", "off");
+            }
+            Flush::Slow => {
+                command.env("LD_PRELOAD", slow_disk()?);
+                command.env("DISK_FOLDER", std::path::absolute(data)?);
+                command.env("DISK_SYNC_DELAY_US", SLOW_FLUSH_US.to_string());
+            }
         }
         Server::start(command, address).await
     }
@@ -133,6 +155,18 @@ fn serve(command: &mut Command, data: &Path, address: &str) {
     command.args(["serve", "--listen", address, "--data"]).arg(data);
     command.env("PATRON__LOG__LEVEL", "error");
     command.env("PATRON__LIMITS__REQUESTS_PER_MINUTE", "0");
+}
+
+/// The disk of the fault tests (docs/faults.md), which can slow flushes down; made with `cc`.
+fn slow_disk() -> Result<PathBuf> {
+    let folder = std::env::temp_dir();
+    let (source, library) = (folder.join("patron-disk.c"), folder.join("patron-disk.so"));
+    std::fs::write(&source, include_str!("../../tests/faults/disk.c"))?;
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-O2", "-o"]).arg(&library).arg(&source).arg("-ldl");
+    let status = compiler.status().context("the slow disk needs a C compiler")?;
+    anyhow::ensure!(status.success(), "the slow disk does not compile");
+    Ok(library)
 }
 
 fn this_program() -> Result<Command> {

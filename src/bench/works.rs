@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{
     client::{self, Asker, Measured},
     preload::{Preloaded, letters},
-    servers::Server,
+    servers::{Flush, Server},
 };
 use crate::dialects::DIALECTS;
 
@@ -23,8 +23,8 @@ pub struct Work {
     pub name: &'static str,
     /// Connections at a time.
     connections: usize,
-    /// Whether commits are flushed.
-    pub flush: bool,
+    /// How commits are flushed.
+    pub flush: Flush,
     kind: Kind,
 }
 
@@ -40,7 +40,7 @@ enum Kind {
 
 /// Everything that is measured.
 pub fn all() -> Vec<Work> {
-    let reading = |name, kind| Work { name, connections: 32, flush: true, kind };
+    let reading = |name, kind| Work { name, connections: 32, flush: Flush::Disk, kind };
     let writing = |name, flush| Work { name, connections: 64, flush, kind: Kind::Patch };
     vec![
         reading("GET by id, native", Kind::Get("native")),
@@ -61,8 +61,9 @@ pub fn all() -> Vec<Work> {
             "prefix of 20, native",
             Kind::Find(|n| format!("/v1/customers?limit=20&q={}", letters(n / 20))),
         ),
-        writing("PATCH with If-Match, durable, 64 connections", true),
-        writing("PATCH with If-Match, synchronous=OFF", false),
+        writing("PATCH with If-Match, durable, 64 connections", Flush::Disk),
+        writing("PATCH with If-Match, synchronous=OFF", Flush::Off),
+        writing("PATCH with If-Match, each flush 1 ms longer", Flush::Slow),
     ]
 }
 

@@ -32,7 +32,7 @@ use crate::{
     limits::{Limits, QuotaState, RateLimit},
     metrics::Meters,
     operation::{Access, Operation},
-    paths::{fold_path, longest_prefix, params},
+    paths::{fold_path, longest_prefix, params, target},
     strangers::Strangers,
 };
 
@@ -81,7 +81,7 @@ struct Route {
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub std::net::IpAddr);
 
-/// The request target exactly as sent; the URI may have been folded for routing.
+/// The request target exactly as sent, when the URI was folded for routing.
 #[derive(Clone)]
 struct RawTarget(String);
 
@@ -141,10 +141,9 @@ impl Gateway {
                 Err(never) => match never {},
             };
         };
-        let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-        let target = RawTarget(target.to_owned());
-        request.extensions_mut().insert(target);
-        fold_path(&mut request, mount.dialect);
+        if let Some(sent) = fold_path(&mut request, mount.dialect) {
+            request.extensions_mut().insert(RawTarget(sent));
+        }
         match mount.router.clone().oneshot(request).await {
             Ok(response) => response,
             Err(never) => match never {},
@@ -306,8 +305,8 @@ impl Gateway {
     ) -> (Exchange, Body) {
         let (mut parts, body) = request.into_parts();
         let target = match parts.extensions.remove::<RawTarget>() {
-            Some(RawTarget(target)) => target,
-            None => parts.uri.to_string(),
+            Some(RawTarget(sent)) => sent,
+            None => target(&parts.uri),
         };
         let path = target.split('?').next().unwrap_or_default();
         let params = operation.map(|operation| params(operation.path, path)).unwrap_or_default();

@@ -2,6 +2,7 @@
 //! Everything works on the raw path: what is encoded stays encoded until a parameter is read.
 
 use axum::extract::Request as HttpRequest;
+use http::Uri;
 
 use crate::{decode, dialect::Dialect};
 
@@ -28,13 +29,20 @@ pub(crate) fn longest_prefix(dialect: &Dialect, path: &str) -> usize {
     dialect.mounts.iter().filter(fits).map(|mount| mount.len()).max().unwrap_or(0)
 }
 
-/// Folds the path of a request as its dialect routes by it.
-pub(crate) fn fold_path(request: &mut HttpRequest, dialect: &Dialect) {
+/// The request target of a URI.
+pub(crate) fn target(uri: &Uri) -> String {
+    uri.path_and_query().map_or("/", |target| target.as_str()).to_owned()
+}
+
+/// Folds the path of a request as its dialect routes by it; answers the target as it was sent when
+/// that differs.
+pub(crate) fn fold_path(request: &mut HttpRequest, dialect: &Dialect) -> Option<String> {
     let path = request.uri().path();
     let folded = (dialect.route)(path);
     if folded == path {
-        return;
+        return None;
     }
+    let sent = target(request.uri());
     let with_query = match request.uri().query() {
         Some(query) => format!("{folded}?{query}"),
         None => folded.into_owned(),
@@ -42,6 +50,7 @@ pub(crate) fn fold_path(request: &mut HttpRequest, dialect: &Dialect) {
     if let Ok(uri) = with_query.parse() {
         *request.uri_mut() = uri;
     }
+    Some(sent)
 }
 
 #[cfg(test)]
