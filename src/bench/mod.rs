@@ -84,6 +84,7 @@ struct Figure {
 pub async fn run(args: BenchArgs) -> Result<()> {
     ensure!(args.rounds > 0 && args.seconds > 0, "at least one round of one second");
     let data = preload::ensure(&args.data, args.customers).await?;
+    preload::warm(&args.data)?;
     let works: Vec<Work> =
         works::all().into_iter().filter(|work| work.name.contains(&args.only)).collect();
     if args.instructions {
