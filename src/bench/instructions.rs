@@ -17,8 +17,8 @@ use super::{
 const CALLS_FIRST: u64 = 200;
 /// Calls that count.
 const CALLS: u64 = 400;
-/// Bounds: a kind of work and its instructions at most, in thousands, tab-separated; 15 % above what
-/// a release build needed with 2 000 customers when the bound was set.
+/// Bounds: a kind of work and its instructions at most, in thousands, tab-separated; 15 % above
+/// what a release build needed with 2 000 customers when the bound was set.
 const BOUNDS: &str = include_str!("instructions.tsv");
 
 /// Counts the instructions of each kind of work and compares them with their bounds.
