@@ -22,6 +22,8 @@ use crate::{Options, StoreError, Synchronous};
 const VERSION_MIN: i32 = 3_051_003;
 /// Pages in the write-ahead log after which a commit moves them into the file.
 const WAL_PAGES: i64 = 1000;
+/// Bytes of the write-ahead log that are kept when it starts anew; long readers let it grow further.
+const WAL_KEPT_BYTES: i64 = 16 << 20;
 /// Bytes of the log that are written anew at a time.
 const RENEWED_BYTES: usize = 1 << 20;
 /// Pause before another process is asked again whether it is done starting (milliseconds).
@@ -85,7 +87,8 @@ fn make_durable(connection: &Connection, synchronous: Synchronous) -> Result<(),
     if read != level {
         return refuse(format!("keeps synchronous={read} instead of {word}"));
     }
-    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES).map_err(failed)
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES).map_err(failed)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_KEPT_BYTES).map_err(failed)
 }
 
 /// The fields of a document, read by the same code as in the memory engine.
