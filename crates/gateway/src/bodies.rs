@@ -23,6 +23,7 @@ pub(crate) struct Bodies {
 }
 
 /// A body and its share of the memory for bodies, which is free again when this is dropped.
+#[derive(Debug)]
 pub(crate) struct Read {
     pub(crate) bytes: Bytes,
     _share: Option<OwnedSemaphorePermit>,
@@ -104,7 +105,7 @@ mod tests {
     async fn bodies_are_whole_however_they_come() {
         let bodies = bodies(6, 100);
         for parts in [&["abcdef"][..], &["a", "", "bcd", "ef"], &["", "abcdef"]] {
-            assert_eq!(bodies.read(chunks(parts)).await.ok().expect("read").bytes, "abcdef");
+            assert_eq!(bodies.read(chunks(parts)).await.expect("read").bytes, "abcdef");
         }
         for parts in [&["abcdefg"][..], &["abc", "defg"]] {
             let refused = bodies.read(chunks(parts)).await.err();
@@ -117,7 +118,7 @@ mod tests {
     #[tokio::test]
     async fn all_together_are_bounded_and_free_again() {
         let bodies = bodies(6, 10);
-        let first = bodies.read(chunks(&["abc", "def"])).await.ok().expect("read");
+        let first = bodies.read(chunks(&["abc", "def"])).await.expect("read");
         let refused = bodies.read(chunks(&["abcd", "e"])).await.err();
         assert!(matches!(refused, Some(Failure::Unavailable { retry_after_seconds: 1 })));
         drop(first);
