@@ -22,7 +22,7 @@ use crate::{Options, StoreError, Synchronous};
 const VERSION_MIN: i32 = 3_051_003;
 /// Pages in the write-ahead log after which a commit moves them into the file.
 const WAL_PAGES: i64 = 1000;
-/// Bytes of the write-ahead log that are kept when it starts anew; long readers let it grow further.
+/// Bytes of the write-ahead log that are kept when it starts anew; long readers let it grow more.
 const WAL_KEPT_BYTES: i64 = 16 << 20;
 /// Bytes of the log that are written anew at a time.
 const RENEWED_BYTES: usize = 1 << 20;
