@@ -257,6 +257,29 @@ async fn a_closed_store_refuses_writes_and_reads_on() {
     assert!(store.get(&CUSTOMER, 1, 1).await.unwrap().is_some());
 }
 
+/// Files of a store that this process holds open.
+fn open_files(file: &Path) -> Vec<std::path::PathBuf> {
+    let handles = std::fs::read_dir("/proc/self/fd").unwrap();
+    let targets = handles.filter_map(|handle| std::fs::read_link(handle.ok()?.path()).ok());
+    let name = file.to_str().unwrap();
+    targets.filter(|target| target.to_str().is_some_and(|t| t.starts_with(name))).collect()
+}
+
+/// A sandbox is set up under another name and then opened anew: a connection that outlives `close`
+/// would make SQLite go on with the shared memory beside the old name, and other processes with that
+/// beside the new one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_lets_go_of_the_file() {
+    for round in 0..100 {
+        let stand = Stand::sqlite().await;
+        let store = stand.open().await;
+        add(&store, &[customer(1, 1)]).await;
+        assert!(!open_files(&stand.file()).is_empty());
+        store.close().await;
+        assert_eq!(open_files(&stand.file()), Vec::<std::path::PathBuf>::new(), "round {round}");
+    }
+}
+
 #[tokio::test]
 async fn a_full_queue_refuses() {
     let stand = Stand::sqlite().await;
