@@ -84,7 +84,21 @@ pub enum Write {
         /// Revision it must still have.
         revision: i64,
     },
+    /// The journal forgets what a record that hangs on none looked like: the documents of its entries
+    /// so far become [`EMPTY`], everything else about them stays. Entries of the same batch are not
+    /// touched.
+    Blank {
+        /// Kind of the record.
+        kind: &'static Kind,
+        /// Tenant in whose journal the entries are.
+        tenant: i64,
+        /// Number.
+        number: i64,
+    },
 }
+
+/// The document of an entry whose record was forgotten (see [`Write::Blank`]).
+pub const EMPTY: &str = "{}";
 
 /// A journal entry as it is written; its position is given out by the store.
 #[derive(Debug, Clone)]

@@ -221,9 +221,58 @@ impl Tally {
     }
 }
 
+/// A part of the records that can be restored by itself: everything of one tenant, and single
+/// records of the deployment, which come without their history.
+#[derive(Debug, Clone, Default)]
+pub struct Part {
+    /// The tenant.
+    pub tenant: i64,
+    /// Records of the deployment, each with the document it shall have there; none: its own.
+    pub with: Vec<(&'static str, i64, Option<String>)>,
+}
+
+impl Part {
+    /// The line as it is in this part.
+    fn take(&self, mut line: Line) -> Option<Line> {
+        let tenant = match &mut line {
+            Line::Record(record) if record.tenant == 0 => {
+                let is_named = |(kind, number, _): &&(&str, i64, Option<String>)| {
+                    *kind == record.kind && *number == record.number
+                };
+                let (_, _, doc) = self.with.iter().find(is_named)?;
+                record.doc = doc.clone().unwrap_or(std::mem::take(&mut record.doc));
+                return Some(line);
+            }
+            Line::Record(record) => record.tenant,
+            Line::Term { tenant, .. } | Line::Head { tenant, .. } => *tenant,
+            Line::Entry(entry) => entry.tenant,
+            Line::Answer(answer) => answer.tenant,
+            // What was ever given out must not be given out again there.
+            Line::Counter { .. } => return Some(line),
+        };
+        (tenant == self.tenant).then_some(line)
+    }
+}
+
 pub(crate) async fn dump(
     store: &Store,
     out: &mut (dyn AsyncWrite + Unpin + Send),
+) -> Result<DumpSummary, StoreError> {
+    dump_lines(store, out, Some).await
+}
+
+pub(crate) async fn dump_part(
+    store: &Store,
+    part: &Part,
+    out: &mut (dyn AsyncWrite + Unpin + Send),
+) -> Result<DumpSummary, StoreError> {
+    dump_lines(store, out, |line| part.take(line)).await
+}
+
+async fn dump_lines(
+    store: &Store,
+    out: &mut (dyn AsyncWrite + Unpin + Send),
+    take: impl Fn(Line) -> Option<Line> + Send,
 ) -> Result<DumpSummary, StoreError> {
     let mut tally = Tally::new();
     let mut bytes = Vec::new();
@@ -233,9 +282,9 @@ pub(crate) async fn dump(
     out.write_all(&bytes).await.map_err(write_failed)?;
     export(store, async |lines| {
         bytes.clear();
-        for line in &lines {
-            tally.count(line);
-            push_line(&mut bytes, line)?;
+        for line in lines.into_iter().filter_map(&take) {
+            tally.count(&line);
+            push_line(&mut bytes, &line)?;
         }
         tally.hash.update(&bytes);
         out.write_all(&bytes).await.map_err(write_failed)

@@ -137,6 +137,7 @@ pub(crate) struct Statements {
     pub(crate) head_put: String,
     pub(crate) entry_put: String,
     pub(crate) counter_put: String,
+    pub(crate) blank: String,
 }
 
 impl Statements {
@@ -185,6 +186,10 @@ impl Statements {
                 placeholders(1, 12)
             )),
             counter_put: text(r#"INSERT INTO "counter" ("name", "next") VALUES (?1, ?2)"#),
+            blank: text(
+                r#"UPDATE "journal" SET "doc" = '{}' WHERE +"tenant" = ?1 AND "root" = ?2
+                AND "number" = ?2 AND "kind" = ?3"#,
+            ),
         }
     }
 }

@@ -14,8 +14,8 @@ use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
 use crate::statistics::Statistics;
 use crate::{
-    Answer, Batch, CheckReport, ColumnsOf, DumpSummary, Entry, Kind, Predicate, Query, Row,
-    StoreError, check, dump, sql,
+    Answer, Batch, CheckReport, ColumnsOf, Counts, DumpSummary, Entry, Kind, Part, Predicate,
+    Query, Row, StoreError, check, dump, sql,
 };
 
 /// What [`Store::commit`] gave out.
@@ -289,6 +289,31 @@ impl Store {
         on_engine!(self, engine => engine.reserve(counter, n).await)
     }
 
+    /// How many rows of each table belong to a tenant.
+    pub async fn count_tenant(&self, tenant: i64) -> Result<Counts, StoreError> {
+        on_engine!(self, engine => engine.count_tenant(tenant).await)
+    }
+
+    /// Removes up to `limit` rows of a tenant for good, in one transaction: terms, records, answers,
+    /// then the journal from its end, so that what is left agrees with itself at any moment. Says how
+    /// many of each table; nothing when nothing is left. SQLite overwrites what it deletes.
+    ///
+    /// # Errors
+    /// For the deployment itself (tenant 0), which cannot be purged.
+    pub async fn purge(&self, tenant: i64, limit: u32) -> Result<Counts, StoreError> {
+        if tenant == 0 {
+            return Err(StoreError::Engine("the deployment itself cannot be purged".to_owned()));
+        }
+        on_engine!(self, engine => engine.purge(tenant, limit).await)
+    }
+
+    /// Lets go of what deleted and replaced rows leave behind. SQLite: the file is written anew and
+    /// its log emptied, which needs as much free disk again and keeps writers waiting. PostgreSQL:
+    /// `VACUUM`. Other work may go on.
+    pub async fn compact(&self) -> Result<(), StoreError> {
+        on_engine!(self, engine => engine.compact().await)
+    }
+
     /// Proves by a tiny durable write that the store accepts writes.
     pub async fn ready(&self) -> Result<(), StoreError> {
         on_engine!(self, engine => engine.ready().await)
@@ -312,6 +337,15 @@ impl Store {
         out: &mut (dyn AsyncWrite + Unpin + Send),
     ) -> Result<DumpSummary, StoreError> {
         dump::dump(self, out).await
+    }
+
+    /// The same for a part of the records. Reads all of them.
+    pub async fn dump_part(
+        &self,
+        part: &Part,
+        out: &mut (dyn AsyncWrite + Unpin + Send),
+    ) -> Result<DumpSummary, StoreError> {
+        dump::dump_part(self, part, out).await
     }
 
     /// Reads a dump of any engine into an empty store. Nothing is kept unless the whole dump was

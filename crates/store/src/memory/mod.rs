@@ -14,7 +14,10 @@ use crate::evaluate::Subject;
 use crate::sql::{self, unique_scope};
 use crate::statistics::{Counters, Statistics};
 use crate::store::{Committed, EngineInfo, Found};
-use crate::{Answer, Batch, Entry, Kind, Predicate, Query, Record, Row, StoreError, Value, Write};
+use crate::{
+    Answer, Batch, Counts, EMPTY, Entry, Kind, Predicate, Query, Record, Row, StoreError, Value,
+    Write,
+};
 
 /// A record with what the row does not show.
 #[derive(Debug, Clone)]
@@ -152,6 +155,8 @@ impl State {
                 self.table(kind)?.at_revision(kind, tenant, number, revision)?;
                 self.put(undo, kind, number, None)
             }
+            // Done once nothing can be refused any more.
+            Write::Blank { .. } => Ok(()),
             Write::Assert { kind, tenant, number, revision } => {
                 self.table(kind)?.at_revision(kind, tenant, number, revision).map(|_| ())
             }
@@ -170,6 +175,7 @@ impl State {
         self.check_answer(&batch)?;
         let mut undo = Undo::new();
         let writes = std::mem::take(&mut batch.writes);
+        let blanks: Vec<(&str, i64, i64)> = writes.iter().filter_map(blanked).collect();
         let outcome = writes.into_iter().try_for_each(|write| self.write(&mut undo, write));
         if outcome.is_err() || batch.dry_run {
             for (kind, number, state) in undo.into_iter().rev() {
@@ -178,6 +184,12 @@ impl State {
                 }
             }
             return outcome.map(|()| Committed::default());
+        }
+        for (kind, tenant, number) in blanks {
+            let entries = self.journal.get_mut(&tenant).into_iter().flatten();
+            for entry in entries.filter(|e| e.kind == kind && e.number == number) {
+                EMPTY.clone_into(&mut entry.doc);
+            }
         }
         if let Some(answer) = batch.answer {
             self.answers.insert((batch.tenant, answer.key.clone()), answer);
@@ -190,6 +202,16 @@ impl State {
         let entries = batch.entries.into_iter().zip(last_before + 1..);
         journal.extend(entries.map(|(entry, seq)| entry.at_position(batch.tenant, seq)));
         Ok(Committed { first_seq: last_before + 1, last_seq: journal.len() as i64 })
+    }
+}
+
+fn blanked(write: &Write) -> Option<(&'static str, i64, i64)> {
+    match write {
+        Write::Blank { kind, tenant, number } => Some((kind.name, *tenant, *number)),
+        Write::Insert { .. }
+        | Write::Replace { .. }
+        | Write::Remove { .. }
+        | Write::Assert { .. } => None,
     }
 }
 
@@ -450,6 +472,48 @@ impl Memory {
         let block = sql::block(*next + n, n, counter)?;
         *next = block.end;
         Ok(block)
+    }
+
+    pub(crate) async fn count_tenant(&self, tenant: i64) -> Result<Counts, StoreError> {
+        let state = self.state();
+        let mut counts = Counts::new();
+        for kind in self.kinds {
+            let records = state.table(kind)?.records.values();
+            let of_tenant = records.filter(|stored| stored.row.tenant == tenant);
+            let (records, terms) =
+                of_tenant.fold((0, 0), |(r, t), stored| (r + 1, t + stored.terms.len() as u64));
+            counts.insert(kind.name.to_owned(), records);
+            if kind.terms {
+                counts.insert(format!("{}_term", kind.name), terms);
+            }
+        }
+        let answers = state.answers.keys().filter(|(of, _)| *of == tenant).count();
+        counts.insert("answer".to_owned(), answers as u64);
+        let entries = state.journal.get(&tenant).map_or(0, Vec::len);
+        counts.insert("journal".to_owned(), entries as u64);
+        Ok(counts)
+    }
+
+    /// All at once: nobody waits for this engine.
+    pub(crate) async fn purge(&self, tenant: i64, _limit: u32) -> Result<Counts, StoreError> {
+        let mut counts = self.count_tenant(tenant).await?;
+        counts.retain(|_, count| *count > 0);
+        let mut state = self.state();
+        for kind in self.kinds {
+            let Some(table) = state.tables.get_mut(kind.name) else { continue };
+            let of_tenant = table.records.values().filter(|stored| stored.row.tenant == tenant);
+            let numbers: Vec<i64> = of_tenant.map(|stored| stored.row.number).collect();
+            for number in numbers {
+                table.put(kind, number, None);
+            }
+        }
+        state.answers.retain(|(of, _), _| *of != tenant);
+        state.journal.remove(&tenant);
+        Ok(counts)
+    }
+
+    pub(crate) async fn compact(&self) -> Result<(), StoreError> {
+        Ok(())
     }
 
     pub(crate) async fn ready(&self) -> Result<(), StoreError> {

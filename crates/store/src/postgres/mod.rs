@@ -33,7 +33,9 @@ use crate::page;
 use crate::sql::{self, Schema};
 use crate::statistics::{Counters, Statistics};
 use crate::store::{Committed, EngineInfo, Found};
-use crate::{Answer, Batch, Entry, Kind, Options, Predicate, Query, Row, StoreError};
+use crate::{
+    Answer, Batch, Counts, Entry, Kind, Options, Predicate, Query, Row, StoreError, purge,
+};
 
 pub(crate) use self::connect::describe;
 use self::readers::Readers;
@@ -380,6 +382,51 @@ impl Postgres {
         let rows = self.query(&self.shared.schema.statements.reserve, &[&counter, &n]).await?;
         let next = rows.first().map_or(Ok(i64::MAX), |row| read::value(row, 0))?;
         sql::block(next, n, counter)
+    }
+
+    pub(crate) async fn count_tenant(&self, tenant: i64) -> Result<Counts, StoreError> {
+        let mut counts = Counts::new();
+        for (table, sql) in purge::counts(&self.shared.schema) {
+            let rows = self.query(&sql, &[&tenant]).await?;
+            let count: i64 = rows.first().map_or(Ok(0), |row| read::value(row, 0))?;
+            counts.insert(table, count.unsigned_abs());
+        }
+        Ok(counts)
+    }
+
+    pub(crate) async fn purge(&self, tenant: i64, limit: u32) -> Result<Counts, StoreError> {
+        let mut client = self.shared.client().await?;
+        let removed = async {
+            let transaction = client.transaction().await?;
+            let mut counts = Counts::new();
+            let mut left = u64::from(limit);
+            for (table, sql) in purge::steps(&self.shared.schema) {
+                if left == 0 {
+                    break;
+                }
+                let removed = transaction.execute(&sql, &[&tenant, &purge::limit(left)]).await?;
+                left -= removed.min(left);
+                if removed > 0 {
+                    *counts.entry(table).or_default() += removed;
+                }
+            }
+            for sql in purge::heads(&self.shared.schema) {
+                transaction.execute(&sql, &[&tenant]).await?;
+            }
+            transaction.commit().await?;
+            Ok(counts)
+        };
+        removed.await.map_err(|error: tokio_postgres::Error| failed(&error))
+    }
+
+    /// Lets the server reuse the space of deleted rows, table by table.
+    pub(crate) async fn compact(&self) -> Result<(), StoreError> {
+        let client = self.shared.client().await?;
+        for table in sql::dumped_tables(self.shared.schema.kinds) {
+            let vacuum = client.batch_execute(&format!(r#"VACUUM "{table}""#)).await;
+            vacuum.map_err(|error| failed(&error))?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn ready(&self) -> Result<(), StoreError> {

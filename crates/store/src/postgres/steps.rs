@@ -95,6 +95,12 @@ fn push_write<'b>(
             }
             Ok(())
         }
+        Write::Blank { kind, tenant, number } => {
+            let sql = schema.statements.blank.as_str().into();
+            let params = params![*tenant, *number, kind.name];
+            steps.push(Step { sql, params, expect: Expect::Anything, kind: None });
+            Ok(())
+        }
         Write::Assert { kind, tenant, number, revision } => {
             let sql = schema.kind(kind)?.assert.as_str().into();
             let expect = Expect::One(StoreError::Conflict { kind: kind.name, number: *number });
@@ -136,6 +142,6 @@ pub(super) fn may_violate(write: &Write) -> bool {
             let columns = kind.columns.iter().enumerate();
             columns.into_iter().any(|(at, c)| changed & (1 << at) != 0 && unique(c.index))
         }
-        Write::Remove { .. } | Write::Assert { .. } => false,
+        Write::Remove { .. } | Write::Assert { .. } | Write::Blank { .. } => false,
     }
 }

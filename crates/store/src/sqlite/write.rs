@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::read;
 use crate::sql::{KindSql, Schema, changed_columns, changed_terms};
 use crate::store::Committed;
-use crate::{Answer, Batch, Kind, Record, StoreError, Value, Write};
+use crate::{Answer, Batch, Counts, Kind, Record, StoreError, Value, Write, purge};
 
 /// Why a step did not happen.
 pub(super) enum Failure {
@@ -118,6 +118,11 @@ impl<'c> Transaction<'c> {
                 }
                 Ok(())
             }
+            Write::Blank { kind, tenant, number } => self.overwriting(|transaction| {
+                let sql = &transaction.schema.statements.blank;
+                transaction.execute(sql, (tenant, number, kind.name))?;
+                Ok(())
+            }),
             Write::Assert { kind, tenant, number, revision } => {
                 let sql = &self.schema.kind(kind)?.assert;
                 let mut statement = self.connection.prepare_cached(sql)?;
@@ -198,6 +203,41 @@ impl<'c> Transaction<'c> {
         self.heads.insert(tenant, last);
         self.entries += batch.entries.len() as u64;
         Ok(Committed { first_seq: held + 1, last_seq: last })
+    }
+
+    /// Does something whose deleted content is overwritten with zeros, page by page.
+    fn overwriting<T>(&self, work: impl FnOnce(&Self) -> Result<T, Failure>) -> Result<T, Failure> {
+        let switch = |on: bool| self.connection.pragma_update(None, "secure_delete", on);
+        switch(true)?;
+        let done = work(self);
+        switch(false)?;
+        done
+    }
+
+    /// Removes up to `limit` rows of a tenant; see [`crate::Store::purge`].
+    pub(super) fn purge(&mut self, tenant: i64, limit: u32) -> Result<Counts, Failure> {
+        // What this transaction has given out so far is to be seen by the statements.
+        if let Some(last) = self.heads.remove(&tenant) {
+            self.execute(&self.schema.statements.head_put, (tenant, last))?;
+        }
+        self.overwriting(|transaction| {
+            let mut counts = Counts::new();
+            let mut left = u64::from(limit);
+            for (table, sql) in purge::steps(transaction.schema) {
+                if left == 0 {
+                    break;
+                }
+                let removed = transaction.execute(&sql, (tenant, purge::limit(left)))? as u64;
+                left -= removed.min(left);
+                if removed > 0 {
+                    *counts.entry(table).or_default() += removed;
+                }
+            }
+            for sql in purge::heads(transaction.schema) {
+                transaction.execute(&sql, [tenant])?;
+            }
+            Ok(counts)
+        })
     }
 
     /// Writes the positions back. To be called before the commit; says how many entries there are.

@@ -17,7 +17,7 @@ use super::keeper::KeptSnapshot;
 use super::write::{Failure, Transaction};
 use super::{Shared, failed};
 use crate::store::Committed;
-use crate::{Batch, StoreError, sql};
+use crate::{Batch, Counts, StoreError, sql};
 
 /// Something to be written.
 pub(super) enum Work {
@@ -29,6 +29,10 @@ pub(super) enum Work {
     ForgetAnswers {
         before_us: i64,
     },
+    Purge {
+        tenant: i64,
+        limit: u32,
+    },
     Ready,
     /// Finish what is waiting and end.
     Close,
@@ -39,6 +43,7 @@ pub(super) enum Done {
     Committed(Committed),
     Block(Range<i64>),
     Number(u64),
+    Counts(Counts),
     Nothing,
 }
 
@@ -54,6 +59,13 @@ impl Done {
         match self {
             Done::Block(block) => block,
             _ => 0..0,
+        }
+    }
+
+    pub(super) fn counts(self) -> Counts {
+        match self {
+            Done::Counts(counts) => counts,
+            _ => Counts::new(),
         }
     }
 
@@ -214,6 +226,7 @@ fn apply(transaction: &mut Transaction<'_>, shared: &Shared, work: &Work) -> Res
             let forgotten = transaction.execute(&statements.forget_answers, [before_us])?;
             Ok(Done::Number(forgotten as u64))
         }
+        Work::Purge { tenant, limit } => transaction.purge(*tenant, *limit).map(Done::Counts),
         Work::Ready => {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros());
             transaction.execute(&statements.ready, [now.to_string()])?;

@@ -6,6 +6,7 @@ mod contract;
 mod faults;
 mod groups;
 mod machine;
+mod purges;
 mod searches;
 mod support;
 mod transfers;
