@@ -275,8 +275,8 @@ async fn a_handler_that_breaks_ends_one_request() {
     let Dialect { name, title, mounts, route, authenticate, render, finish, security, .. } =
         patron_native::DIALECT;
     let Dialect { error_schema, credentials, .. } = &patron_native::DIALECT;
-    let Credentials { sandbox, mint, show, sign, examples } = *credentials;
-    let credentials = Credentials { sandbox, mint, show, sign, examples };
+    let Credentials { sandbox, sandbox_switches, mint, show, sign, examples } = *credentials;
+    let credentials = Credentials { sandbox, sandbox_switches, mint, show, sign, examples };
     let error_media = patron_native::DIALECT.error_media;
     let (error_schema, operations) = (*error_schema, breaking as fn() -> Vec<Operation>);
     let dialect = Dialect {

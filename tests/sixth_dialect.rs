@@ -46,7 +46,14 @@ static TINY: Dialect = Dialect {
     security: || json!({"bearer": {"type": "http", "scheme": "bearer"}}),
     error_schema: |generator| generator.subschema_for::<Value>(),
     error_media: "application/json",
-    credentials: Credentials { sandbox, mint, show, sign, examples },
+    credentials: Credentials {
+        sandbox,
+        sandbox_switches: || Value::Null,
+        mint,
+        show,
+        sign,
+        examples,
+    },
 };
 
 /// Every operation, one line each. Router, permissions and OpenAPI come from these lines.

@@ -9,7 +9,6 @@ pub const WIDE_LINES: &[(&str, usize)] = &[
     ("crates/app/src/journal.rs", 1),
     ("crates/app/src/lib.rs", 1),
     ("crates/gateway/src/dialect.rs", 1),
-    ("crates/gateway/src/dispatch.rs", 1),
     ("crates/gateway/src/metrics.rs", 3),
     ("crates/gateway/src/provision.rs", 1),
     ("crates/gateway/src/reference.rs", 2),

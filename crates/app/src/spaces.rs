@@ -69,7 +69,8 @@ pub async fn create_account(
     insert(&cx, account).await
 }
 
-/// A new space of an account. The UUID may be given, so that a sandbox can have a well-known one.
+/// A new space of an account. UUID and switches of dialects may be given, so that a sandbox can
+/// have well-known ones.
 ///
 /// # Errors
 /// `NotFound` when the account is.
@@ -78,6 +79,7 @@ pub async fn create_space(
     account: i64,
     uuid: Option<Uuid>,
     name: Name,
+    dialects: BTreeMap<String, Value>,
 ) -> Result<Saved<Space>, Failure> {
     let cx = cx.in_space(DEPLOYMENT);
     if let Some(saved) = cx.replayed().await? {
@@ -92,7 +94,7 @@ pub async fn create_space(
         version: 1,
         name,
         require_precondition: false,
-        dialects: BTreeMap::new(),
+        dialects,
         created_at: cx.now,
         updated_at: cx.now,
         archived_at: None,

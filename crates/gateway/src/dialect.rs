@@ -67,6 +67,8 @@ pub struct Claim {
 pub struct Credentials {
     /// The well-known key of the sandbox.
     pub sandbox: fn() -> Minted,
+    /// What the sandbox's space has switched for this API; `null` for nothing.
+    pub sandbox_switches: fn() -> Value,
     /// A new random key.
     pub mint: fn() -> Minted,
     /// How a key is shown, once: the dialect's part of the printed credentials.

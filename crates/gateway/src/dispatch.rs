@@ -242,10 +242,11 @@ impl Gateway {
         if operation.writes() && !operation.tokenises {
             cards::found(&exchange).into_result()?;
         }
-        let (scope, owner) = match (&actor, operation.is_for_deployment) {
-            // Records of the deployment are written outside of any space: there the account's number
-            // keeps the keys of two accounts apart.
-            (Actor::Caller(caller), true) => (0, format!("{}/", caller.key.account)),
+        let (scope, owner) = match &actor {
+            // Outside of any space the account's number keeps the keys of two accounts apart.
+            Actor::Caller(caller) if operation.is_for_deployment || space == 0 => {
+                (0, format!("{}/", caller.key.account))
+            }
             _ => (space, String::new()),
         };
         let idempotency = self.idempotency(operation, &exchange, scope, &owner).await?;

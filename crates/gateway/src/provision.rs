@@ -1,5 +1,6 @@
 //! Making an account with a space and a key for every dialect, and showing the keys once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use patron_app::{
@@ -20,7 +21,7 @@ use crate::dialect::{Dialect, Shown};
 /// Where the keys of a new space come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeySource {
-    /// The well-known keys of the sandbox.
+    /// The well-known keys of the sandbox, and what it has switched on.
     WellKnown,
     /// Random keys.
     Random,
@@ -66,7 +67,11 @@ pub async fn space(
         Some(account) => account,
         None => spaces::create_account(&cx, None, name.clone()).await?.number,
     };
-    let space = spaces::create_space(&cx, account, new.uuid, name).await?.record;
+    let switches = match new.keys {
+        KeySource::WellKnown => sandbox_switches(dialects),
+        KeySource::Random => BTreeMap::new(),
+    };
+    let space = spaces::create_space(&cx, account, new.uuid, name, switches).await?.record;
     let mut credentials = Map::new();
     credentials.insert("base_url".into(), new.base_url.into());
     for dialect in dialects {
@@ -74,6 +79,14 @@ pub async fn space(
         credentials.insert(dialect.name.into(), shown);
     }
     Ok(MadeSpace { number: space.number, credentials: Value::Object(credentials) })
+}
+
+/// What a sandbox accepts beyond what a real space does, as the provider's own clients send it.
+fn sandbox_switches(dialects: &[&'static Dialect]) -> BTreeMap<String, Value> {
+    let switches =
+        dialects.iter().map(|dialect| (dialect, (dialect.credentials.sandbox_switches)()));
+    let named = switches.filter(|(_, switches)| !switches.is_null());
+    named.map(|(dialect, switches)| (dialect.name.to_owned(), switches)).collect()
 }
 
 async fn key(
@@ -113,7 +126,7 @@ pub fn well_known(dialects: &[&'static Dialect], base_url: &str, number: i64, uu
         version: 1,
         name,
         require_precondition: false,
-        dialects: std::collections::BTreeMap::new(),
+        dialects: BTreeMap::new(),
         created_at: at,
         updated_at: at,
         archived_at: None,

@@ -1,5 +1,6 @@
-//! Who asks: the three schemes of merchants' servers and apps (dossier A.2). All three are accepted
-//! on every operation; a space can refuse the one that does not bind the path.
+//! Who asks: the three schemes of merchants' servers and apps (dossier A.2). `WP3-v2.1` and
+//! `Bearer` open every operation; `WP3-v2`, which does not bind the path, only what is sent with a
+//! body, and only where the space switched it on.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use patron_gateway::{BoxFuture, Claim, Exchange};
 use patron_model::{Failure, Timestamp, space::Space};
 
 use crate::{
-    NAME,
+    NAME, borders,
     digest::{self, Signed},
     settings,
     tokens::{self, Scope},
@@ -39,9 +40,19 @@ async fn sign_in(app: &App, exchange: &Exchange) -> Result<Claim, Failure> {
     let authorization = parse(header).ok_or_else(|| refused("unreadable authorization"))?;
     let caller = match authorization {
         Authorization::Bearer { token } => by_token(app, exchange, token).await?,
-        Authorization::Digest { authenticity_token, .. } => {
+        Authorization::Digest { binds_path, authenticity_token, timestamp, digest } => {
+            let parts = borders::Parts {
+                binds_path,
+                timestamp,
+                authenticity_token,
+                method: &exchange.method,
+                target: &exchange.target,
+                body: &exchange.body,
+            };
+            borders::check(&parts)?;
             let caller = app.caller(NAME, authenticity_token).await?;
-            check_digest(app, exchange, &caller, authorization)?;
+            check_digest(app, &caller, &parts, digest)?;
+            check_space(caller.home()?, &parts, exchange.now)?;
             caller
         }
     };
@@ -77,35 +88,40 @@ fn parse(header: &str) -> Option<Authorization<'_>> {
 
 fn check_digest(
     app: &App,
-    exchange: &Exchange,
     caller: &Caller,
-    authorization: Authorization<'_>,
+    parts: &borders::Parts<'_>,
+    digest: &str,
 ) -> Result<(), Failure> {
-    let Authorization::Digest { binds_path, authenticity_token, timestamp, digest } = authorization
-    else {
-        return Err(refused("no digest"));
+    let signed = Signed {
+        merchant_key: caller.signing_secret(app)?,
+        timestamp: parts.timestamp,
+        authenticity_token: parts.authenticity_token,
+        body: parts.body,
     };
-    let merchant_key = caller.signing_secret(app)?;
-    let signed = Signed { merchant_key, timestamp, authenticity_token, body: &exchange.body };
     let computed =
-        if binds_path { signed.with_path(&exchange.target) } else { signed.without_path() };
-    if !digest::is_same(digest, &computed) {
-        return Err(refused("wrong digest"));
-    }
-    let space = caller.home()?;
-    if !binds_path && !settings::allows_unbound_path(space) {
-        return Err(refused("the space refuses WP3-v2"));
-    }
-    check_timestamp(space, timestamp, exchange.now)
+        if parts.binds_path { signed.with_path(parts.target) } else { signed.without_path() };
+    if digest::is_same(digest, &computed) { Ok(()) } else { Err(refused("wrong digest")) }
 }
 
-/// The timestamp is opaque unless the space asks for a window (dossier A.2).
-fn check_timestamp(space: &Space, timestamp: &str, now: Timestamp) -> Result<(), Failure> {
+/// What a space does not accept unless it is switched on: the scheme that does not bind the path,
+/// and times far from now.
+fn check_space(space: &Space, parts: &borders::Parts<'_>, now: Timestamp) -> Result<(), Failure> {
+    if !parts.binds_path && !settings::allows_unbound_path(space) {
+        return Err(refused("the space refuses WP3-v2"));
+    }
     let Some(window) = settings::timestamp_window_seconds(space) else { return Ok(()) };
-    let sent: u64 = timestamp.parse().map_err(|_| refused("a timestamp that is no number"))?;
-    let seconds = if sent >= MILLIS_FROM { sent / 1_000 } else { sent };
-    let is_near = i64::try_from(seconds).is_ok_and(|s| s.abs_diff(now.seconds()) <= window);
+    let is_near = seconds_of(parts.timestamp)
+        .is_some_and(|seconds| seconds.abs_diff(now.seconds()) <= window);
     if is_near { Ok(()) } else { Err(refused("a timestamp outside the window")) }
+}
+
+/// A time in seconds, sent in seconds or milliseconds.
+fn seconds_of(timestamp: &str) -> Option<i64> {
+    if !timestamp.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let sent: u64 = timestamp.parse().ok()?;
+    i64::try_from(if sent >= MILLIS_FROM { sent / 1_000 } else { sent }).ok()
 }
 
 /// The key a token was made for must still be good; then the token's scopes decide.

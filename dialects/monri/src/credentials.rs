@@ -9,7 +9,7 @@ use patron_gateway::{
 use patron_model::{Failure, Why};
 use serde_json::{Value, json};
 
-use crate::digest::Signed;
+use crate::{digest::Signed, settings};
 
 /// The values of Monri's documentation, so that its examples run against the sandbox.
 const SANDBOX_TOKEN: &str = "7db11ea5d4a1af32421b564c79b946d1ead3daf0";
@@ -20,7 +20,8 @@ const TOKEN_BYTES: usize = 20;
 const KEY_BYTES: usize = 16;
 
 /// Keys of this API.
-pub const CREDENTIALS: Credentials = Credentials { sandbox, mint, show, sign, examples };
+pub const CREDENTIALS: Credentials =
+    Credentials { sandbox, sandbox_switches: settings::of_sandbox, mint, show, sign, examples };
 
 fn minted(token: String, merchant_key: String) -> Minted {
     Minted {

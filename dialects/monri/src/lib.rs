@@ -2,8 +2,9 @@
 //!
 //! Read in this order:
 //! - [`operations`]: every call, one line each.
-//! - [`auth`]: three ways to sign in. [`digest`] is what two of them sign, [`tokens`] what the
-//!   third carries, [`oauth`] where that one comes from.
+//! - [`auth`]: three ways to sign in. [`digest`] is what two of them sign, [`borders`] why nothing
+//!   else has the same signature, [`tokens`] what the third carries, [`oauth`] where that one comes
+//!   from.
 //! - [`customers`] and [`payment_methods`]: wire shapes, conversions, handlers. [`pages`] is how
 //!   lists are cut, [`limits`] how long Monri's fields are.
 //! - [`errors`]: a failure as Monri says it.
@@ -13,6 +14,7 @@
 //! in comments is the description of Monri's API that this crate was built from.
 
 pub mod auth;
+pub mod borders;
 pub mod credentials;
 pub mod customers;
 pub mod digest;
@@ -55,9 +57,13 @@ fn finish(reply: &mut Reply, _: &Exchange, _: Option<QuotaState>) {
 fn security() -> Value {
     let with_path = "WP3-v2.1 <authenticity_token> <timestamp> <digest>; the digest is SHA-512, \
                      in hexadecimal, of merchant key, timestamp, authenticity token, path with \
-                     query as sent, and body.";
+                     query as sent, and body. Only POST has a body, a JSON object; a { in path or \
+                     query is sent as %7B; the timestamp, in seconds or milliseconds, is at most \
+                     300 seconds from now unless the space says otherwise. The method is not \
+                     signed.";
     let without_path = "WP3-v2 <authenticity_token> <timestamp> <digest>; the same without the \
-                        path. A space can refuse it.";
+                        path. Only for requests with a body, and refused unless the space switched \
+                        it on.";
     json!({
         "WP3-v2.1": {
             "type": "apiKey", "in": "header", "name": "Authorization", "description": with_path,

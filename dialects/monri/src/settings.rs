@@ -2,32 +2,43 @@
 //!
 //! | switch | values | default |
 //! |---|---|---|
-//! | `wp3_v2` | `"on"`, `"off"` | on: requests signed without their path are accepted |
-//! | `timestamp_window_seconds` | seconds | none: the timestamp is opaque |
+//! | `wp3_v2` | `"on"`, `"off"` | off: requests signed without their path are refused |
+//! | `timestamp_window_seconds` | seconds, `"off"` | 300: other times are refused |
 //! | `list_limit_max` | entries | 1000: larger limits are cut to this |
 //!
-//! A value that cannot be read never loosens anything: it switches the scheme off, closes the
+//! A value that cannot be read never loosens anything: it leaves the scheme off, closes the
 //! window, or leaves the default in place.
 
 use patron_model::space::Space;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::NAME;
 
+/// Seconds a timestamp may differ from now, unless the space says otherwise.
+const TIMESTAMP_WINDOW_SECONDS: u64 = 300;
 /// Entries a list answers at most, unless the space says otherwise.
 pub const LIST_LIMIT_MAX: u32 = 1_000;
 /// Entries a space can allow at most.
 const LIST_LIMIT_CEILING: u32 = 10_000;
 
-/// Whether a request may be signed without its path.
+/// What the sandbox's space has switched on: the provider's plug-ins send the older scheme, and
+/// documented examples have old timestamps.
+pub fn of_sandbox() -> Value {
+    json!({"wp3_v2": "on", "timestamp_window_seconds": "off"})
+}
+
+/// Whether a request with a body may be signed without its path.
 pub fn allows_unbound_path(space: &Space) -> bool {
-    switch(space, "wp3_v2").is_none_or(|value| value == "on")
+    switch(space, "wp3_v2").is_some_and(|value| value == "on")
 }
 
 /// By how many seconds a timestamp may differ from now; `None` means that it is not looked at.
 pub fn timestamp_window_seconds(space: &Space) -> Option<u64> {
-    let window = switch(space, "timestamp_window_seconds")?;
-    Some(whole(window).unwrap_or(0))
+    match switch(space, "timestamp_window_seconds") {
+        None => Some(TIMESTAMP_WINDOW_SECONDS),
+        Some(value) if value == "off" => None,
+        Some(value) => Some(whole(value).unwrap_or(0)),
+    }
 }
 
 /// Entries a list answers at most.

@@ -6,6 +6,7 @@ use patron_model::Timestamp;
 use patron_monri::{DIALECT, NAME};
 use patron_testkit::{Answer, TestServer};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// A merchant.
 pub struct Merchant {
@@ -54,6 +55,18 @@ impl Merchant {
     /// With an `Authorization` header of the test's own.
     pub async fn authorized(&self, header: &str, method: &str, target: &str, body: &str) -> Answer {
         self.server.raw(method, target, &[("authorization", header)], body.as_bytes()).await
+    }
+
+    /// The same as bytes on a connection of its own: the rest of the head, a blank line, a body.
+    pub async fn written(&self, header: &str, method: &str, target: &str, rest: &str) -> String {
+        let address = self.server.base_url.trim_start_matches("http://");
+        let mut stream = tokio::net::TcpStream::connect(address).await.expect("connected");
+        let head = format!("{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
+        let text = format!("{head}authorization: {header}\r\n{rest}");
+        stream.write_all(text.as_bytes()).await.expect("sent");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.expect("an answer");
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     /// Creates a customer and answers it.

@@ -2,18 +2,21 @@
 
 use std::process::Stdio;
 
-use patron_monri::{DIALECT, NAME};
-use patron_testkit::TestServer;
+use patron_monri::NAME;
 use serde_json::json;
+
+use crate::merchant::Merchant;
 
 #[tokio::test]
 #[ignore = "needs python3; run with --ignored"]
 async fn the_python_client_passes() {
-    let server = TestServer::start(&[&DIALECT]).await;
-    let other = server.other_space(NAME).await;
-    let credentials = json!({
-        "base_url": server.base_url, "monri": server.credentials(NAME), "monri_other": other,
-    });
+    let mut merchant = Merchant::new().await;
+    let (own, other) = (merchant.keys, merchant.server.other_space(NAME).await);
+    let credentials =
+        json!({"base_url": merchant.server.base_url, "monri": own, "monri_other": other});
+    // The client tries all schemes on both merchants, and only a sandbox has the older one on.
+    merchant.keys = other;
+    merchant.switch(json!({"wp3_v2": "on"})).await;
     let file = std::env::temp_dir().join(format!("patron-monri-{}.json", std::process::id()));
     std::fs::write(&file, credentials.to_string()).expect("written");
     let run = tokio::process::Command::new("python3")

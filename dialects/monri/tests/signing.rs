@@ -5,7 +5,7 @@ use patron_model::space::Role;
 use patron_monri::{DIALECT, NAME, digest::Signed};
 use serde_json::json;
 
-use crate::merchant::{Merchant, assert_error};
+use crate::merchant::{Merchant, assert_error, assert_refused};
 
 /// An `Authorization` header over exactly these parts.
 fn header(
@@ -30,7 +30,7 @@ fn header(
 }
 
 #[tokio::test]
-async fn all_schemes_open_all_operations() {
+async fn all_schemes_open_what_they_may() {
     let merchant = Merchant::new().await;
     let path = merchant.create_path(json!({"merchant_customer_id": "m-1"})).await;
     let methods = format!("{path}/payment-methods?limit=1");
@@ -48,6 +48,10 @@ async fn all_schemes_open_all_operations() {
             for timestamp in ["1593457122", "1593457122000", "2020-06-29T18:58:42Z", "0"] {
                 let header = header(&merchant, scheme, timestamp, target, body);
                 let answer = merchant.authorized(&header, method, target, body).await;
+                if scheme == "WP3-v2" && body.is_empty() {
+                    assert_error(&answer, 401, "error", "Unauthorized");
+                    continue;
+                }
                 assert_eq!(answer.status, 200, "{scheme} {method} {target}: {}", answer.text());
                 assert_eq!(answer.json()["status"], "approved");
                 assert_eq!(answer.header("cache-control"), "no-store");
@@ -120,21 +124,148 @@ async fn an_altered_body_is_refused_before_it_is_read() {
 }
 
 #[tokio::test]
-async fn a_space_can_refuse_signatures_without_path() {
+async fn signatures_without_path_are_refused_unless_switched_on_and_sent_with_a_body() {
     let merchant = Merchant::new().await;
-    let unbound = header(&merchant, "WP3-v2", "1", "", "");
+    let path = merchant.create_path(json!({})).await;
+    let with_body = header(&merchant, "WP3-v2", "1", "", "{}");
+    let without_body = header(&merchant, "WP3-v2", "1", "", "");
     for (switch, code) in
-        [(json!("off"), 401), (json!("on"), 200), (json!(null), 200), (json!("maybe"), 401)]
+        [(json!("off"), 401), (json!("on"), 200), (json!(null), 401), (json!("maybe"), 401)]
     {
-        merchant.switch(json!({"wp3_v2": switch})).await;
-        let answer = merchant.authorized(&unbound, "GET", "/v2/customers", "").await;
+        let off = json!("off");
+        merchant.switch(json!({"wp3_v2": switch, "timestamp_window_seconds": off})).await;
+        let answer = merchant.authorized(&with_body, "POST", "/v2/customers", "{}").await;
         assert_eq!(answer.status, code, "{switch}");
+        for (method, target) in [("GET", "/v2/customers"), ("DELETE", &path), ("POST", &path)] {
+            let answer = merchant.authorized(&without_body, method, target, "").await;
+            assert_error(&answer, 401, "error", "Unauthorized");
+        }
         merchant.get("/v2/customers").await.expect(200);
     }
+    merchant.get(&path).await.expect(200);
+}
+
+/// A space as `space create` makes it, without the sandbox's switches.
+async fn plain() -> Merchant {
+    let mut merchant = Merchant::at("2026-01-02T03:04:05Z").await;
+    merchant.keys = merchant.server.other_space(NAME).await;
+    merchant
 }
 
 #[tokio::test]
-async fn a_space_can_ask_for_fresh_timestamps() {
+async fn a_new_space_takes_present_times_and_the_newer_scheme_only() {
+    let merchant = plain().await;
+    let now = 1_767_323_045;
+    for (scheme, timestamp, code) in [
+        ("WP3-v2.1", now.to_string(), 200),
+        ("WP3-v2.1", format!("{now}123"), 200),
+        ("WP3-v2.1", (now - 300).to_string(), 200),
+        ("WP3-v2.1", (now + 300).to_string(), 200),
+        ("WP3-v2.1", (now - 301).to_string(), 401),
+        ("WP3-v2.1", (now + 301).to_string(), 401),
+        ("WP3-v2.1", format!("+{now}"), 401),
+        ("WP3-v2.1", "2026-01-02T03:04:05Z".to_owned(), 401),
+        ("WP3-v2", now.to_string(), 401),
+    ] {
+        let header = header(&merchant, scheme, &timestamp, "/v2/customers", "{}");
+        let answer = merchant.authorized(&header, "POST", "/v2/customers", "{}").await;
+        assert_eq!(answer.status, code, "{scheme} {timestamp}");
+    }
+}
+
+/// The digest of a harmless request, sent again with other parts, to a sandbox, which takes every
+/// scheme and time, and to a space as it is made.
+#[tokio::test]
+async fn a_digest_of_one_request_is_good_for_no_other() {
+    for (merchant, stamp) in [(Merchant::new().await, "1"), (plain().await, "1767323045")] {
+        let made = merchant.create_path(json!({"name": "Ana", "metadata": {"k": "v"}})).await;
+        let one = made.as_str();
+        let methods = format!("{one}/payment-methods?limit=10");
+        let (braced, hidden) = (format!("{one}?x={{}}"), format!("{one}?x="));
+        let note = r#"{"name":"/v2/customers"}"#;
+        // What is signed and seen: method, target, body; what is made of it.
+        for ((signed, body), sent) in [
+            // The two attacks as they were found.
+            (("/v2/customers?limit=1", ""), ("WP3-v2", "DELETE", one, "/v2/customers?limit=1")),
+            ((&methods, ""), ("WP3-v2.1", "DELETE", one, "/payment-methods?limit=10")),
+            // Their cousins: other methods, the body taken for path, the path for body.
+            (("/v2/customers?limit=1", ""), ("WP3-v2", "GET", one, "/v2/customers?limit=1")),
+            (("/v2/customers?limit=1", ""), ("WP3-v2", "POST", one, "/v2/customers?limit=1")),
+            ((&methods, ""), ("WP3-v2.1", "POST", one, "/payment-methods?limit=10")),
+            ((&hidden, "{}"), ("WP3-v2.1", "DELETE", &braced, "")),
+            (("/v2/customers", note), ("WP3-v2.1", "DELETE", one, note)),
+            ((one, r#"{"name":"M"}"#), ("WP3-v2", "POST", one, r#"{"name":"M"}"#)),
+            (("", note), ("WP3-v2.1", "POST", one, note)),
+            (("", r#"{"name":"M"}"#), ("WP3-v2.1", "DELETE", one, r#"{"name":"M"}"#)),
+        ] {
+            let (scheme, method, target, sent_body) = sent;
+            let seen = header(&merchant, "WP3-v2.1", stamp, signed, body);
+            let digest = seen.rsplit(' ').next().expect("a digest");
+            let token = merchant.key("authenticity_token");
+            let forged = format!("{scheme} {token} {stamp} {digest}");
+            let answer = merchant.authorized(&forged, method, target, sent_body).await;
+            let what = format!("{signed} {body} sent as {sent:?}: {}", answer.text());
+            assert!(matches!(answer.status, 400 | 401), "{what}");
+            let left = merchant.get(one).await.expect(200).json();
+            assert_eq!((&left["name"], &left["deleted"]), (&json!("Ana"), &json!(false)), "{what}");
+        }
+    }
+}
+
+/// Refused for what it is, before the digest is looked at, and told how to do better.
+#[tokio::test]
+async fn requests_whose_text_could_be_read_twice_are_refused() {
+    let merchant = Merchant::new().await;
+    let path = merchant.create_path(json!({})).await;
+    let braced = format!("{path}?x={{}}");
+    let bodiless = "Request must be sent without a body: only a signed POST has one";
+    let encoded = "Request must be sent to a path and query in which { is written as %7B";
+    for (method, target, body, message) in [
+        ("GET", "/v2/customers", "{}", bodiless),
+        ("DELETE", path.as_str(), "{}", bodiless),
+        ("DELETE", &path, " ", bodiless),
+        ("POST", &path, "[]", "Request must be a JSON object"),
+        ("POST", &path, "name=A", "Request must be a JSON object"),
+        ("DELETE", &braced, "", encoded),
+    ] {
+        let header = header(&merchant, "WP3-v2.1", "1", target, body);
+        let answer = merchant.authorized(&header, method, target, body).await;
+        assert_refused(&answer, message);
+    }
+    let encoded = format!("{path}?x=%7B%7D");
+    let header = header(&merchant, "WP3-v2.1", "1", &encoded, "");
+    merchant.authorized(&header, "DELETE", &encoded, "").await.expect(200);
+}
+
+/// An empty body is none, however it is announced.
+#[tokio::test]
+async fn an_empty_body_may_be_announced() {
+    let merchant = Merchant::new().await;
+    let authorization = header(&merchant, "WP3-v2.1", "1", "/v2/customers", "");
+    for announced in ["content-length: 0\r\n\r\n", "transfer-encoding: chunked\r\n\r\n0\r\n\r\n"] {
+        let answer = merchant.written(&authorization, "GET", "/v2/customers", announced).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{announced}: {answer}");
+    }
+    for hidden in
+        ["content-length: 2\r\n\r\n{}", "transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"]
+    {
+        let answer = merchant.written(&authorization, "GET", "/v2/customers", hidden).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{hidden}: {answer}");
+    }
+}
+
+/// The format does not sign the method; that stands in the docs.
+#[tokio::test]
+async fn the_method_is_not_signed() {
+    let merchant = plain().await;
+    let path = merchant.create_path(json!({})).await;
+    let seen = header(&merchant, "WP3-v2.1", "1767323045", &path, "");
+    merchant.authorized(&seen, "GET", &path, "").await.expect(200);
+    merchant.authorized(&seen, "DELETE", &path, "").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_space_sets_how_fresh_timestamps_are() {
     let merchant = Merchant::at("2026-01-02T03:04:05Z").await;
     let now = 1_767_323_045;
     for window in [json!("60"), json!(60)] {
@@ -159,10 +290,12 @@ async fn a_space_can_ask_for_fresh_timestamps() {
             assert_eq!(answer.status, code, "{timestamp}");
         }
     }
-    merchant.switch(json!({"timestamp_window_seconds": "a minute"})).await;
-    let header = header(&merchant, "WP3-v2.1", &(now - 1).to_string(), "/v2/customers", "");
-    let answer = merchant.authorized(&header, "GET", "/v2/customers", "").await;
-    assert_eq!(answer.status, 401, "a window that cannot be read is closed");
+    for (window, code) in [(json!("off"), 200), (json!("a minute"), 401), (json!(null), 401)] {
+        merchant.switch(json!({"timestamp_window_seconds": window})).await;
+        let header = header(&merchant, "WP3-v2.1", &(now - 301).to_string(), "/v2/customers", "");
+        let answer = merchant.authorized(&header, "GET", "/v2/customers", "").await;
+        assert_eq!(answer.status, code, "{window}: one that cannot be read is closed");
+    }
 }
 
 #[tokio::test]

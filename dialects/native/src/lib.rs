@@ -43,6 +43,7 @@ pub static DIALECT: Dialect = Dialect {
     error_media: "application/problem+json",
     credentials: Credentials {
         sandbox: auth::sandbox,
+        sandbox_switches: || serde_json::Value::Null,
         mint: auth::mint,
         show: auth::show,
         sign: auth::sign,

@@ -128,7 +128,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
         let why = Why::Mismatch { with: "nothing on creation; change the space afterwards" };
         return Err(Failure::invalid("require_precondition", why));
     }
-    let space = spaces::create_space(&request.cx, account, None, name).await?;
+    let space = spaces::create_space(&request.cx, account, None, name, BTreeMap::new()).await?;
     Ok(Reply::json(201, &SpaceOut::of(&space))?
         .with("etag", conditions::tag(space.version))
         .with("location", format!("/v1/spaces/{}", space.number)))

@@ -36,8 +36,14 @@ const SANDBOX_PUBLIC: &str = "pk_test.patronsandbox000000000000000000";
 const SANDBOX_PRIVATE: &str = "sk_test.patronsandbox000000000000000000";
 
 /// How keys look.
-pub const CREDENTIALS: Credentials =
-    Credentials { sandbox, mint, show, sign: sign_request, examples };
+pub const CREDENTIALS: Credentials = Credentials {
+    sandbox,
+    sandbox_switches: || Value::Null,
+    mint,
+    show,
+    sign: sign_request,
+    examples,
+};
 
 /// Finds the holder of the public key and checks the grant, if one was sent.
 pub fn authenticate<'a>(

@@ -56,6 +56,7 @@ pub static DIALECT: Dialect = Dialect {
     error_media: "application/json",
     credentials: Credentials {
         sandbox: credentials::sandbox,
+        sandbox_switches: || serde_json::Value::Null,
         mint: credentials::mint,
         show: credentials::show,
         sign: credentials::sign,

@@ -52,6 +52,7 @@ pub static DIALECT: Dialect = Dialect {
     error_media: "application/json",
     credentials: Credentials {
         sandbox: auth::sandbox,
+        sandbox_switches: || Value::Null,
         mint: auth::mint,
         show: auth::show,
         sign: auth::sign,
