@@ -30,6 +30,9 @@ use crate::{
 pub const FORMER_EMAILS_MAX: usize = 50;
 /// Most identifier fields.
 pub const IDENTIFIER_FIELDS_MAX: usize = 20;
+/// The extra field a dialect keeps while a customer has no status but by default, and the dialect
+/// shows that as another one. It goes as soon as a status is set, by whichever API.
+pub const STAND_IN: &str = "status";
 
 /// Whether a customer may be dealt with.
 #[derive(
@@ -186,7 +189,8 @@ pub struct Customer {
     /// All other addresses, by number.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_addresses: Vec<Address>,
-    /// Fields that only one dialect knows, by dialect name, verbatim.
+    /// Fields that only one dialect knows, by dialect name, verbatim. One named like [`STAND_IN`] is
+    /// what that dialect shows as status until somebody sets one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub extras: BTreeMap<String, BTreeMap<String, Value>>,
     /// When it was created.
@@ -413,7 +417,8 @@ impl Customer {
             }
             Err(found) => problems.append(found),
         }
-        note(next.change_status(status), "status");
+        let is_named = !status.is_keep() && next.drop_stand_ins();
+        note(next.change_status(status) || is_named, "status");
         note(status_reason.change(&mut next.status_reason), "status_reason");
         note(status_until.change(&mut next.status_until), "status_until");
         note(balance.change(&mut next.balance), "balance");
@@ -528,6 +533,15 @@ impl Customer {
             }
         }
         differs
+    }
+
+    fn drop_stand_ins(&mut self) -> bool {
+        let mut dropped = false;
+        self.extras.retain(|_, fields| {
+            dropped |= fields.remove(STAND_IN).is_some();
+            !fields.is_empty()
+        });
+        dropped
     }
 
     /// A field that only one dialect knows.

@@ -218,3 +218,19 @@ fn an_absorbing_customer_keeps_its_own_and_takes_what_it_lacks() {
     assert_eq!(city_of(merged.billing()), Some("Bern"));
     assert_eq!(merged.version, 2);
 }
+
+#[test]
+fn what_stands_in_for_a_status_goes_with_the_first_one_and_never_moves() {
+    let ids = ids();
+    let stand_in = || CustomerPatch {
+        extras: vec![("one", STAND_IN, Patch::Set("0".into()))],
+        ..CustomerPatch::default()
+    };
+    let customer = new(stand_in(), &ids);
+    let said = CustomerPatch { status: Patch::Set(Status::Active), ..CustomerPatch::default() };
+    let (after, changes) = customer.apply(said, at(2), &ids).expect("valid");
+    assert_eq!((after.extras.len(), changes), (0, vec!["status"]));
+    let other = new(CustomerPatch::default(), &ids);
+    assert!(other.absorb(&customer, at(3)).expect("valid").extras.is_empty());
+    assert_eq!(customer.absorb(&other, at(3)).expect("valid").extras, customer.extras);
+}

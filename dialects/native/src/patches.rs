@@ -241,7 +241,12 @@ pub(crate) fn apply_operations(
     if body.addresses.is_some() {
         return Err(Failure::invalid("addresses", Why::ReadOnly));
     }
-    body.into_patch(Reading::Replaces)
+    let mut patch = body.into_patch(Reading::Replaces)?;
+    if patch.status == Patch::Set(customer.status) {
+        // Nobody set it: what a dialect shows as long as nobody does stays.
+        patch.status = Patch::Keep;
+    }
+    Ok(patch)
 }
 
 /// The members a caller may write, as they were given: derived forms of the name are not among them.

@@ -11,7 +11,7 @@ use patron_model::{
     Failure, Patch, Timestamp, Why,
     address::{Address, AddressEdit, PostalPatch},
     country::Country,
-    customer::{Customer, CustomerPatch, PasswordHash, Status},
+    customer::{Customer, CustomerPatch, PasswordHash, STAND_IN, Status},
     email::Email,
     metadata::MetadataPatch,
     phone::Phone,
@@ -175,7 +175,8 @@ impl CustomerBody {
         Ok(patch)
     }
 
-    /// A status that was not sent is inactive on a new record (dossier §4.3).
+    /// A status that was not sent is shown as inactive on a new record (dossier §4.3), until somebody
+    /// sets one; for everybody else such a customer is active.
     fn change_status(
         &self,
         patch: &mut CustomerPatch,
@@ -185,7 +186,12 @@ impl CustomerBody {
     ) {
         let wanted = match (&self.customer_status, current) {
             (Member::Absent, Some(_)) => return,
-            (Member::Absent, None) | (Member::Null, _) => record::INACTIVE,
+            (Member::Absent | Member::Null, None) => {
+                let shown = Value::String(record::INACTIVE.to_string());
+                patch.extras.push((NAME, STAND_IN, Patch::Set(shown)));
+                return;
+            }
+            (Member::Null, Some(_)) => record::INACTIVE,
             (Member::Value(code), _) => *code,
         };
         if current.is_some_and(|current| record::status_code(current, now) == wanted) {

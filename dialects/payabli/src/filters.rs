@@ -3,11 +3,12 @@
 use std::str::FromStr;
 
 use patron_app::search::{Compare, Field, Filter, customer};
-use patron_model::{Failure, Timestamp, Why};
+use patron_model::{Failure, Timestamp, Why, customer::STAND_IN};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 use crate::{
+    NAME,
     fields::{TextField, name_contains},
     paypoint::Paypoint,
     query::Parameters,
@@ -304,6 +305,11 @@ impl StatusFilter {
     }
 }
 
+/// Whether no status was ever set, which is shown as inactive.
+fn stood_in() -> Filter {
+    Filter::equal(Field::text(&["extras", NAME, STAND_IN]), record::INACTIVE.to_string())
+}
+
 /// A status is over when its term is; the customer counts as active then.
 fn has_status(code: i64, now: Timestamp) -> Filter {
     let field = || customer::text("status");
@@ -322,11 +328,15 @@ fn has_status(code: i64, now: Timestamp) -> Filter {
     };
     match code {
         record::DELETED => Filter::Not(Box::new(customer::living())),
-        record::INACTIVE => still(&["inactive"]),
+        record::INACTIVE => Filter::Or(vec![
+            still(&["inactive"]),
+            Filter::And(vec![customer::living(), stood_in()]),
+        ]),
         record::LOCKED => still(&["locked", "blocked"]),
         record::ACTIVE => Filter::And(vec![
             customer::living(),
             Filter::Or(vec![Filter::equal(field(), "active"), over]),
+            Filter::Not(Box::new(stood_in())),
         ]),
         _ => Filter::Or(Vec::new()),
     }

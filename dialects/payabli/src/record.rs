@@ -6,7 +6,7 @@ use patron_model::{
     Timestamp,
     address::Address,
     country::Country,
-    customer::{Customer, Status},
+    customer::{Customer, STAND_IN, Status},
     payment_method::PaymentMethod,
     phone::Phone,
 };
@@ -212,6 +212,7 @@ pub fn status_code(customer: &Customer, now: Timestamp) -> i64 {
         return DELETED;
     }
     match customer.status_at(now) {
+        Status::Active if customer.extra(NAME, STAND_IN).is_some() => INACTIVE,
         Status::Active => ACTIVE,
         Status::Inactive => INACTIVE,
         Status::Locked | Status::Blocked => LOCKED,

@@ -235,6 +235,39 @@ async fn what_is_sent_back_as_shown_changes_nothing() {
 }
 
 #[tokio::test]
+async fn without_a_status_a_customer_is_inactive_here_alone() {
+    let party = Party::new().await;
+    let mut numbers = Vec::new();
+    for (given, body) in [
+        ("nothing", json!({"customerNumber": "A", "firstname": "Anna"})),
+        ("null", json!({"customerNumber": "B", "firstname": "Beat", "customerStatus": null})),
+    ] {
+        let number = party.add(body).await;
+        assert_eq!(party.record(number).await["customerStatus"], 0, "{given}");
+        assert_eq!(stored(&party, number).await.status, Status::Active, "{given}");
+        // Sent back as shown it stays so, and so it does under other changes.
+        party.put(number, json!({"customerStatus": 0, "lastname": "X"})).await.expect(200);
+        assert_eq!(party.record(number).await["customerStatus"], 0, "{given}");
+        assert_eq!(stored(&party, number).await.status, Status::Active, "{given}");
+        numbers.push(number);
+    }
+    assert_eq!(party.list("status(eq)=0&sortBy=asc(customernumber)").await, ["A", "B"]);
+    assert_eq!(party.list("status(eq)=1").await, Vec::<String>::new());
+    assert_eq!(party.list("status(ne)=0").await, Vec::<String>::new());
+    // Whoever sets a status ends that, here or through another API.
+    party.put(numbers[0], json!({"customerStatus": 1})).await.expect(200);
+    let active = CustomerPatch { status: Patch::Set(Status::Active), ..CustomerPatch::default() };
+    change_elsewhere(&party, numbers[1], active).await;
+    for number in numbers {
+        assert_eq!(party.record(number).await["customerStatus"], 1);
+        let customer = stored(&party, number).await;
+        assert_eq!((customer.status, customer.extras.len()), (Status::Active, 0));
+    }
+    assert_eq!(party.list("status(eq)=1&sortBy=asc(customernumber)").await, ["A", "B"]);
+    assert_eq!(party.list("status(eq)=0").await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn statuses_and_deletion() {
     let party = Party::new().await;
     let number = party.add(json!({"customerNumber": "A", "firstname": "Anna"})).await;

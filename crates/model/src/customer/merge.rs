@@ -1,6 +1,6 @@
 //! One customer takes another over.
 
-use super::{Customer, FormerEmail};
+use super::{Customer, FormerEmail, STAND_IN};
 use crate::{
     Problems, Timestamp, Why,
     address::{ADDRESSES_MAX, Address},
@@ -49,8 +49,9 @@ impl Customer {
         pairs.extend(self.metadata.pairs().clone());
         next.metadata = Metadata::parse("metadata", pairs)?;
         for (dialect, fields) in &other.extras {
-            let mine = next.extras.entry(dialect.clone()).or_default();
-            for (field, value) in fields {
+            // The status is the survivor's own, so what stands in for it is too.
+            for (field, value) in fields.iter().filter(|(field, _)| *field != STAND_IN) {
+                let mine = next.extras.entry(dialect.clone()).or_default();
                 mine.entry(field.clone()).or_insert_with(|| value.clone());
             }
         }
