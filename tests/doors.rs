@@ -6,18 +6,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
 use axum::http::Method;
-use patron_app::{
-    Clock,
-    keys::{self, NewKey},
-    spaces,
-};
-use patron_gateway::{
-    Access, Credentials, Dialect, Operation, Reply, Request, dialect::Shown, limits::Limits,
-};
-use patron_model::{
-    Failure,
-    space::{Role, Space},
-};
+use patron_app::Clock;
+use patron_gateway::{Access, Credentials, Dialect, Operation, Reply, Request, limits::Limits};
+use patron_model::Failure;
 use patron_testkit::{Answer, TestServer};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -174,59 +165,6 @@ async fn pages_run_no_script_and_load_nothing() {
     }
 }
 
-// ---- roles ----------------------------------------------------------------------------------
-
-/// Credentials of a key with a role in a space of its own.
-async fn key_with(server: &TestServer, dialect: &'static Dialect, role: Role) -> Value {
-    let keys = server.new_space(None).await;
-    let number = keys["wallee"]["space_id"].as_i64().unwrap();
-    let cx = server.app.operator(0, "test");
-    let space: Space = spaces::get(&cx, number).await.unwrap().record;
-    let minted = (dialect.credentials.mint)();
-    let new = NewKey {
-        account: space.account,
-        space: space.number,
-        account_wide: false,
-        dialect: dialect.name,
-        name: "of a role".into(),
-        role,
-        handle: minted.handle,
-        secret: minted.secret,
-    };
-    let key = keys::create(&cx, new).await.unwrap().record;
-    let base_url = &server.base_url;
-    (dialect.credentials.show)(&Shown { base_url, space: &space, key: &key, secret: &minted.shown })
-}
-
-#[tokio::test]
-async fn every_operation_of_every_api_asks_for_its_role() {
-    let server = TestServer::start(&ALL).await;
-    let mut refused = 0;
-    for dialect in ALL {
-        let reader = key_with(&server, dialect, Role::Read).await;
-        let writer = key_with(&server, dialect, Role::Write).await;
-        for operation in (dialect.operations)() {
-            let Access::Needs(role) = operation.access else { continue };
-            let what = format!("{} {}", dialect.name, operation.id);
-            let method = operation.method.as_str();
-            // An entry point that is not the caller's own is refused before the role.
-            let path = |keys: &Value| {
-                let entry = keys["entry"].as_str().unwrap_or("x");
-                operation.path.replace("{entry}", entry).replace(['{', '}'], "")
-            };
-            let nobody = server.raw(method, &path(&reader), &[], b"").await;
-            assert_eq!(nobody.status, 401, "{what} without a key: {}", nobody.text());
-            for (keys, has) in [(&reader, Role::Read), (&writer, Role::Write)] {
-                let answer = server.call(dialect, keys, method, &path(keys), None).await;
-                let is_refused = answer.status == 403;
-                assert_eq!(is_refused, has < role, "{what} as {has:?}: {}", answer.text());
-                refused += u32::from(is_refused);
-            }
-        }
-    }
-    assert!(refused > 60, "{refused} refusals");
-}
-
 // ---- clients that are slow, handlers that break -----------------------------------------------
 
 async fn hangs_up(server: &TestServer, sent: &[u8]) -> String {
@@ -275,8 +213,8 @@ async fn a_handler_that_breaks_ends_one_request() {
     let Dialect { name, title, mounts, route, authenticate, render, finish, security, .. } =
         patron_native::DIALECT;
     let Dialect { error_schema, credentials, .. } = &patron_native::DIALECT;
-    let Credentials { sandbox, sandbox_switches, mint, show, sign, examples } = *credentials;
-    let credentials = Credentials { sandbox, sandbox_switches, mint, show, sign, examples };
+    let Credentials { roles, sandbox, sandbox_switches, mint, show, sign, examples } = *credentials;
+    let credentials = Credentials { roles, sandbox, sandbox_switches, mint, show, sign, examples };
     let error_media = patron_native::DIALECT.error_media;
     let (error_schema, operations) = (*error_schema, breaking as fn() -> Vec<Operation>);
     let dialect = Dialect {

@@ -13,6 +13,7 @@ mod linear;
 mod planted;
 mod postgres;
 mod program;
+mod rights;
 mod sixth_dialect;
 mod soak;
 mod supply;

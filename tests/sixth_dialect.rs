@@ -18,13 +18,12 @@ use patron_gateway::{
     Access::Needs,
     BoxFuture, Claim, Credentials, Dialect, Exchange, Fields, Member, Minted, Operation, Reading,
     Reply, Request, SignRequest,
-    dialect::{Example, Shown, exact, random_token},
+    dialect::{Example, KeyRoles, Shown, exact, random_token},
 };
 use patron_model::{
-    Failure,
+    Failure, Permission,
     customer::{Customer, CustomerPatch},
     email::Email,
-    space::Role,
     text::Name,
 };
 use serde::Deserialize;
@@ -47,6 +46,7 @@ static TINY: Dialect = Dialect {
     error_schema: |generator| generator.subschema_for::<Value>(),
     error_media: "application/json",
     credentials: Credentials {
+        roles: KeyRoles::INTEGRATION,
         sandbox,
         sandbox_switches: || Value::Null,
         mint,
@@ -60,10 +60,17 @@ static TINY: Dialect = Dialect {
 fn operations() -> Vec<Operation> {
     let (all, one) = ("/tiny/people", "/tiny/people/{id}");
     vec![
-        Operation::new(Method::POST, Needs(Role::Write), all, "create_person", "Create", create)
-            .body::<Value>()
-            .replies::<Value>(201),
-        Operation::new(Method::GET, Needs(Role::Read), one, "get_person", "Get", get)
+        Operation::new(
+            Method::POST,
+            Needs(Permission::CustomerWrite),
+            all,
+            "create_person",
+            "Create",
+            create,
+        )
+        .body::<Value>()
+        .replies::<Value>(201),
+        Operation::new(Method::GET, Needs(Permission::CustomerRead), one, "get_person", "Get", get)
             .replies::<Value>(200),
     ]
 }
@@ -84,7 +91,7 @@ fn authenticate<'a>(
             return Err(Failure::Unauthenticated { reason: "wrong secret" });
         }
         let space = caller.home()?.number;
-        Ok(Claim { caller, space })
+        Ok(Claim::new(caller, space))
     })
 }
 

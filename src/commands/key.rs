@@ -24,9 +24,10 @@ pub enum KeyCommand {
         /// What people call it.
         #[arg(long, default_value = "")]
         name: String,
-        /// admin, write or read.
-        #[arg(long, default_value = "write")]
-        role: String,
+        /// owner, administrator, support, developer, read-only or integration; the least that is
+        /// of use for the API when none is said.
+        #[arg(long)]
+        role: Option<String>,
         /// Open every space of the account, not only this one.
         #[arg(long)]
         account_wide: bool,
@@ -60,7 +61,7 @@ pub enum KeyCommand {
 pub async fn run(command: KeyCommand) -> Result<()> {
     match command {
         KeyCommand::Create { dialect, space, name, role, account_wide, deployment } => {
-            create(&dialect, space, name, &role, account_wide, &deployment).await
+            create(&dialect, space, name, role.as_deref(), account_wide, &deployment).await
         }
         KeyCommand::List { account, json, deployment } => list(account, json, &deployment).await,
         KeyCommand::Revoke { number, deployment } => {
@@ -78,7 +79,7 @@ async fn create(
     dialect: &str,
     space: i64,
     name: String,
-    role: &str,
+    role: Option<&str>,
     account_wide: bool,
     deployment: &Deployment,
 ) -> Result<()> {
@@ -86,7 +87,13 @@ async fn create(
         .iter()
         .find(|known| known.name == dialect)
         .with_context(|| format!("no API is called {dialect}"))?;
-    let role = Role::parse(role).context("--role must be admin, write or read")?;
+    let role = match role {
+        None => dialect.credentials.roles.later,
+        Some(word) => {
+            let words = Role::ALL.map(Role::as_str).join(", ");
+            Role::parse(word).with_context(|| format!("--role must be one of {words}"))?
+        }
+    };
     let settings = deployment.settings()?;
     let app = open::app(&settings).await?;
     let cx = app.operator(0, "key create");
@@ -94,14 +101,9 @@ async fn create(
     let space = space.map_err(|failure| explain(&failure))?.record;
     let minted = (dialect.credentials.mint)();
     let new = NewKey {
-        account: space.account,
-        space: space.number,
         account_wide,
-        dialect: dialect.name,
         name,
-        role,
-        handle: minted.handle,
-        secret: minted.secret,
+        ..NewKey::of_space(&space, dialect.name, role, minted.handle, minted.secret)
     };
     let made = keys::create(&cx, new).await.map_err(|failure| explain(&failure))?;
     app.store.clone().close().await;
@@ -132,7 +134,7 @@ async fn list(account: Option<i64>, json: bool, deployment: &Deployment) -> Resu
             println!("{line}");
         } else {
             println!(
-                "{:>6}  {:<9} {:<6} space {:<6} {:<8} {created_at}  {}",
+                "{:>6}  {:<9} {:<13} space {:<6} {:<8} {created_at}  {}",
                 key.number,
                 key.dialect,
                 key.role.as_str(),

@@ -64,7 +64,6 @@ pub const WIDE_LINES: &[(&str, usize)] = &[
 pub const LONG_FUNCTIONS: &[(&str, usize)] = &[
     ("crates/model/src/customer.rs::apply", 108),
     ("dialects/native/src/errors.rs::describe", 83),
-    ("dialects/native/src/operations.rs::admin_operations", 87),
     ("dialects/native/src/operations.rs::customer_operations", 122),
     ("tests/api.rs::fields", 83),
 ];

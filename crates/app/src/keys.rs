@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use patron_model::{
-    Failure, Noun, Timestamp,
+    Failure, Noun, Permissions, Timestamp,
     space::{Account, Key, Role, Secret, Space},
 };
 
@@ -20,6 +20,7 @@ use crate::{
     documents::{ACCOUNT, DEPLOYMENT, KEY, SPACE, handle_column},
     failure,
     ids::new_uuid,
+    rights,
     search::{Field, Filter, Query},
     secrets::{same, sha256_hex},
 };
@@ -198,10 +199,35 @@ pub struct NewKey {
     pub name: String,
     /// What it may do.
     pub role: Role,
+    /// Cuts the role.
+    pub cap: Option<Permissions>,
     /// Public half; the key's own number when none is given.
     pub handle: Option<String>,
     /// Secret half.
     pub secret: NewSecret,
+}
+
+impl NewKey {
+    /// A key that opens one space and may do all that its role says.
+    pub fn of_space(
+        space: &Space,
+        dialect: &'static str,
+        role: Role,
+        handle: Option<String>,
+        secret: NewSecret,
+    ) -> NewKey {
+        NewKey {
+            account: space.account,
+            space: space.number,
+            account_wide: false,
+            dialect,
+            name: String::new(),
+            role,
+            cap: None,
+            handle,
+            secret,
+        }
+    }
 }
 
 /// The secret half of a key to be made.
@@ -222,8 +248,10 @@ impl std::fmt::Debug for NewSecret {
 /// Makes a key.
 ///
 /// # Errors
-/// `Exists` when the handle is taken.
+/// `Exists` when the handle is taken; `Forbidden` when it would have rights that the giver lacks.
 pub async fn create(cx: &Cx, new: NewKey) -> Result<Saved<Key>, Failure> {
+    let given = new.cap.map_or(new.role.permissions(), |cap| new.role.permissions().and(cap));
+    rights::may_give(cx.rights, given)?;
     let cx = cx.in_space(DEPLOYMENT);
     let number = cx.app.store.reserve("key", 1).await.map_err(failure)?.start;
     let secret = match &new.secret {
@@ -239,6 +267,7 @@ pub async fn create(cx: &Cx, new: NewKey) -> Result<Saved<Key>, Failure> {
         dialect: new.dialect.to_owned(),
         name: new.name,
         role: new.role,
+        cap: new.cap,
         handle: new.handle.unwrap_or_else(|| number.to_string()),
         secret,
         created_at: cx.now,

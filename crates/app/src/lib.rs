@@ -4,6 +4,7 @@
 //! - [`commit`]: the one write path: read, decide, commit if unchanged, again when raced.
 //! - One module per noun: [`customers`], [`addresses`], [`comments`], [`payment_methods`], [`spaces`],
 //!   [`keys`]; [`journal`] answers what happened; [`search`] is how questions are asked.
+//! - [`rights`]: who may do what, the one place that says yes.
 //! - [`secrets`]: sealing, fingerprints, hashes. [`idempotency`]: repeats give the same answer.
 //!
 //! No HTTP here and no dialect's name.
@@ -19,6 +20,7 @@ pub mod ids;
 pub mod journal;
 pub mod keys;
 pub mod payment_methods;
+pub mod rights;
 pub mod search;
 pub mod secrets;
 pub mod shown;
@@ -26,7 +28,7 @@ pub mod spaces;
 
 use std::sync::Arc;
 
-use patron_model::{Failure, Timestamp, space::Space};
+use patron_model::{Failure, Permissions, Timestamp, space::Space};
 use patron_store::{Store, StoreError};
 
 pub use clock::Clock;
@@ -64,6 +66,7 @@ impl App {
         Cx {
             app: Arc::clone(self),
             actor: Actor::Operator,
+            rights: Permissions::ALL,
             space,
             request: request.into(),
             now: self.clock.now(),
@@ -91,6 +94,8 @@ pub struct Cx {
     pub app: Arc<App>,
     /// Who asks.
     pub actor: Actor,
+    /// What the request may do; asked through [`rights`].
+    pub rights: Permissions,
     /// Space it works in; 0 is the deployment itself.
     pub space: i64,
     /// Request id, as logged and journalled.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use patron_app::{App, Caller, keys::NewSecret};
 use patron_model::{
-    Failure, Timestamp,
+    Failure, Permissions, Timestamp,
     card::contains_number,
-    space::{Key, Space},
+    space::{Key, Role, Space},
 };
 use serde_json::Value;
 
@@ -61,10 +61,43 @@ pub struct Claim {
     pub caller: Arc<Caller>,
     /// Space of the request; 0 when the operation is not bound to one or finds it later.
     pub space: i64,
+    /// What the request may do: never more than the key.
+    pub(crate) rights: Permissions,
+}
+
+impl Claim {
+    /// The claim of a key's holder, with all the rights of the key.
+    pub fn new(caller: Arc<Caller>, space: i64) -> Claim {
+        let rights = caller.key.permissions();
+        Claim { caller, space, rights }
+    }
+
+    /// The same with no more rights than these: those a token was asked for.
+    #[must_use]
+    pub fn cut(self, to: Permissions) -> Claim {
+        Claim { rights: self.rights.and(to), ..self }
+    }
+}
+
+/// Roles of keys for which none is named.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyRoles {
+    /// Of the key that a new space gets.
+    pub first: Role,
+    /// Of further keys: the least that is of use.
+    pub later: Role,
+}
+
+impl KeyRoles {
+    /// Of an API whose every operation an integration needs, and that manages nothing.
+    pub const INTEGRATION: KeyRoles =
+        KeyRoles { first: Role::Integration, later: Role::Integration };
 }
 
 /// How a dialect's keys are made, shown and tried out.
 pub struct Credentials {
+    /// Roles of keys for which none is named.
+    pub roles: KeyRoles,
     /// The well-known key of the sandbox.
     pub sandbox: fn() -> Minted,
     /// What the sandbox's space has switched for this API; `null` for nothing.

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{HeaderValue, Method, header};
 use patron_app::{Actor, App, Cx, idempotency::Idempotency};
-use patron_model::{Failure, Problems, Why};
+use patron_model::{Failure, Permissions, Problems, Why};
 use tower::ServiceExt as _;
 
 use crate::{
@@ -217,14 +217,15 @@ impl Gateway {
     ) -> Result<Reply, Failure> {
         let operation = &route.operation;
         exchange.refuse_nul()?;
-        let (actor, space) = match operation.access {
+        let (actor, space, rights) = match operation.access {
             Access::Public => {
                 self.strangers.come(&exchange)?;
-                (Actor::Anonymous, 0)
+                (Actor::Anonymous, 0, Permissions::NONE)
             }
-            Access::Needs(role) => {
+            Access::AnyKey | Access::Needs(_) => {
                 let attempt = (route.dialect.authenticate)(&self.app, &exchange);
-                let Claim { caller, space } = self.strangers.sign_in(&exchange, attempt).await?;
+                let claim = self.strangers.sign_in(&exchange, attempt).await?;
+                let Claim { caller, space, rights } = claim;
                 if let Some(record) = caller.space(space) {
                     // Only this request sets it, and only once.
                     let _ = exchange.space.set(Arc::clone(record));
@@ -233,10 +234,8 @@ impl Gateway {
                     .rate
                     .take(caller.key.number)
                     .map_err(|retry_after_seconds| Failure::TooMany { retry_after_seconds })?;
-                if caller.key.role < role {
-                    return Err(Failure::Forbidden);
-                }
-                (Actor::Caller(caller), space)
+                operation.access.admits(rights)?;
+                (Actor::Caller(caller), space, rights)
             }
         };
         if operation.writes() && !operation.tokenises {
@@ -254,6 +253,7 @@ impl Gateway {
         let cx = Cx {
             app: Arc::clone(&self.app),
             actor,
+            rights,
             space,
             request: Arc::clone(&exchange.request_id),
             now: exchange.now,

@@ -5,7 +5,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use http::Method;
-use patron_model::{Failure, space::Role};
+use patron_app::rights;
+use patron_model::{Failure, Permission, Permissions};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::{
@@ -18,8 +19,23 @@ use crate::{
 pub enum Access {
     /// Nothing: no credentials are looked at.
     Public,
-    /// A key with at least this role.
-    Needs(Role),
+    /// Any key in good standing: the operation tells nothing about anybody (catalogues).
+    AnyKey,
+    /// A key with this permission.
+    Needs(Permission),
+}
+
+impl Access {
+    /// Whether somebody with these rights is let in.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub(crate) fn admits(self, rights: Permissions) -> Result<(), Failure> {
+        match self {
+            Access::Public | Access::AnyKey => Ok(()),
+            Access::Needs(permission) => rights::may(rights, permission),
+        }
+    }
 }
 
 /// How an operation treats idempotency keys.
@@ -190,7 +206,12 @@ impl Operation {
 
     /// Whether it may change something.
     pub fn writes(&self) -> bool {
-        !matches!(self.access, Access::Needs(Role::Read)) || self.method != Method::GET
+        let is_for_writing = match self.access {
+            Access::Public => true,
+            Access::AnyKey => false,
+            Access::Needs(permission) => !permission.only_reads(),
+        };
+        is_for_writing || self.method != Method::GET
     }
 }
 

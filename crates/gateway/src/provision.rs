@@ -95,19 +95,15 @@ async fn key(
     space: &Space,
     new: &NewSpace<'_>,
 ) -> Result<Value, Failure> {
-    let minted = match new.keys {
-        KeySource::WellKnown => (dialect.credentials.sandbox)(),
-        KeySource::Random => (dialect.credentials.mint)(),
+    let (minted, role) = match new.keys {
+        // The sandbox is there to try everything.
+        KeySource::WellKnown => ((dialect.credentials.sandbox)(), Role::Owner),
+        KeySource::Random => ((dialect.credentials.mint)(), dialect.credentials.roles.first),
     };
     let wanted = NewKey {
-        account: space.account,
-        space: space.number,
         account_wide: new.account.is_none(),
-        dialect: dialect.name,
         name: format!("{} of {}", dialect.title, space.name.as_str()),
-        role: Role::Admin,
-        handle: minted.handle,
-        secret: minted.secret,
+        ..NewKey::of_space(space, dialect.name, role, minted.handle, minted.secret)
     };
     let key = keys::create(&app.operator(0, "provision"), wanted).await?.record;
     let shown = Shown { base_url: new.base_url, space, key: &key, secret: &minted.shown };
@@ -143,7 +139,8 @@ pub fn well_known(dialects: &[&'static Dialect], base_url: &str, number: i64, uu
             account_wide: true,
             dialect: dialect.name.to_owned(),
             name: String::new(),
-            role: Role::Admin,
+            role: Role::Owner,
+            cap: None,
             handle: minted.handle.unwrap_or_else(|| key_number.to_string()),
             secret: Secret::Hashed(String::new()),
             created_at: at,

@@ -3,7 +3,8 @@
 //! - [`customer`]: the customer record and how a patch is applied to it.
 //! - [`address`]: postal addresses; they live inside the customer's document.
 //! - [`comment`], [`payment_method`]: records that hang on a customer.
-//! - [`space`]: accounts, spaces (tenants) and the keys that open them.
+//! - [`space`]: accounts, spaces (tenants) and the keys that open them; [`permission`]: what a key
+//!   may do, and the built-in roles.
 //! - Values that parse: [`text`], [`email`], [`phone`], [`country`], [`currency`], [`language`],
 //!   [`time_zone`], [`metadata`], [`time`]. One that exists is valid; `Debug` masks personal data.
 //! - [`card`]: recognising card numbers, so that they can be refused or tokenised.
@@ -23,6 +24,7 @@ pub mod metadata;
 pub mod names;
 pub mod patch;
 pub mod payment_method;
+pub mod permission;
 pub mod phone;
 pub mod problem;
 pub mod shown;
@@ -34,5 +36,6 @@ pub mod time_zone;
 pub use failure::{Failure, Noun, Report};
 pub use identity::{Identity, Ids};
 pub use patch::Patch;
+pub use permission::{Permission, Permissions};
 pub use problem::{Problem, Problems, Why};
 pub use time::Timestamp;

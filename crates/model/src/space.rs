@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Timestamp, text::Name};
+use crate::{Timestamp, permission::Permissions, text::Name};
+
+pub use crate::permission::Role;
 
 /// A business with one or more spaces.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -65,36 +67,6 @@ impl Space {
     }
 }
 
-/// What a key may do. Each role includes the ones before it.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Read.
-    Read,
-    /// Read and write.
-    Write,
-    /// Everything, also accounts and spaces.
-    Admin,
-}
-
-impl Role {
-    /// The word for the role.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Role::Read => "read",
-            Role::Write => "write",
-            Role::Admin => "admin",
-        }
-    }
-
-    /// Parses the word.
-    pub fn parse(word: &str) -> Option<Role> {
-        [Role::Read, Role::Write, Role::Admin].into_iter().find(|role| role.as_str() == word)
-    }
-}
-
 /// How a key's secret is kept.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -131,6 +103,9 @@ pub struct Key {
     pub name: String,
     /// What it may do.
     pub role: Role,
+    /// Cuts the role: what is not in it, the key may not do. Without one it may do all of its role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap: Option<Permissions>,
     /// Public half, unique within the dialect: a user id, a public key, or the hash of a bearer token.
     pub handle: String,
     /// Secret half.
@@ -140,4 +115,47 @@ pub struct Key {
     /// When it was revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Timestamp>,
+}
+
+impl Key {
+    /// What it may do: its role, cut by its cap.
+    pub fn permissions(&self) -> Permissions {
+        let role = self.role.permissions();
+        self.cap.map_or(role, |cap| role.and(cap))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::permission::Permission;
+
+    /// A key as it was written before there were permissions.
+    fn stored(role: &str) -> String {
+        format!(
+            r#"{{"number":7,"uuid":"0192f0c1-5a3d-7c3e-8b5e-5a4db0000001","account":1,"space":1,
+            "account_wide":false,"dialect":"native","name":"shop","role":"{role}","handle":"ab",
+            "secret":{{"hashed":"ab"}},"created_at":1767323045000000}}"#
+        )
+    }
+
+    #[test]
+    fn keys_of_before_are_read_with_the_role_that_fits() {
+        for (old, role) in
+            [("read", Role::ReadOnly), ("write", Role::Integration), ("admin", Role::Administrator)]
+        {
+            let key: Key = serde_json::from_str(&stored(old)).unwrap();
+            assert_eq!((key.role, key.permissions()), (role, role.permissions()), "{old}");
+        }
+    }
+
+    #[test]
+    fn a_cap_only_takes_away() {
+        let mut key: Key = serde_json::from_str(&stored("read")).unwrap();
+        let wanted = [Permission::CustomerRead, Permission::CustomerWrite];
+        key.cap = Some(Permissions::of(&wanted));
+        assert_eq!(key.permissions(), Permissions::of(&[Permission::CustomerRead]));
+        key.cap = Some(Permissions::NONE);
+        assert!(key.permissions().is_empty());
+    }
 }

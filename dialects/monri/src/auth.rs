@@ -57,7 +57,7 @@ async fn sign_in(app: &App, exchange: &Exchange) -> Result<Claim, Failure> {
         }
     };
     let space = caller.home()?.number;
-    Ok(Claim { caller, space })
+    Ok(Claim::new(caller, space))
 }
 
 fn refused(reason: &'static str) -> Failure {

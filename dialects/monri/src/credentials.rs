@@ -4,7 +4,7 @@
 use patron_app::keys::NewSecret;
 use patron_gateway::{
     Credentials, Minted, SignRequest,
-    dialect::{Example, Shown, random_token},
+    dialect::{Example, KeyRoles, Shown, random_token},
 };
 use patron_model::{Failure, Why};
 use serde_json::{Value, json};
@@ -20,8 +20,15 @@ const TOKEN_BYTES: usize = 20;
 const KEY_BYTES: usize = 16;
 
 /// Keys of this API.
-pub const CREDENTIALS: Credentials =
-    Credentials { sandbox, sandbox_switches: settings::of_sandbox, mint, show, sign, examples };
+pub const CREDENTIALS: Credentials = Credentials {
+    roles: KeyRoles::INTEGRATION,
+    sandbox,
+    sandbox_switches: settings::of_sandbox,
+    mint,
+    show,
+    sign,
+    examples,
+};
 
 fn minted(token: String, merchant_key: String) -> Minted {
     Minted {

@@ -6,7 +6,7 @@ use patron_gateway::{
     Operation,
     operation::Parameter,
 };
-use patron_model::space::Role::{Read, Write};
+use patron_model::Permission::{CustomerRead, CustomerWrite, PaymentMethodRead};
 
 use crate::{
     customers::{self, CustomerFields, CustomerObject, DeletedCustomer},
@@ -36,7 +36,7 @@ fn customer_operations() -> Vec<Operation> {
     let all = [
         Operation::new(
             Method::POST,
-            Needs(Write),
+            Needs(CustomerWrite),
             CUSTOMERS,
             "create_customer",
             "Create a customer",
@@ -46,7 +46,7 @@ fn customer_operations() -> Vec<Operation> {
         .replies::<CustomerObject<'_>>(200),
         Operation::new(
             Method::GET,
-            Needs(Read),
+            Needs(CustomerRead),
             CUSTOMERS,
             "list_customers",
             "List customers, newest first",
@@ -56,7 +56,7 @@ fn customer_operations() -> Vec<Operation> {
         .replies::<List<CustomerObject<'_>>>(200),
         Operation::new(
             Method::GET,
-            Needs(Read),
+            Needs(CustomerRead),
             CUSTOMER,
             "retrieve_customer",
             "Retrieve a customer",
@@ -65,7 +65,7 @@ fn customer_operations() -> Vec<Operation> {
         .replies::<CustomerObject<'_>>(200),
         Operation::new(
             Method::POST,
-            Needs(Write),
+            Needs(CustomerWrite),
             CUSTOMER,
             "update_customer",
             "Update a customer",
@@ -75,7 +75,7 @@ fn customer_operations() -> Vec<Operation> {
         .replies::<CustomerObject<'_>>(200),
         Operation::new(
             Method::DELETE,
-            Needs(Write),
+            Needs(CustomerWrite),
             CUSTOMER,
             "delete_customer",
             "Delete a customer",
@@ -84,7 +84,7 @@ fn customer_operations() -> Vec<Operation> {
         .replies::<DeletedCustomer>(200),
         Operation::new(
             Method::GET,
-            Needs(Read),
+            Needs(CustomerRead),
             BY_MERCHANT_ID,
             "retrieve_customer_by_merchant_id",
             "Retrieve a customer by the merchant's own id",
@@ -99,7 +99,7 @@ fn payment_method_operations() -> Vec<Operation> {
     vec![
         Operation::new(
             Method::GET,
-            Needs(Read),
+            Needs(PaymentMethodRead),
             PAYMENT_METHODS,
             "list_payment_methods",
             "List a customer's payment methods",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use patron_gateway::Access;
-use patron_model::space::Role;
+use patron_model::Permission;
 use patron_monri::{DIALECT, operations};
 
 fn listed() -> Vec<Vec<&'static str>> {
@@ -30,8 +30,11 @@ fn reading_needs_less_than_writing_and_only_tokens_need_nothing() {
     for operation in operations::all() {
         let want = match (scope(operation.path, operation.method.as_str()), &operation.method) {
             ("none", _) => Access::Public,
-            (_, &http::Method::GET) => Access::Needs(Role::Read),
-            _ => Access::Needs(Role::Write),
+            _ if operation.id == "list_payment_methods" => {
+                Access::Needs(Permission::PaymentMethodRead)
+            }
+            (_, &http::Method::GET) => Access::Needs(Permission::CustomerRead),
+            _ => Access::Needs(Permission::CustomerWrite),
         };
         assert_eq!(operation.access, want, "{}", operation.id);
         assert!(!operation.tokenises, "{}", operation.id);

@@ -347,17 +347,10 @@ async fn a_key_that_may_only_read_cannot_write() {
     let mut merchant = Merchant::new().await;
     let path = merchant.create_path(json!({})).await;
     let caller = merchant.server.app.caller(NAME, merchant.key("authenticity_token")).await;
-    let key = caller.expect("a caller").key.clone();
-    let reader = NewKey {
-        account: key.account,
-        space: key.space,
-        account_wide: false,
-        dialect: NAME,
-        name: "Reader".to_owned(),
-        role: Role::Read,
-        handle: Some("b".repeat(40)),
-        secret: NewSecret::Signing(b"reader".to_vec()),
-    };
+    let caller = caller.expect("a caller");
+    let space = caller.home().expect("a space");
+    let secret = NewSecret::Signing(b"reader".to_vec());
+    let reader = NewKey::of_space(space, NAME, Role::ReadOnly, Some("b".repeat(40)), secret);
     keys::create(&merchant.cx().await, reader).await.expect("a key");
     merchant.keys["authenticity_token"] = json!("b".repeat(40));
     merchant.keys["merchant_key"] = json!("reader");

@@ -44,7 +44,7 @@ pub(crate) fn authenticate<'a>(
                 caller.space(number).ok_or(Failure::Forbidden)?.number
             }
         };
-        Ok(Claim { caller, space })
+        Ok(Claim::new(caller, space))
     })
 }
 

@@ -25,8 +25,9 @@ pub use errors::problems;
 
 use patron_gateway::{
     Dialect,
-    dialect::{Credentials, exact},
+    dialect::{Credentials, KeyRoles, exact},
 };
+use patron_model::permission::Role;
 
 /// The native API.
 pub static DIALECT: Dialect = Dialect {
@@ -42,6 +43,7 @@ pub static DIALECT: Dialect = Dialect {
     error_schema: |generator| generator.subschema_for::<errors::ProblemDocument>(),
     error_media: "application/problem+json",
     credentials: Credentials {
+        roles: KeyRoles { first: Role::Administrator, later: Role::ReadOnly },
         sandbox: auth::sandbox,
         sandbox_switches: || serde_json::Value::Null,
         mint: auth::mint,

@@ -1,5 +1,7 @@
 //! Every operation of the native API, grouped by noun.
 
+mod admin;
+
 use http::Method;
 use patron_app::idempotency::REMEMBERED_SECONDS;
 use patron_gateway::{
@@ -7,17 +9,18 @@ use patron_gateway::{
     Operation,
     operation::{IdempotencyRule, Parameter},
 };
-use patron_model::space::Role::{Admin, Read, Write};
+use patron_model::Permission::{
+    CommentRead, CommentWrite, CustomerMerge, CustomerPast, CustomerRead, CustomerWrite, EventRead,
+    PaymentMethodRead, PaymentMethodWrite,
+};
 
 use crate::{
-    accounts::{self, AccountIn, AccountOut},
     addresses::{self, AddressIn},
     comments::{self, CommentIn},
     customers::{self, MergeIn},
     events::{self, EventsOut},
     patches::{CustomerIn, JSON_PATCH, MERGE_PATCH},
     payment_methods::{self, MethodIn, MethodOut},
-    spaces::{self, SpaceIn, SpaceOut},
     wire::{AddressOut, CommentOut, CustomerOut, ListOut},
 };
 
@@ -59,7 +62,8 @@ pub(crate) fn all() -> Vec<Operation> {
         comment_operations(),
         method_operations(),
         event_operations(),
-        admin_operations(),
+        admin::account_operations(),
+        admin::space_operations(),
     ];
     groups.into_iter().flatten().collect()
 }
@@ -76,7 +80,7 @@ fn customer_operations() -> Vec<Operation> {
     let tagged = [
         Operation::new(
             Method::GET,
-            Needs(Read),
+            Needs(CustomerRead),
             ALL,
             "list_customers",
             "List and search customers",
@@ -86,7 +90,7 @@ fn customer_operations() -> Vec<Operation> {
         .replies::<ListOut<CustomerOut<'_>>>(200),
         write(Operation::new(
             Method::POST,
-            Needs(Write),
+            Needs(CustomerWrite),
             ALL,
             "create_customer",
             "Create a customer",
@@ -96,7 +100,7 @@ fn customer_operations() -> Vec<Operation> {
         .replies::<CustomerOut<'_>>(201),
         Operation::new(
             Method::GET,
-            Needs(Read),
+            Needs(CustomerRead),
             BY_REFERENCE,
             "get_customer_by_reference",
             "Get the customer with your own id",
@@ -106,7 +110,7 @@ fn customer_operations() -> Vec<Operation> {
         .replies::<CustomerOut<'_>>(200),
         write(Operation::new(
             Method::PUT,
-            Needs(Write),
+            Needs(CustomerWrite),
             BY_REFERENCE,
             "put_customer_by_reference",
             "Create or replace the customer with your own id, atomically",
@@ -118,7 +122,7 @@ fn customer_operations() -> Vec<Operation> {
         .replies::<CustomerOut<'_>>(201),
         Operation::new(
             Method::GET,
-            Needs(Read),
+            Needs(CustomerRead),
             ONE,
             "get_customer",
             "Get a customer, now or as it was",
@@ -134,7 +138,7 @@ fn customer_operations() -> Vec<Operation> {
         .replies_empty(304),
         write(Operation::new(
             Method::PATCH,
-            Needs(Write),
+            Needs(CustomerWrite),
             ONE,
             "update_customer",
             "Change a customer: JSON Merge Patch or JSON Patch",
@@ -146,7 +150,7 @@ fn customer_operations() -> Vec<Operation> {
         .replies::<CustomerOut<'_>>(200),
         write(Operation::new(
             Method::DELETE,
-            Needs(Write),
+            Needs(CustomerWrite),
             ONE,
             "delete_customer",
             "Delete a customer; it can be restored",
@@ -156,7 +160,7 @@ fn customer_operations() -> Vec<Operation> {
         .replies_empty(204),
         write(Operation::new(
             Method::POST,
-            Needs(Write),
+            Needs(CustomerWrite),
             "/v1/customers/{id}/restore",
             "restore_customer",
             "Bring a deleted customer back",
@@ -165,7 +169,7 @@ fn customer_operations() -> Vec<Operation> {
         .replies::<CustomerOut<'_>>(200),
         write(Operation::new(
             Method::POST,
-            Needs(Write),
+            Needs(CustomerMerge),
             "/v1/customers/{id}/merge",
             "merge_customers",
             "Take another customer over",
@@ -176,7 +180,7 @@ fn customer_operations() -> Vec<Operation> {
         .replies::<CustomerOut<'_>>(200),
         Operation::new(
             Method::GET,
-            Needs(Read),
+            Needs(CustomerPast),
             "/v1/customers/{id}/history",
             "list_customer_history",
             "Everything that happened to a customer, newest first",
@@ -198,7 +202,7 @@ fn address_operations() -> Vec<Operation> {
     let tagged = [
         Operation::new(
             Method::GET,
-            Needs(Read),
+            Needs(CustomerRead),
             ALL,
             "list_addresses",
             "List the addresses of a customer",
@@ -207,7 +211,7 @@ fn address_operations() -> Vec<Operation> {
         .replies::<ListOut<AddressOut<'_>>>(200),
         write(Operation::new(
             Method::POST,
-            Needs(Write),
+            Needs(CustomerWrite),
             ALL,
             "create_address",
             "Add an address",
@@ -217,7 +221,7 @@ fn address_operations() -> Vec<Operation> {
         .replies::<AddressOut<'_>>(201),
         Operation::new(
             Method::GET,
-            Needs(Read),
+            Needs(CustomerRead),
             ONE,
             "get_address",
             "Get an address",
@@ -228,7 +232,7 @@ fn address_operations() -> Vec<Operation> {
         .replies_empty(304),
         write(Operation::new(
             Method::PATCH,
-            Needs(Write),
+            Needs(CustomerWrite),
             ONE,
             "update_address",
             "Change an address (JSON Merge Patch)",
@@ -240,7 +244,7 @@ fn address_operations() -> Vec<Operation> {
         .replies::<AddressOut<'_>>(200),
         write(Operation::new(
             Method::POST,
-            Needs(Write),
+            Needs(CustomerWrite),
             "/v1/customers/{id}/addresses/{address}/default",
             "set_default_address",
             "Make an address the default of its purpose",
@@ -249,7 +253,7 @@ fn address_operations() -> Vec<Operation> {
         .replies::<AddressOut<'_>>(200),
         write(Operation::new(
             Method::DELETE,
-            Needs(Write),
+            Needs(CustomerWrite),
             ONE,
             "delete_address",
             "Remove an address",
@@ -267,7 +271,7 @@ fn comment_operations() -> Vec<Operation> {
     let tagged = [
         Operation::new(
             Method::GET,
-            Needs(Read),
+            Needs(CommentRead),
             ALL,
             "list_comments",
             "List comments, newest first",
@@ -277,7 +281,7 @@ fn comment_operations() -> Vec<Operation> {
         .replies::<ListOut<CommentOut>>(200),
         write(Operation::new(
             Method::POST,
-            Needs(Write),
+            Needs(CommentWrite),
             ALL,
             "create_comment",
             "Comment on a customer",
@@ -287,7 +291,7 @@ fn comment_operations() -> Vec<Operation> {
         .replies::<CommentOut>(201),
         Operation::new(
             Method::GET,
-            Needs(Read),
+            Needs(CommentRead),
             ONE,
             "get_comment",
             "Get a comment",
@@ -298,7 +302,7 @@ fn comment_operations() -> Vec<Operation> {
         .replies_empty(304),
         write(Operation::new(
             Method::PATCH,
-            Needs(Write),
+            Needs(CommentWrite),
             ONE,
             "update_comment",
             "Change or pin a comment (JSON Merge Patch)",
@@ -310,7 +314,7 @@ fn comment_operations() -> Vec<Operation> {
         .replies::<CommentOut>(200),
         write(Operation::new(
             Method::DELETE,
-            Needs(Write),
+            Needs(CommentWrite),
             ONE,
             "delete_comment",
             "Delete a comment",
@@ -328,7 +332,7 @@ fn method_operations() -> Vec<Operation> {
     let tagged = [
         Operation::new(
             Method::GET,
-            Needs(Read),
+            Needs(PaymentMethodRead),
             ALL,
             "list_payment_methods",
             "List saved payment methods",
@@ -337,7 +341,7 @@ fn method_operations() -> Vec<Operation> {
         .replies::<ListOut<MethodOut<'_>>>(200),
         write(Operation::new(
             Method::POST,
-            Needs(Write),
+            Needs(PaymentMethodWrite),
             ALL,
             "create_payment_method",
             "Save a payment method; card data is tokenised, never stored",
@@ -349,7 +353,7 @@ fn method_operations() -> Vec<Operation> {
         .tokenises(),
         Operation::new(
             Method::GET,
-            Needs(Read),
+            Needs(PaymentMethodRead),
             ONE,
             "get_payment_method",
             "Get a saved payment method",
@@ -360,7 +364,7 @@ fn method_operations() -> Vec<Operation> {
         .replies_empty(304),
         write(Operation::new(
             Method::PATCH,
-            Needs(Write),
+            Needs(PaymentMethodWrite),
             ONE,
             "update_payment_method",
             "Change details (JSON Merge Patch)",
@@ -372,7 +376,7 @@ fn method_operations() -> Vec<Operation> {
         .replies::<MethodOut<'_>>(200),
         write(Operation::new(
             Method::DELETE,
-            Needs(Write),
+            Needs(PaymentMethodWrite),
             ONE,
             "delete_payment_method",
             "Delete a saved payment method",
@@ -387,7 +391,7 @@ fn method_operations() -> Vec<Operation> {
 fn event_operations() -> Vec<Operation> {
     let feed = Operation::new(
         Method::GET,
-        Needs(Read),
+        Needs(EventRead),
         "/v1/events",
         "list_events",
         "Everything that happened in the space, in order and without gaps",
@@ -406,92 +410,4 @@ fn event_operations() -> Vec<Operation> {
         ])
         .replies::<EventsOut>(200);
     vec![feed.tag("Events")]
-}
-
-fn admin_operations() -> Vec<Operation> {
-    let accounts = [
-        Operation::new(
-            Method::GET,
-            Needs(Admin),
-            "/v1/accounts",
-            "list_accounts",
-            "List accounts",
-            accounts::list,
-        )
-        .replies::<ListOut<AccountOut<'_>>>(200),
-        write(Operation::new(
-            Method::POST,
-            Needs(Admin),
-            "/v1/accounts",
-            "create_account",
-            "Create an account",
-            accounts::create,
-        ))
-        .body::<AccountIn>()
-        .replies::<AccountOut<'_>>(201),
-        Operation::new(
-            Method::GET,
-            Needs(Admin),
-            "/v1/accounts/{account}",
-            "get_account",
-            "Get an account",
-            accounts::get,
-        )
-        .replies::<AccountOut<'_>>(200),
-        write(Operation::new(
-            Method::PATCH,
-            Needs(Admin),
-            "/v1/accounts/{account}",
-            "update_account",
-            "Rename or archive an account",
-            accounts::update,
-        ))
-        .takes(&[IF_MATCH])
-        .body::<AccountIn>()
-        .replies::<AccountOut<'_>>(200),
-    ];
-    let spaces = [
-        Operation::new(
-            Method::GET,
-            Needs(Admin),
-            "/v1/spaces",
-            "list_spaces",
-            "List spaces",
-            spaces::list,
-        )
-        .replies::<ListOut<SpaceOut<'_>>>(200),
-        write(Operation::new(
-            Method::POST,
-            Needs(Admin),
-            "/v1/spaces",
-            "create_space",
-            "Create a space",
-            spaces::create,
-        ))
-        .body::<SpaceIn>()
-        .replies::<SpaceOut<'_>>(201),
-        Operation::new(
-            Method::GET,
-            Needs(Admin),
-            "/v1/spaces/{space}",
-            "get_space",
-            "Get a space",
-            spaces::get,
-        )
-        .replies::<SpaceOut<'_>>(200),
-        write(Operation::new(
-            Method::PATCH,
-            Needs(Admin),
-            "/v1/spaces/{space}",
-            "update_space",
-            "Change or archive a space",
-            spaces::update,
-        ))
-        .takes(&[IF_MATCH])
-        .body::<SpaceIn>()
-        .replies::<SpaceOut<'_>>(200),
-    ];
-    let accounts = accounts.map(|operation| operation.tag("Accounts").for_deployment());
-    let spaces = spaces.map(|operation| operation.tag("Spaces").for_deployment());
-    accounts.into_iter().chain(spaces).collect()
 }

@@ -13,14 +13,8 @@ async fn key(native: &Native, role: Role, account_wide: bool) -> Value {
     let space = patron_app::spaces::get::<Space>(&cx, 1).await.unwrap().record;
     let minted = (DIALECT.credentials.mint)();
     let new = NewKey {
-        account: space.account,
-        space: space.number,
         account_wide,
-        dialect: "native",
-        name: "test".into(),
-        role,
-        handle: minted.handle,
-        secret: minted.secret,
+        ..NewKey::of_space(&space, "native", role, minted.handle, minted.secret)
     };
     let made = keys::create(&cx, new).await.unwrap().record;
     let shown = Shown {
@@ -40,15 +34,15 @@ async fn roles_are_enforced() {
     let server = &native.server;
     let customer = native.create(json!({})).await;
     let one = format!("/v1/customers/{}", customer["number"]);
-    let reader = key(&native, Role::Read, false).await;
-    let writer = key(&native, Role::Write, false).await;
+    let reader = key(&native, Role::ReadOnly, false).await;
+    let writer = key(&native, Role::Integration, false).await;
     let body = || Some(json!({"title": "x"}));
     server.call(&DIALECT, &reader, "GET", &one, None).await.expect(200);
     server.call(&DIALECT, &reader, "PATCH", &one, body()).await.expect(403);
     server.call(&DIALECT, &reader, "POST", "/v1/customers", body()).await.expect(403);
     server.call(&DIALECT, &writer, "PATCH", &one, body()).await.expect(200);
     server.call(&DIALECT, &writer, "GET", "/v1/spaces", None).await.expect(403);
-    let local_admin = key(&native, Role::Admin, false).await;
+    let local_admin = key(&native, Role::Administrator, false).await;
     server.call(&DIALECT, &local_admin, "GET", "/v1/spaces", None).await.expect(403);
 }
 
@@ -61,7 +55,7 @@ async fn wrong_keys_open_nothing() {
         assert_eq!(answer.header("www-authenticate"), "Bearer");
         assert_eq!(answer.header("content-type"), "application/problem+json");
     }
-    let writer = key(&native, Role::Write, false).await;
+    let writer = key(&native, Role::Integration, false).await;
     let call = || native.server.call(&DIALECT, &writer, "GET", "/v1/customers", None);
     call().await.expect(200);
     let cx = native.server.app.operator(0, "test");

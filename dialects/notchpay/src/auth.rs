@@ -7,7 +7,7 @@ use std::sync::Arc;
 use patron_app::{Actor, App, Caller, Cx, keys::NewSecret};
 use patron_gateway::{
     BoxFuture, Claim, Credentials, Exchange, Minted, SignRequest,
-    dialect::{Example, Shown, random_token},
+    dialect::{Example, KeyRoles, Shown, random_token},
 };
 use patron_model::{Failure, Noun};
 use serde_json::{Value, json};
@@ -37,6 +37,7 @@ const SANDBOX_PRIVATE: &str = "sk_test.patronsandbox000000000000000000";
 
 /// How keys look.
 pub const CREDENTIALS: Credentials = Credentials {
+    roles: KeyRoles::INTEGRATION,
     sandbox,
     sandbox_switches: || Value::Null,
     mint,
@@ -62,7 +63,7 @@ pub fn authenticate<'a>(
             return Err(Failure::NotFound { noun: Noun::Account });
         }
         let space = caller.home()?.number;
-        Ok(Claim { caller, space })
+        Ok(Claim::new(caller, space))
     })
 }
 

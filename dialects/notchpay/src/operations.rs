@@ -3,7 +3,7 @@
 
 use http::Method;
 use patron_gateway::{Access, Operation, operation::Parameter};
-use patron_model::space::Role;
+use patron_model::Permission;
 
 use crate::{
     answers::{
@@ -15,8 +15,9 @@ use crate::{
     customers, payment_methods, resources,
 };
 
-const READ: Access = Access::Needs(Role::Read);
-const WRITE: Access = Access::Needs(Role::Write);
+const READ: Access = Access::Needs(Permission::CustomerRead);
+const WRITE: Access = Access::Needs(Permission::CustomerWrite);
+const READ_METHODS: Access = Access::Needs(Permission::PaymentMethodRead);
 const MEDIA: &[&str] = &["application/json", "application/x-www-form-urlencoded"];
 
 const PAGES: [Parameter; 3] = [
@@ -47,6 +48,11 @@ fn get(path: &'static str, id: &'static str, title: &'static str) -> Line {
 
 fn write(method: Method, path: &'static str, id: &'static str, title: &'static str) -> Line {
     Line { method, access: WRITE, path, id, title }
+}
+
+/// Catalogues tell nothing about anybody: any key reads them.
+fn catalogue(path: &'static str, id: &'static str, title: &'static str) -> Line {
+    Line { method: Method::GET, access: Access::AnyKey, path, id, title }
 }
 
 /// An operation without its handler.
@@ -123,8 +129,10 @@ fn blocking() -> Vec<Operation> {
 
 fn hanging() -> Vec<Operation> {
     const TITLE: &str = "List customer's payment methods";
-    let methods =
-        |path, id| serve!(get(path, id, TITLE), payment_methods::list).replies::<MethodList>(200);
+    let methods = |path, id| {
+        let line = Line { method: Method::GET, access: READ_METHODS, path, id, title: TITLE };
+        serve!(line, payment_methods::list).replies::<MethodList>(200)
+    };
     let operations = vec![
         methods("/customers/{id}/payment_methods", "payment_methods_list"),
         methods("/customers/{id}/payment-methods", "payment_methods_list_alias"),
@@ -141,19 +149,28 @@ fn hanging() -> Vec<Operation> {
 
 fn reference() -> Vec<Operation> {
     let operations = vec![
-        serve!(get("/channels", "channels_list", "List all payment channels"), resources::channels)
-            .takes(&CHANNEL_FILTERS)
-            .replies::<ChannelList>(200),
-        serve!(get("/countries", "countries_list", "List all countries"), resources::countries)
-            .replies::<CountryList>(200),
-        serve!(get("/currencies", "currencies_list", "List all currencies"), resources::currencies)
-            .replies::<CurrencyList>(200),
+        serve!(
+            catalogue("/channels", "channels_list", "List all payment channels"),
+            resources::channels
+        )
+        .takes(&CHANNEL_FILTERS)
+        .replies::<ChannelList>(200),
+        serve!(
+            catalogue("/countries", "countries_list", "List all countries"),
+            resources::countries
+        )
+        .replies::<CountryList>(200),
+        serve!(
+            catalogue("/currencies", "currencies_list", "List all currencies"),
+            resources::currencies
+        )
+        .replies::<CurrencyList>(200),
     ];
     operations.into_iter().map(|operation| operation.tag("Reference data")).collect()
 }
 
 fn guides() -> Vec<Operation> {
-    let line = |path, id, title| get(path, id, title);
+    let line = |path, id, title| catalogue(path, id, title);
     let operations = vec![
         serve!(
             line("/resources/channels", "resources_channels_list", "List payment channels"),

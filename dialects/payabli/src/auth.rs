@@ -37,7 +37,7 @@ pub fn authenticate<'a>(
         let caller = identify(app, exchange).await?;
         let names_entry = exchange.params.iter().any(|(name, _)| *name == "entry");
         let space = if names_entry { space_of(&caller, exchange.param("entry"))? } else { 0 };
-        Ok(Claim { caller, space })
+        Ok(Claim::new(caller, space))
     })
 }
 

@@ -35,7 +35,9 @@ pub mod stored_methods;
 
 use std::borrow::Cow;
 
-use patron_gateway::{Credentials, Dialect, Exchange, Reply, limits::QuotaState};
+use patron_gateway::{
+    Credentials, Dialect, Exchange, Reply, dialect::KeyRoles, limits::QuotaState,
+};
 use serde_json::{Value, json};
 
 /// Name of the dialect; also the word for its keys and for its own fields on the record.
@@ -55,6 +57,7 @@ pub static DIALECT: Dialect = Dialect {
     error_schema: errors::schema,
     error_media: "application/json",
     credentials: Credentials {
+        roles: KeyRoles::INTEGRATION,
         sandbox: auth::sandbox,
         sandbox_switches: || Value::Null,
         mint: auth::mint,

@@ -7,7 +7,10 @@ use patron_gateway::{
     Access, Operation, Reply, Request,
     operation::{IdempotencyRule, Parameter},
 };
-use patron_model::{Failure, space::Role};
+use patron_model::{
+    Failure,
+    Permission::{self, CustomerExport, CustomerImport, CustomerRead, CustomerWrite},
+};
 
 use crate::{
     access_token,
@@ -46,6 +49,8 @@ const EXPORTING: &[Parameter] = &[
 const IMPORTING: &[Parameter] =
     &[Parameter::query("replaceExisting", "integer", "1: overwrite customers that match.")];
 
+const NEEDS_READ: Access = Access::Needs(CustomerRead);
+
 /// All operations.
 pub fn all() -> Vec<Operation> {
     let mut all = one_customer();
@@ -55,6 +60,7 @@ pub fn all() -> Vec<Operation> {
 }
 
 fn read<F, Answered>(
+    access: Access,
     path: &'static str,
     id: &'static str,
     title: &'static str,
@@ -64,10 +70,11 @@ where
     F: Fn(Request) -> Answered + Send + Sync + 'static,
     Answered: Future<Output = Result<Reply, Failure>> + Send + 'static,
 {
-    Operation::new(Method::GET, Access::Needs(Role::Read), path, id, title, handler)
+    Operation::new(Method::GET, access, path, id, title, handler)
 }
 
 fn write<F, Answered>(
+    permission: Permission,
     method: Method,
     path: &'static str,
     id: &'static str,
@@ -78,7 +85,7 @@ where
     F: Fn(Request) -> Answered + Send + Sync + 'static,
     Answered: Future<Output = Result<Reply, Failure>> + Send + 'static,
 {
-    Operation::new(method, Access::Needs(Role::Write), path, id, title, handler)
+    Operation::new(method, Access::Needs(permission), path, id, title, handler)
 }
 
 fn one_customer() -> Vec<Operation> {
@@ -88,22 +95,51 @@ fn one_customer() -> Vec<Operation> {
     const LINK: &str = "/api/Customer/link/{customerId}/{transId}";
     let rule = IdempotencyRule { header: "idempotencykey", remembered_seconds: REMEMBERED_SECONDS };
     let all = vec![
-        write(Method::POST, ADD, "add_customer", "Add customer", customers::add)
+        write(CustomerWrite, Method::POST, ADD, "add_customer", "Add customer", customers::add)
             .takes(ADDING)
             .idempotent(rule)
             .body::<CustomerBody>()
             .replies::<Added>(200),
-        read(ONE, "get_customer", "Get customer record", customers::get).replies::<Record>(200),
-        write(Method::PUT, ONE, "update_customer", "Update customer record", customers::update)
-            .body::<CustomerBody>()
-            .replies::<Simple>(200),
-        write(Method::DELETE, ONE, "delete_customer", "Delete customer record", customers::delete)
-            .replies::<Simple>(200),
-        write(Method::POST, CONSENT, "request_consent", "Request consent opt-in", consent::request)
-            .replies::<Simple>(200),
+        read(NEEDS_READ, ONE, "get_customer", "Get customer record", customers::get)
+            .replies::<Record>(200),
+        write(
+            CustomerWrite,
+            Method::PUT,
+            ONE,
+            "update_customer",
+            "Update customer record",
+            customers::update,
+        )
+        .body::<CustomerBody>()
+        .replies::<Simple>(200),
+        write(
+            CustomerWrite,
+            Method::DELETE,
+            ONE,
+            "delete_customer",
+            "Delete customer record",
+            customers::delete,
+        )
+        .replies::<Simple>(200),
+        write(
+            CustomerWrite,
+            Method::POST,
+            CONSENT,
+            "request_consent",
+            "Request consent opt-in",
+            consent::request,
+        )
+        .replies::<Simple>(200),
         // A GET that writes, as the API has it.
-        write(Method::GET, LINK, "link_customer", "Link customer to transaction", consent::link)
-            .replies::<Simple>(200),
+        write(
+            CustomerWrite,
+            Method::GET,
+            LINK,
+            "link_customer",
+            "Link customer to transaction",
+            consent::link,
+        )
+        .replies::<Simple>(200),
     ];
     tagged(all, "Customer")
 }
@@ -115,16 +151,29 @@ fn many_customers() -> Vec<Operation> {
     const EXPORT_ORG: &str = "/api/Export/customers/{format}/org/{orgId}";
     const IMPORT: &str = "/api/Import/customersForm/{entry}";
     let all = vec![
-        read(LIST, "list_customers", "List customers of a paypoint", lists::of_entry)
+        read(NEEDS_READ, LIST, "list_customers", "List customers of a paypoint", lists::of_entry)
             .takes(LISTING)
             .replies::<Listed>(200),
-        read(LIST_ORG, "list_customers_org", "List customers of an org", lists::of_organization)
-            .takes(LISTING)
-            .replies::<Listed>(200),
-        read(EXPORT, "export_customers", "Export customers of a paypoint", exports::of_entry)
-            .takes(EXPORTING)
-            .replies::<String>(200),
         read(
+            NEEDS_READ,
+            LIST_ORG,
+            "list_customers_org",
+            "List customers of an org",
+            lists::of_organization,
+        )
+        .takes(LISTING)
+        .replies::<Listed>(200),
+        read(
+            Access::Needs(CustomerExport),
+            EXPORT,
+            "export_customers",
+            "Export customers of a paypoint",
+            exports::of_entry,
+        )
+        .takes(EXPORTING)
+        .replies::<String>(200),
+        read(
+            Access::Needs(CustomerExport),
             EXPORT_ORG,
             "export_customers_org",
             "Export customers of an org",
@@ -132,11 +181,18 @@ fn many_customers() -> Vec<Operation> {
         )
         .takes(EXPORTING)
         .replies::<String>(200),
-        write(Method::POST, IMPORT, "import_customers", "Import customers", imports::customers)
-            .takes(IMPORTING)
-            .body::<imports::Form>()
-            .media(&["multipart/form-data"])
-            .replies::<Imported>(200),
+        write(
+            CustomerImport,
+            Method::POST,
+            IMPORT,
+            "import_customers",
+            "Import customers",
+            imports::customers,
+        )
+        .takes(IMPORTING)
+        .body::<imports::Form>()
+        .media(&["multipart/form-data"])
+        .replies::<Imported>(200),
     ];
     tagged(all, "Lists")
 }
@@ -149,16 +205,29 @@ fn around() -> Vec<Operation> {
     let open = Access::Public;
     let all = vec![
         read(
+            NEEDS_READ,
             STATISTICS,
             "customer_statistics",
             "Statistics of a customer",
             statistics::of_customer,
         )
         .replies::<Vec<Interval>>(200),
-        read(PAYPOINT, "paypoint_settings", "Settings of a paypoint", settings::of_paypoint)
-            .replies::<SettingsRecord>(200),
-        read(ORGANIZATION, "org_settings", "Settings of an org", settings::of_organization)
-            .replies::<SettingsRecord>(200),
+        read(
+            Access::AnyKey,
+            PAYPOINT,
+            "paypoint_settings",
+            "Settings of a paypoint",
+            settings::of_paypoint,
+        )
+        .replies::<SettingsRecord>(200),
+        read(
+            Access::AnyKey,
+            ORGANIZATION,
+            "org_settings",
+            "Settings of an org",
+            settings::of_organization,
+        )
+        .replies::<SettingsRecord>(200),
         Operation::new(Method::POST, open, TOKEN, "get_token", "Get a token", access_token::create)
             .body::<access_token::Credentials>()
             .replies::<access_token::Granted>(200)

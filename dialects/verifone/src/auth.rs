@@ -43,7 +43,7 @@ pub(crate) fn authenticate<'a>(
         };
         let space = caller.space(caller.key.space).or(caller.spaces.first());
         let space = space.ok_or(Failure::Forbidden)?.number;
-        Ok(Claim { caller, space })
+        Ok(Claim::new(caller, space))
     })
 }
 

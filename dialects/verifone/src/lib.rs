@@ -31,7 +31,7 @@ mod written;
 
 use patron_gateway::{
     Dialect,
-    dialect::{Credentials, exact},
+    dialect::{Credentials, KeyRoles, exact},
 };
 
 /// Name of the dialect; also the word for its keys, switches and extras.
@@ -55,6 +55,7 @@ pub static DIALECT: Dialect = Dialect {
     error_schema: |generator| generator.subschema_for::<errors::ErrorBody>(),
     error_media: "application/json",
     credentials: Credentials {
+        roles: KeyRoles::INTEGRATION,
         sandbox: credentials::sandbox,
         sandbox_switches: || serde_json::Value::Null,
         mint: credentials::mint,

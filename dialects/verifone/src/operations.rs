@@ -7,7 +7,7 @@ use patron_gateway::{
     Operation,
     operation::Parameter,
 };
-use patron_model::space::Role::{Read, Write};
+use patron_model::Permission::{CustomerRead, CustomerWrite};
 
 use crate::{
     customers,
@@ -55,36 +55,57 @@ pub(crate) fn all() -> Vec<Operation> {
 }
 
 fn list(path: &'static str, id: &'static str) -> Operation {
-    Operation::new(Method::GET, Needs(Read), path, id, "List customers", lists::list)
+    Operation::new(Method::GET, Needs(CustomerRead), path, id, "List customers", lists::list)
         .tag("Customer")
         .takes(LIST)
         .replies::<Vec<CustomerShown>>(200)
 }
 
 fn create(path: &'static str, id: &'static str) -> Operation {
-    Operation::new(Method::POST, Needs(Write), path, id, "Create a customer", customers::create)
-        .tag("Customer")
-        .body::<CustomerBody>()
-        .replies::<CustomerShown>(200)
+    Operation::new(
+        Method::POST,
+        Needs(CustomerWrite),
+        path,
+        id,
+        "Create a customer",
+        customers::create,
+    )
+    .tag("Customer")
+    .body::<CustomerBody>()
+    .replies::<CustomerShown>(200)
 }
 
 fn read(path: &'static str, id: &'static str) -> Operation {
-    Operation::new(Method::GET, Needs(Read), path, id, "Read a customer", customers::read)
+    Operation::new(Method::GET, Needs(CustomerRead), path, id, "Read a customer", customers::read)
         .tag("Customer")
         .replies::<CustomerShown>(200)
 }
 
 fn update(path: &'static str, id: &'static str) -> Operation {
-    Operation::new(Method::POST, Needs(Write), path, id, "Update a customer", customers::update)
-        .tag("Customer")
-        .body::<CustomerBody>()
-        .replies::<CustomerShown>(200)
+    Operation::new(
+        Method::POST,
+        Needs(CustomerWrite),
+        path,
+        id,
+        "Update a customer",
+        customers::update,
+    )
+    .tag("Customer")
+    .body::<CustomerBody>()
+    .replies::<CustomerShown>(200)
 }
 
 fn delete(path: &'static str, id: &'static str) -> Operation {
-    Operation::new(Method::DELETE, Needs(Write), path, id, "Delete a customer", customers::delete)
-        .tag("Customer")
-        .replies_empty(204)
+    Operation::new(
+        Method::DELETE,
+        Needs(CustomerWrite),
+        path,
+        id,
+        "Delete a customer",
+        customers::delete,
+    )
+    .tag("Customer")
+    .replies_empty(204)
 }
 
 fn token(path: &'static str, id: &'static str) -> Operation {

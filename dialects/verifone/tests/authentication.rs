@@ -45,16 +45,9 @@ async fn status(server: &TestServer, authorization: &str) -> u16 {
 async fn key(caller: &Caller, user: &str, secret: &str, role: Role) -> i64 {
     let holder = caller.keys["user_id"].as_str().unwrap();
     let holder = caller.server.app.caller("verifone", holder).await.unwrap();
-    let new = NewKey {
-        account: holder.account.number,
-        space: holder.key.space,
-        account_wide: false,
-        dialect: "verifone",
-        name: "test".into(),
-        role,
-        handle: Some(user.into()),
-        secret: NewSecret::Bearer(secret.into()),
-    };
+    let secret = NewSecret::Bearer(secret.into());
+    let space = holder.home().unwrap();
+    let new = NewKey::of_space(space, "verifone", role, Some(user.into()), secret);
     keys::create(&caller.server.app.operator(0, "test"), new).await.unwrap().number
 }
 
@@ -62,7 +55,7 @@ async fn key(caller: &Caller, user: &str, secret: &str, role: Role) -> i64 {
 async fn basic_with_the_documented_pair() {
     let caller = Caller::start().await;
     let (user, secret) = ("777c31b3-a85f-4823-93a5-9055d1b", "cGEFFLjYuUCtmerXlhTfAdaPpYVnXDJZmg");
-    key(&caller, user, secret, Role::Read).await;
+    key(&caller, user, secret, Role::ReadOnly).await;
     let header = "Basic Nzc3YzMxYjMtYTg1Zi00ODIzLTkzYTUtOTA1NWQxYjpjR0VGRkxqWXVVQ3RtZXJYbGhU\
                   ZkFkYVBwWVZuWERKWm1n";
     assert_eq!(basic(&format!("{user}:{secret}")), header);
@@ -73,7 +66,7 @@ async fn basic_with_the_documented_pair() {
 #[tokio::test]
 async fn splits_at_the_first_colon_only() {
     let caller = Caller::start().await;
-    key(&caller, "u", "a:b", Role::Read).await;
+    key(&caller, "u", "a:b", Role::ReadOnly).await;
     assert_eq!(status(&caller.server, &basic("u:a:b")).await, 200);
     assert_eq!(status(&caller.server, &basic("u:a")).await, 401);
 }
@@ -114,7 +107,7 @@ async fn tokens_work_until_they_lapse_are_altered_or_lose_their_key() {
     let claims: Value = serde_json::from_slice(&decode.decode(parts[1]).unwrap()).unwrap();
     assert_eq!(claims["sub"], caller.keys["user_id"]);
     assert_eq!(claims["entity_id"], caller.keys["entity_id"]);
-    assert_eq!(claims["roles"], json!(["admin"]));
+    assert_eq!(claims["roles"], json!(["owner"]));
     assert_eq!(claims["exp"], start.seconds() + 3_600);
     let mut forged = claims.clone();
     forged["exp"] = json!(start.seconds() + 999_999);
@@ -137,7 +130,7 @@ async fn tokens_work_until_they_lapse_are_altered_or_lose_their_key() {
 #[tokio::test]
 async fn a_revoked_key_refuses_itself_and_its_tokens() {
     let caller = Caller::start().await;
-    let number = key(&caller, "someone", "secret", Role::Read).await;
+    let number = key(&caller, "someone", "secret", Role::ReadOnly).await;
     let keys = json!({"user_id": "someone", "api_key": "secret"});
     let bearer = format!("Bearer {}", token(&caller.server, &keys).await);
     assert_eq!(status(&caller.server, &bearer).await, 200);
@@ -152,7 +145,7 @@ async fn a_revoked_key_refuses_itself_and_its_tokens() {
 #[tokio::test]
 async fn tokens_are_also_given_for_a_basic_header() {
     let caller = Caller::start().await;
-    key(&caller, "someone", "secret", Role::Read).await;
+    key(&caller, "someone", "secret", Role::ReadOnly).await;
     let header = basic("someone:secret");
     let headers = [FORM, ("authorization", header.as_str())];
     let answer = caller.server.raw("POST", TOKEN, &headers, b"grant_type=client_credentials").await;
@@ -164,7 +157,7 @@ async fn tokens_are_also_given_for_a_basic_header() {
 async fn a_reading_key_reads() {
     let caller = Caller::start().await;
     let id = id_of(&caller.create(named("Jane", "Doe")).await.expect(200));
-    key(&caller, "reader", "secret", Role::Read).await;
+    key(&caller, "reader", "secret", Role::ReadOnly).await;
     let reader = json!({"user_id": "reader", "api_key": "secret"});
     let call = |method, target: String, body| {
         let reader = reader.clone();

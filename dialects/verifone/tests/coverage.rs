@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use patron_gateway::{Access, openapi};
-use patron_model::space::Role;
+use patron_model::Permission;
 use patron_verifone::DIALECT;
 
 #[test]
@@ -29,8 +29,8 @@ fn reading_needs_read_and_the_rest_needs_write() {
     for operation in (DIALECT.operations)() {
         let wanted = match (operation.id, operation.method.as_str()) {
             ("access_token", _) => Access::Public,
-            (_, "GET") => Access::Needs(Role::Read),
-            _ => Access::Needs(Role::Write),
+            (_, "GET") => Access::Needs(Permission::CustomerRead),
+            _ => Access::Needs(Permission::CustomerWrite),
         };
         assert_eq!(operation.access, wanted, "{}", operation.id);
         assert!(!operation.tokenises, "{}", operation.id);

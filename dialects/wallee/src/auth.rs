@@ -51,7 +51,7 @@ pub fn authenticate<'a>(
     Box::pin(async move {
         let caller = sign_in(app, exchange).await?;
         let space = space(&caller, exchange)?;
-        Ok(Claim { caller, space })
+        Ok(Claim::new(caller, space))
     })
 }
 

@@ -28,7 +28,7 @@ mod transport;
 
 use patron_gateway::{
     Credentials, Dialect,
-    dialect::{Example, exact},
+    dialect::{Example, KeyRoles, exact},
 };
 use serde_json::{Value, json};
 
@@ -51,6 +51,7 @@ pub static DIALECT: Dialect = Dialect {
     error_schema: |generator| generator.subschema_for::<errors::ErrorBody>(),
     error_media: "application/json",
     credentials: Credentials {
+        roles: KeyRoles::INTEGRATION,
         sandbox: auth::sandbox,
         sandbox_switches: || Value::Null,
         mint: auth::mint,

@@ -4,7 +4,10 @@ use std::future::Future;
 
 use http::Method;
 use patron_gateway::{Access, BoxFuture, Operation, Reply, Request, operation::Parameter};
-use patron_model::{Failure, space::Role};
+use patron_model::{
+    Failure,
+    Permission::{self, CommentRead, CommentWrite, CustomerMerge, CustomerRead, CustomerWrite},
+};
 
 use crate::{
     addresses::{self, CustomerAddress, CustomerAddressActive, CustomerAddressCreate},
@@ -58,10 +61,17 @@ fn of_customers() -> Vec<Operation> {
     tagged(
         "Customers",
         vec![
-            read("/api/v2.0/customers", "customers_list", "List all customers", customers::list)
-                .takes(&LIST)
-                .replies::<ListResponse<Customer<'_>>>(200),
             read(
+                CustomerRead,
+                "/api/v2.0/customers",
+                "customers_list",
+                "List all customers",
+                customers::list,
+            )
+            .takes(&LIST)
+            .replies::<ListResponse<Customer<'_>>>(200),
+            read(
+                CustomerRead,
                 "/api/v2.0/customers/{id}",
                 "customers_retrieve",
                 "Retrieve a customer",
@@ -70,6 +80,7 @@ fn of_customers() -> Vec<Operation> {
             .takes(&[EXPAND])
             .replies::<Customer<'_>>(200),
             read(
+                CustomerRead,
                 "/api/v2.0/customers/{id}/email-addresses",
                 "customers_list_email_addresses",
                 "List a customer's email addresses",
@@ -78,6 +89,7 @@ fn of_customers() -> Vec<Operation> {
             .takes(&[EXPAND])
             .replies::<ListResponse<RestCustomerEmailAddress>>(200),
             read(
+                CustomerRead,
                 "/api/v2.0/customers/search",
                 "customers_search",
                 "Search customers",
@@ -94,6 +106,7 @@ fn changes_of_customers() -> Vec<Operation> {
         "Customers",
         vec![
             write(
+                CustomerWrite,
                 Method::POST,
                 "/api/v2.0/customers",
                 "customers_create",
@@ -104,6 +117,7 @@ fn changes_of_customers() -> Vec<Operation> {
             .body::<CustomerCreate>()
             .replies::<Customer<'_>>(201),
             write(
+                CustomerMerge,
                 Method::POST,
                 "/api/v2.0/customers/{id}/merge/{other}",
                 "customers_merge",
@@ -113,6 +127,7 @@ fn changes_of_customers() -> Vec<Operation> {
             .takes(&[EXPAND])
             .replies::<Customer<'_>>(200),
             write(
+                CustomerWrite,
                 Method::PATCH,
                 "/api/v2.0/customers/{id}",
                 "customers_update",
@@ -123,6 +138,7 @@ fn changes_of_customers() -> Vec<Operation> {
             .body::<CustomerActive>()
             .replies::<Customer<'_>>(200),
             write(
+                CustomerWrite,
                 Method::DELETE,
                 "/api/v2.0/customers/{id}",
                 "customers_delete",
@@ -139,6 +155,7 @@ fn changes_of_many_customers() -> Vec<Operation> {
         "Customers",
         vec![
             write(
+                CustomerWrite,
                 Method::POST,
                 "/api/v2.0/customers/bulk",
                 "customers_create_many",
@@ -148,6 +165,7 @@ fn changes_of_many_customers() -> Vec<Operation> {
             .body::<Vec<CustomerCreate>>()
             .replies::<Vec<BulkResult>>(200),
             write(
+                CustomerWrite,
                 Method::PATCH,
                 "/api/v2.0/customers/bulk",
                 "customers_update_many",
@@ -157,6 +175,7 @@ fn changes_of_many_customers() -> Vec<Operation> {
             .body::<Vec<CustomerActive>>()
             .replies::<Vec<BulkResult>>(200),
             write(
+                CustomerWrite,
                 Method::DELETE,
                 "/api/v2.0/customers/bulk",
                 "customers_delete_many",
@@ -174,6 +193,7 @@ fn of_addresses() -> Vec<Operation> {
         "Customer Addresses",
         vec![
             read(
+                CustomerRead,
                 "/api/v2.0/customers/{customerId}/addresses",
                 "customer_addresses_list",
                 "List all customer addresses",
@@ -182,6 +202,7 @@ fn of_addresses() -> Vec<Operation> {
             .takes(&LIST)
             .replies::<ListResponse<CustomerAddress<'_>>>(200),
             read(
+                CustomerRead,
                 "/api/v2.0/customers/{customerId}/addresses/{id}",
                 "customer_addresses_retrieve",
                 "Retrieve a customer address",
@@ -190,6 +211,7 @@ fn of_addresses() -> Vec<Operation> {
             .takes(&[EXPAND])
             .replies::<CustomerAddress<'_>>(200),
             read(
+                CustomerRead,
                 "/api/v2.0/customers/{customerId}/addresses/search",
                 "customer_addresses_search",
                 "Search customer addresses",
@@ -206,6 +228,7 @@ fn changes_of_addresses() -> Vec<Operation> {
         "Customer Addresses",
         vec![
             write(
+                CustomerWrite,
                 Method::POST,
                 "/api/v2.0/customers/{customerId}/addresses",
                 "customer_addresses_create",
@@ -216,6 +239,7 @@ fn changes_of_addresses() -> Vec<Operation> {
             .body::<CustomerAddressCreate>()
             .replies::<CustomerAddress<'_>>(201),
             write(
+                CustomerWrite,
                 Method::POST,
                 "/api/v2.0/customers/{customerId}/addresses/{id}/default",
                 "customer_addresses_set_default",
@@ -224,6 +248,7 @@ fn changes_of_addresses() -> Vec<Operation> {
             )
             .replies_empty(204),
             write(
+                CustomerWrite,
                 Method::PATCH,
                 "/api/v2.0/customers/{customerId}/addresses/{id}",
                 "customer_addresses_update",
@@ -234,6 +259,7 @@ fn changes_of_addresses() -> Vec<Operation> {
             .body::<CustomerAddressActive>()
             .replies::<CustomerAddress<'_>>(200),
             write(
+                CustomerWrite,
                 Method::DELETE,
                 "/api/v2.0/customers/{customerId}/addresses/{id}",
                 "customer_addresses_delete",
@@ -250,6 +276,7 @@ fn of_comments() -> Vec<Operation> {
         "Customer Comments",
         vec![
             read(
+                CommentRead,
                 "/api/v2.0/customers/{customerId}/comments",
                 "customer_comments_list",
                 "List all customer comments",
@@ -258,6 +285,7 @@ fn of_comments() -> Vec<Operation> {
             .takes(&LIST)
             .replies::<ListResponse<CustomerComment<'_>>>(200),
             read(
+                CommentRead,
                 "/api/v2.0/customers/{customerId}/comments/{id}",
                 "customer_comments_retrieve",
                 "Retrieve a customer comment",
@@ -266,6 +294,7 @@ fn of_comments() -> Vec<Operation> {
             .takes(&[EXPAND])
             .replies::<CustomerComment<'_>>(200),
             read(
+                CommentRead,
                 "/api/v2.0/customers/{customerId}/comments/search",
                 "customer_comments_search",
                 "Search customer comments",
@@ -282,6 +311,7 @@ fn changes_of_comments() -> Vec<Operation> {
         "Customer Comments",
         vec![
             write(
+                CommentWrite,
                 Method::POST,
                 "/api/v2.0/customers/{customerId}/comments",
                 "customer_comments_create",
@@ -292,6 +322,7 @@ fn changes_of_comments() -> Vec<Operation> {
             .body::<CustomerCommentCreate>()
             .replies::<CustomerComment<'_>>(201),
             write(
+                CommentWrite,
                 Method::POST,
                 "/api/v2.0/customers/{customerId}/comments/{id}/pin",
                 "customer_comments_pin",
@@ -300,6 +331,7 @@ fn changes_of_comments() -> Vec<Operation> {
             )
             .replies_empty(204),
             write(
+                CommentWrite,
                 Method::POST,
                 "/api/v2.0/customers/{customerId}/comments/{id}/unpin",
                 "customer_comments_unpin",
@@ -308,6 +340,7 @@ fn changes_of_comments() -> Vec<Operation> {
             )
             .replies_empty(204),
             write(
+                CommentWrite,
                 Method::PATCH,
                 "/api/v2.0/customers/{customerId}/comments/{id}",
                 "customer_comments_update",
@@ -318,6 +351,7 @@ fn changes_of_comments() -> Vec<Operation> {
             .body::<CustomerCommentActive>()
             .replies::<CustomerComment<'_>>(200),
             write(
+                CommentWrite,
                 Method::DELETE,
                 "/api/v2.0/customers/{customerId}/comments/{id}",
                 "customer_comments_delete",
@@ -333,15 +367,22 @@ fn tagged(tag: &'static str, operations: Vec<Operation>) -> Vec<Operation> {
     operations.into_iter().map(|operation| operation.tag(tag).takes(&[SPACE])).collect()
 }
 
-fn read<F, Fut>(path: &'static str, id: &'static str, title: &'static str, handler: F) -> Operation
+fn read<F, Fut>(
+    permission: Permission,
+    path: &'static str,
+    id: &'static str,
+    title: &'static str,
+    handler: F,
+) -> Operation
 where
     F: Fn(Request) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Reply, Failure>> + Send + 'static,
 {
-    Operation::new(Method::GET, Access::Needs(Role::Read), path, id, title, negotiated(handler))
+    Operation::new(Method::GET, Access::Needs(permission), path, id, title, negotiated(handler))
 }
 
 fn write<F, Fut>(
+    permission: Permission,
     method: Method,
     path: &'static str,
     id: &'static str,
@@ -352,7 +393,7 @@ where
     F: Fn(Request) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Reply, Failure>> + Send + 'static,
 {
-    Operation::new(method, Access::Needs(Role::Write), path, id, title, negotiated(handler))
+    Operation::new(method, Access::Needs(permission), path, id, title, negotiated(handler))
 }
 
 type Answering = BoxFuture<'static, Result<Reply, Failure>>;

@@ -237,20 +237,9 @@ async fn key(shop: &Shop, role: Role, is_revoked: bool) -> Value {
     let cx = shop.server.app.operator(0, "test");
     let account = shop.server.app.caller("wallee", &shop.user().to_string()).await.unwrap();
     let minted = (DIALECT.credentials.mint)();
-    let key = keys::create(
-        &cx,
-        NewKey {
-            account: account.key.account,
-            space: shop.space(),
-            account_wide: false,
-            dialect: "wallee",
-            name: "test".into(),
-            role,
-            handle: minted.handle,
-            secret: minted.secret,
-        },
-    );
-    let key = key.await.unwrap();
+    let space = account.space(shop.space()).unwrap();
+    let new = NewKey::of_space(space, "wallee", role, minted.handle, minted.secret);
+    let key = keys::create(&cx, new).await.unwrap();
     if is_revoked {
         keys::revoke(&cx, key.number).await.unwrap();
     }
@@ -264,9 +253,9 @@ async fn key(shop: &Shop, role: Role, is_revoked: bool) -> Value {
 async fn a_key_does_what_its_role_allows() {
     let shop = Shop::open().await;
     let id = shop.customer(json!({})).await;
-    let reader = key(&shop, Role::Read, false).await;
-    let writer = key(&shop, Role::Write, false).await;
-    let revoked = key(&shop, Role::Admin, true).await;
+    let reader = key(&shop, Role::ReadOnly, false).await;
+    let writer = key(&shop, Role::Integration, false).await;
+    let revoked = key(&shop, Role::Administrator, true).await;
     let shop = Shop { keys: reader, ..shop };
     shop.get(&format!("/customers/{id}")).await.expect(200);
     shop.get("/customers/search").await.expect(200);
