@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use patron_app::{App, Caller};
 use patron_gateway::{BoxFuture, Claim, Exchange};
-use patron_model::{Failure, Timestamp, space::Space};
+use patron_model::{Failure, Permissions, Timestamp, space::Space};
 
 use crate::{
     NAME, borders,
     digest::{self, Signed},
-    settings,
-    tokens::{self, Scope},
+    settings, tokens,
 };
 
 /// Timestamps from here on are milliseconds: in seconds this is the year 5138.
@@ -38,7 +37,7 @@ pub fn authenticate<'a>(
 async fn sign_in(app: &App, exchange: &Exchange) -> Result<Claim, Failure> {
     let header = exchange.header("authorization").ok_or_else(|| refused("no authorization"))?;
     let authorization = parse(header).ok_or_else(|| refused("unreadable authorization"))?;
-    let caller = match authorization {
+    let (caller, carried) = match authorization {
         Authorization::Bearer { token } => by_token(app, exchange, token).await?,
         Authorization::Digest { binds_path, authenticity_token, timestamp, digest } => {
             let parts = borders::Parts {
@@ -53,11 +52,11 @@ async fn sign_in(app: &App, exchange: &Exchange) -> Result<Claim, Failure> {
             let caller = app.caller(NAME, authenticity_token).await?;
             check_digest(app, &caller, &parts, digest)?;
             check_space(caller.home()?, &parts, exchange.now)?;
-            caller
+            (caller, Permissions::ALL)
         }
     };
     let space = caller.home()?.number;
-    Ok(Claim::new(caller, space))
+    Ok(Claim::new(caller, space).cut(carried))
 }
 
 fn refused(reason: &'static str) -> Failure {
@@ -124,26 +123,16 @@ fn seconds_of(timestamp: &str) -> Option<i64> {
     i64::try_from(if sent >= MILLIS_FROM { sent / 1_000 } else { sent }).ok()
 }
 
-/// The key a token was made for must still be good; then the token's scopes decide.
-async fn by_token(app: &App, exchange: &Exchange, token: &str) -> Result<Arc<Caller>, Failure> {
+/// The key a token was made for must still be good; the token's scopes cut what it may do.
+async fn by_token(
+    app: &App,
+    exchange: &Exchange,
+    token: &str,
+) -> Result<(Arc<Caller>, Permissions), Failure> {
     let claims = tokens::read(app, token, exchange.now)?;
     let caller = app.caller(NAME, &claims.sub).await?;
-    let allowed = scopes_for(exchange.path());
-    if claims.scopes.iter().any(|scope| allowed.contains(scope)) {
-        Ok(caller)
-    } else {
-        Err(Failure::Forbidden)
-    }
-}
-
-/// Scopes that open an operation, one of them is enough (dossier B.1). Looks at the path as sent,
-/// as the router does: `payment-methods` may also be a merchant's own id.
-fn scopes_for(path: &str) -> &'static [Scope] {
-    let segments: Vec<&str> = path.split('/').collect();
-    match segments[..] {
-        ["", "v2", "customers", _, "payment-methods"] => &[Scope::PaymentMethods, Scope::Customers],
-        _ => &[Scope::Customers],
-    }
+    let carried = claims.scopes.iter().map(|scope| scope.permissions());
+    Ok((caller, carried.fold(Permissions::NONE, Permissions::or)))
 }
 
 #[cfg(test)]
@@ -175,20 +164,6 @@ mod tests {
             "Basic token 1 00",
         ] {
             assert_eq!(parse(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn scopes_follow_the_path_as_sent() {
-        let both = [Scope::PaymentMethods, Scope::Customers];
-        assert_eq!(scopes_for("/v2/customers/x/payment-methods"), both);
-        for only_customers in [
-            "/v2/customers",
-            "/v2/customers/payment-methods",
-            "/v2/merchants/customers/payment-methods",
-            "/v2/customers/x%2Fpayment-methods",
-        ] {
-            assert_eq!(scopes_for(only_customers), [Scope::Customers], "{only_customers}");
         }
     }
 }

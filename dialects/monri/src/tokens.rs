@@ -3,7 +3,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use patron_app::App;
-use patron_model::{Failure, Timestamp};
+use patron_model::{Failure, Permission, Permissions, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,20 @@ impl Scope {
             "payment-methods" => Some(Scope::PaymentMethods),
             "payments" => Some(Scope::Payments),
             _ => None,
+        }
+    }
+
+    /// What it opens (dossier B.1): customers with all that hangs on them, or payment methods alone.
+    pub const fn permissions(self) -> Permissions {
+        match self {
+            Scope::Customers => Permissions::of(&[
+                Permission::CustomerRead,
+                Permission::CustomerWrite,
+                Permission::PaymentMethodRead,
+            ]),
+            Scope::PaymentMethods => Permissions::of(&[Permission::PaymentMethodRead]),
+            // No payments are served here.
+            Scope::Payments => Permissions::NONE,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Access tokens.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
+use patron_app::keys::{self, NewKey, NewSecret};
+use patron_model::space::Role;
 use patron_monri::NAME;
 use serde_json::{Value, json};
 
@@ -73,6 +75,26 @@ async fn scopes_decide_what_a_token_opens() {
                 assert_error(&answer, 403, "error", "Forbidden");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn a_token_opens_no_more_than_its_key() {
+    let mut merchant = Merchant::new().await;
+    let path = merchant.create_path(json!({})).await;
+    let caller = merchant.server.app.caller(NAME, merchant.key("authenticity_token")).await;
+    let space = caller.expect("a caller").home().expect("a space").clone();
+    let (token, secret) = ("b".repeat(40), NewSecret::Signing(b"reader".to_vec()));
+    let new = NewKey::of_space(&space, NAME, Role::ReadOnly, Some(token.clone()), secret);
+    keys::create(&merchant.cx().await, new).await.expect("a key");
+    merchant.keys["authenticity_token"] = json!(token);
+    merchant.keys["merchant_key"] = json!("reader");
+    let bearer = merchant.bearer(&["customers", "payment-methods", "payments"]).await;
+    merchant.authorized(&bearer, "GET", &path, "").await.expect(200);
+    for (method, target) in [("POST", "/v2/customers"), ("POST", &path), ("DELETE", &path)] {
+        let body = if method == "POST" { "{}" } else { "" };
+        let answer = merchant.authorized(&bearer, method, target, body).await;
+        assert_error(&answer, 403, "error", "Forbidden");
     }
 }
 

@@ -1,12 +1,13 @@
 //! `POST /v2/Token/serverside` (dossier §2.1): the OAuth2 client credentials grant. A token is our
-//! own: who holds it and until when, signed; a revoked key ends its tokens too.
+//! own: who holds it, what was asked for and until when, signed. What the key may do is looked up
+//! with each use, so a token never opens more than its key, and a revoked key ends its tokens too.
 
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use patron_app::App;
 use patron_gateway::{Reply, Request};
-use patron_model::{Failure, Timestamp};
+use patron_model::{Failure, Permission, Permissions, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,15 @@ const VALID_SECONDS: i64 = 3600;
 /// What the signature is for.
 const PURPOSE: &str = "payabli access token";
 
+/// What can be asked for. The provider publishes no names, so these are ours.
+const ASKABLE: [Permission; 5] = [
+    Permission::CustomerRead,
+    Permission::CustomerWrite,
+    Permission::CustomerPast,
+    Permission::CustomerExport,
+    Permission::CustomerImport,
+];
+
 /// What a client sends.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
@@ -25,7 +35,8 @@ pub struct Credentials {
     client_secret: Option<String>,
     /// Echoed.
     state: Option<String>,
-    /// Accepted; a token may always do what its key may.
+    /// What the token shall be used for: `customer:read`, `customer:write`, `customer:past`,
+    /// `customer:export`, `customer:import`. Without it the token may do what its key may.
     permissions: Option<Vec<String>>,
 }
 
@@ -39,7 +50,7 @@ pub struct Granted {
     state: Option<String>,
 }
 
-/// What it gets with wrong credentials: a shape that is used nowhere else.
+/// What it gets with wrong credentials or permissions: a shape that is used nowhere else.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Refused {
@@ -51,17 +62,22 @@ pub struct Refused {
 #[derive(JsonSchema)]
 #[serde(untagged)]
 pub enum BadRequest {
-    /// Wrong credentials.
+    /// Wrong credentials or permissions.
     Refused(Refused),
     /// Anything else.
     Other(ErrorBody),
 }
 
-/// What a token says.
+/// What stands in a token.
 #[derive(Serialize, Deserialize)]
-struct Content {
-    sub: String,
+pub struct Content {
+    /// Handle of the key.
+    pub sub: String,
+    /// When it ends, in seconds since the epoch.
     exp: i64,
+    /// What it was asked for; all that its key may do when nothing was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions: Option<Permissions>,
 }
 
 /// Grants an access token.
@@ -70,16 +86,22 @@ struct Content {
 /// Only when the store cannot be asked; wrong credentials are answered here, in the shape that
 /// is used nowhere else.
 pub async fn create(request: Request) -> Result<Reply, Failure> {
-    let Ok(credentials) = request.json_object::<Credentials>() else { return Ok(refused()) };
-    let Credentials { client_id, client_secret, state, .. } = credentials;
-    let (Some(id), Some(secret)) = (client_id, client_secret) else { return Ok(refused()) };
+    let Ok(credentials) = request.json_object::<Credentials>() else { return Ok(unknown_client()) };
+    let Credentials { client_id, client_secret, state, permissions } = credentials;
+    let (Some(id), Some(secret)) = (client_id, client_secret) else { return Ok(unknown_client()) };
     let app = &request.cx.app;
     match auth::by_secret(app, &id.to_ascii_lowercase(), &secret).await {
-        Err(Failure::Unauthenticated { .. }) => Ok(refused()),
+        Err(Failure::Unauthenticated { .. }) => Ok(unknown_client()),
         Err(other) => Err(other),
         Ok(caller) => {
+            let permissions = match permissions.as_deref().map(asked) {
+                None => None,
+                Some(Some(asked)) if !asked.and(caller.key.permissions()).is_empty() => Some(asked),
+                Some(_) => return Ok(unknown_permissions()),
+            };
             let exp = request.cx.now.plus_seconds(VALID_SECONDS).seconds();
-            let access_token = signed(app, &Content { sub: caller.key.handle.clone(), exp })?;
+            let sub = caller.key.handle.clone();
+            let access_token = signed(app, &Content { sub, exp, permissions })?;
             let granted =
                 Granted { token_type: "Bearer", access_token, expires_in: VALID_SECONDS, state };
             Reply::json(200, &granted)
@@ -87,9 +109,24 @@ pub async fn create(request: Request) -> Result<Reply, Failure> {
     }
 }
 
-fn refused() -> Reply {
-    let error_message = "Client authentication failed.";
-    let body = Refused { error_type: "InvalidCredentials", error_message };
+/// What was asked for; `None` when a word is not known.
+fn asked(words: &[String]) -> Option<Permissions> {
+    let known = |word: &String| Permission::parse(word).filter(|known| ASKABLE.contains(known));
+    words.iter().map(known).collect()
+}
+
+fn unknown_client() -> Reply {
+    refused("InvalidCredentials", "Client authentication failed.")
+}
+
+fn unknown_permissions() -> Reply {
+    let message = "permissions must be some of customer:read, customer:write, customer:past, \
+                   customer:export, customer:import, and the client must have one of them.";
+    refused("InvalidPermissions", message)
+}
+
+fn refused(error_type: &'static str, error_message: &'static str) -> Reply {
+    let body = Refused { error_type, error_message };
     Reply::bytes(400, "application/json", serde_json::to_vec(&body).unwrap_or_default())
 }
 
@@ -100,11 +137,11 @@ fn signed(app: &App, content: &Content) -> Result<String, Failure> {
     Ok(format!("{text}.{signature}"))
 }
 
-/// The handle of the key behind a token.
+/// What a token says.
 ///
 /// # Errors
 /// `Unauthenticated` when it was not signed here or is no longer valid.
-pub fn holder(app: &Arc<App>, token: &str, now: Timestamp) -> Result<String, Failure> {
+pub fn read(app: &Arc<App>, token: &str, now: Timestamp) -> Result<Content, Failure> {
     let refused = |reason| Failure::Unauthenticated { reason };
     let (text, signature) = token.split_once('.').ok_or(refused("no access token"))?;
     if !app.secrets.is_signed(PURPOSE, text, signature) {
@@ -116,5 +153,5 @@ pub fn holder(app: &Arc<App>, token: &str, now: Timestamp) -> Result<String, Fai
     if content.exp <= now.seconds() {
         return Err(refused("expired access token"));
     }
-    Ok(content.sub)
+    Ok(content)
 }

@@ -10,7 +10,7 @@ use patron_gateway::{
     BoxFuture, Claim, Exchange, Minted, SignRequest,
     dialect::{Example, Shown, random_token},
 };
-use patron_model::{Failure, Noun, space::Space};
+use patron_model::{Failure, Noun, Permissions, space::Space};
 use serde_json::{Value, json};
 
 use crate::{NAME, access_token};
@@ -34,10 +34,10 @@ pub fn authenticate<'a>(
     exchange: &'a Exchange,
 ) -> BoxFuture<'a, Result<Claim, Failure>> {
     Box::pin(async move {
-        let caller = identify(app, exchange).await?;
+        let (caller, carried) = identify(app, exchange).await?;
         let names_entry = exchange.params.iter().any(|(name, _)| *name == "entry");
         let space = if names_entry { space_of(&caller, exchange.param("entry"))? } else { 0 };
-        Ok(Claim::new(caller, space))
+        Ok(Claim::new(caller, space).cut(carried))
     })
 }
 
@@ -48,17 +48,25 @@ fn space_of(caller: &Caller, entry: &str) -> Result<i64, Failure> {
     found.map(|space| space.number).ok_or(Failure::NotFound { noun: Noun::Space })
 }
 
-async fn identify(app: &Arc<App>, exchange: &Exchange) -> Result<Arc<Caller>, Failure> {
+/// The holder of a token, and what the token carries.
+async fn identify(
+    app: &Arc<App>,
+    exchange: &Exchange,
+) -> Result<(Arc<Caller>, Permissions), Failure> {
     let authorization = exchange.header("authorization").and_then(|value| value.split_once(' '));
     if let Some((scheme, token)) = authorization
         && scheme.eq_ignore_ascii_case("bearer")
     {
-        let handle = access_token::holder(app, token.trim(), exchange.now)?;
-        return app.caller(NAME, &handle).await;
+        let content = access_token::read(app, token.trim(), exchange.now)?;
+        let caller = app.caller(NAME, &content.sub).await?;
+        return Ok((caller, content.permissions.unwrap_or(Permissions::ALL)));
     }
     match exchange.header("requesttoken").map(str::trim) {
         None | Some("") => Err(Failure::Unauthenticated { reason: "no token" }),
-        Some(token) => by_secret(app, &sha256_hex(token), token).await,
+        Some(token) => {
+            let caller = by_secret(app, &sha256_hex(token), token).await?;
+            Ok((caller, Permissions::ALL))
+        }
     }
 }
 

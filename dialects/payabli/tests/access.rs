@@ -1,5 +1,7 @@
 //! Who may ask: tokens, entry points, organizations, other people's customers.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use patron_app::keys::{self, NewKey};
 use patron_payabli::DIALECT;
 use serde_json::{Value, json};
 
@@ -17,7 +19,7 @@ fn unauthorized() -> Value {
 async fn access_token(party: &Party) -> String {
     let body = json!({
         "clientId": party.keys["client_id"], "clientSecret": party.keys["client_secret"],
-        "state": "s-1", "permissions": ["a"],
+        "state": "s-1", "permissions": ["customer:read", "customer:write"],
     });
     let headers = [("content-type", "application/json")];
     let target = "/api/v2/Token/serverside";
@@ -95,6 +97,92 @@ async fn wrong_client_credentials_have_a_shape_of_their_own() {
         let answer =
             party.server.raw("POST", "/api/v2/Token/serverside", &headers, body.as_bytes()).await;
         assert_eq!(answer.expect(400).json(), want, "{body}");
+    }
+}
+
+/// Asks for a token with a member `permissions`, and answers status and body.
+async fn ask(party: &Party, keys: &Value, permissions: Value) -> (u16, Value) {
+    let mut body = json!({"clientId": keys["client_id"], "clientSecret": keys["client_secret"]});
+    if permissions != json!("left out") {
+        body["permissions"] = permissions;
+    }
+    let headers = [("content-type", "application/json")];
+    let target = "/api/v2/Token/serverside";
+    let answer = party.server.raw("POST", target, &headers, body.to_string().as_bytes()).await;
+    (answer.status, answer.json())
+}
+
+#[tokio::test]
+async fn a_token_carries_what_was_asked_for_and_never_more() {
+    let party = Party::new().await;
+    let number = party.add(json!({"customerNumber": "A"})).await;
+    let entry = party.entry();
+    let holder = party.server.app.caller(DIALECT.name, party.keys["client_id"].as_str().unwrap());
+    let space = holder.await.unwrap().home().unwrap().clone();
+    let minted = (DIALECT.credentials.mint)();
+    let role = patron_model::space::Role::ReadOnly;
+    let new = NewKey::of_space(&space, DIALECT.name, role, minted.handle.clone(), minted.secret);
+    keys::create(&party.server.app.operator(0, "test"), new).await.unwrap();
+    let reader = json!({"client_id": minted.handle, "client_secret": minted.shown});
+    let (none, all) = (json!("left out"), json!(["customer:read", "customer:write"]));
+    for (keys, asked, reads, writes, exports) in [
+        (&party.keys, &none, true, true, true),
+        (&party.keys, &Value::Null, true, true, true),
+        (&party.keys, &all, true, true, false),
+        (&party.keys, &json!(["customer:read"]), true, false, false),
+        (&party.keys, &json!(["customer:write"]), false, true, false),
+        (&party.keys, &json!(["customer:export"]), false, false, true),
+        (&reader, &none, true, false, false),
+        (&reader, &all, true, false, false),
+    ] {
+        let (status, answer) = ask(&party, keys, asked.clone()).await;
+        assert_eq!(status, 200, "{asked}: {answer}");
+        let bearer = format!("Bearer {}", answer["access_token"].as_str().unwrap());
+        for (method, target, body, opens) in [
+            ("GET", format!("/api/Customer/{number}"), "", reads),
+            ("GET", format!("/api/Query/customers/{entry}"), "", reads),
+            ("PUT", format!("/api/Customer/{number}"), r#"{"firstname":"B"}"#, writes),
+            ("POST", format!("/api/Customer/single/{entry}"), r#"{"customerNumber":"A"}"#, writes),
+            ("DELETE", "/api/Customer/0".to_owned(), "", writes),
+            ("GET", format!("/api/Export/customers/csv/{entry}"), "", exports),
+        ] {
+            let headers =
+                [("authorization", bearer.as_str()), ("content-type", "application/json")];
+            let answer = party.server.raw(method, &target, &headers, body.as_bytes()).await;
+            let what = format!("{asked}: {method} {target}: {}", answer.text());
+            assert_eq!(answer.status != 403, opens, "{what}");
+            assert_ne!(answer.status, 401, "{what}");
+        }
+    }
+    for (keys, asked) in [
+        (&party.keys, json!([])),
+        (&party.keys, json!(["a"])),
+        (&party.keys, json!(["customer:read", "moon:walk"])),
+        (&party.keys, json!(["key:write"])),
+        (&reader, json!(["customer:write"])),
+    ] {
+        let (status, answer) = ask(&party, keys, asked.clone()).await;
+        assert_eq!((status, &answer["errorType"]), (400, &json!("InvalidPermissions")), "{asked}");
+    }
+    let (status, answer) = ask(&party, &party.keys, json!("customer:read")).await;
+    assert_eq!((status, &answer["errorType"]), (400, &json!("InvalidCredentials")), "no list");
+}
+
+#[tokio::test]
+async fn a_token_cannot_be_given_other_permissions() {
+    let party = Party::new().await;
+    let (_, answer) = ask(&party, &party.keys, json!(["customer:read"])).await;
+    let token = answer["access_token"].as_str().unwrap();
+    let (text, signature) = token.split_once('.').unwrap();
+    let mut content: Value = serde_json::from_slice(&BASE64.decode(text).unwrap()).unwrap();
+    assert_eq!(content["permissions"], json!(["customer:read"]));
+    let target = format!("/api/Query/customers/{}", party.entry());
+    for altered in [json!(["customer:read", "customer:write"]), Value::Null] {
+        content["permissions"] = altered;
+        let bearer = format!("Bearer {}.{signature}", BASE64.encode(content.to_string()));
+        let headers = [("authorization", bearer.as_str())];
+        let answer = party.server.raw("GET", &target, &headers, b"").await;
+        assert_eq!((answer.status, answer.json()), (401, unauthorized()));
     }
 }
 

@@ -9,7 +9,7 @@ use base64::{
 };
 use patron_app::{App, Caller};
 use patron_gateway::{BoxFuture, Claim, Exchange};
-use patron_model::Failure;
+use patron_model::{Failure, Permissions};
 use serde_json::{Value, json};
 
 use crate::{NAME, token};
@@ -33,9 +33,9 @@ pub(crate) fn authenticate<'a>(
     Box::pin(async move {
         let header = exchange.header("authorization").ok_or(refused("no credentials"))?;
         let (scheme, rest) = header.trim().split_once(' ').ok_or(refused("no credentials"))?;
-        let caller = if scheme.eq_ignore_ascii_case("basic") {
+        let (caller, carried) = if scheme.eq_ignore_ascii_case("basic") {
             let (user, key) = pair(rest.trim()).ok_or(refused("unreadable Basic credentials"))?;
-            by_key(app, &user, &key).await?
+            (by_key(app, &user, &key).await?, Permissions::ALL)
         } else if scheme.eq_ignore_ascii_case("bearer") {
             token::accept(app, rest.trim(), exchange.now).await?
         } else {
@@ -43,7 +43,7 @@ pub(crate) fn authenticate<'a>(
         };
         let space = caller.space(caller.key.space).or(caller.spaces.first());
         let space = space.ok_or(Failure::Forbidden)?.number;
-        Ok(Claim::new(caller, space))
+        Ok(Claim::new(caller, space).cut(carried))
     })
 }
 

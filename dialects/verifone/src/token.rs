@@ -1,15 +1,16 @@
 //! The token endpoint (dossier §3.2): client credentials for a JWT of our own.
 //!
-//! The token names its user and key; who may do what is looked up anew on every use, so a revoked
-//! key refuses its tokens too. Claims as the 3DS specification wants them: `entity_id`, `sub`,
-//! `roles`.
+//! The token names its user and key and carries the scopes that were asked for, as far as the key
+//! has them. What the key may do is looked up anew on every use, so a token never opens more than
+//! its key, and a revoked key refuses its tokens too. Claims as the 3DS specification wants them:
+//! `entity_id`, `sub`, `roles`.
 
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use patron_app::{App, Caller};
 use patron_gateway::{Exchange, Reply, Request, decode::Params};
-use patron_model::{Failure, Timestamp, Why};
+use patron_model::{Failure, Permission, Permissions, Timestamp, Why};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -17,8 +18,18 @@ use crate::{auth, entities, wire::TokenShown};
 
 /// Seconds a token lasts.
 const TOKEN_SECONDS: i64 = 3_600;
-/// Most characters of the scopes asked for.
-const SCOPE_CHARS_MAX: usize = 1_000;
+/// What can be asked for and what it carries. The provider hands scopes out to each client and
+/// publishes no names, so these are ours; `openid` is what clients of OpenID servers always send.
+const SCOPES: [(&str, Permissions); 4] = [
+    ("openid", Permissions::NONE),
+    ("customer", EVERYTHING),
+    ("customer:read", Permissions::of(&[Permission::CustomerRead])),
+    ("customer:write", Permissions::of(&[Permission::CustomerWrite])),
+];
+const SCOPE_WORDS: &str = "openid, customer, customer:read, customer:write";
+/// What this API's operations need.
+const EVERYTHING: Permissions =
+    Permissions::of(&[Permission::CustomerRead, Permission::CustomerWrite]);
 /// Most bytes of a token that is looked at.
 const TOKEN_BYTES_MAX: usize = 8_192;
 /// What the signature is for.
@@ -35,7 +46,7 @@ struct Claims {
     entity_id: String,
     /// What the user may do.
     roles: Vec<String>,
-    /// Scopes asked for.
+    /// Scopes it carries.
     scope: String,
     /// The key it was got with.
     key: Uuid,
@@ -60,22 +71,33 @@ pub(crate) async fn issue(request: Request) -> Result<Reply, Failure> {
         }
         None => return Err(Failure::malformed("grant_type", Why::Required)),
     }
-    let scope = form.get("scope").unwrap_or_default();
-    if scope.chars().count() > SCOPE_CHARS_MAX || !scope.bytes().all(is_scope_byte) {
-        let expected = "scopes of printable ASCII, separated by blanks";
-        return Err(Failure::malformed("scope", Why::Malformed { expected }));
-    }
+    let asked = form.get("scope").unwrap_or_default().trim();
+    let unknown = || Failure::malformed("scope", Why::NotOneOf { allowed: SCOPE_WORDS });
+    // A parameter without a value is as one that was left out (RFC 6749 §3.1).
+    let wanted = if asked.is_empty() { EVERYTHING } else { carried(asked).ok_or_else(unknown)? };
     let (user, key) = client(&request.exchange, &form)?;
     let caller = auth::by_key(&request.cx.app, &user, &key).await?;
-    let access_token = signed(&request.cx.app, &caller, scope, request.now)?;
-    let scope = scope.to_owned();
+    let granted = wanted.and(caller.key.permissions());
+    if granted.is_empty() {
+        let expected = "scopes of which the key has at least one";
+        return Err(Failure::malformed("scope", Why::Malformed { expected }));
+    }
+    // Said in the words it was asked for where it is all of that, else in those of what is left.
+    let words: Vec<&str> = granted.iter().map(Permission::as_str).collect();
+    let is_whole = granted == wanted && !asked.is_empty();
+    let scope = if is_whole { asked.to_owned() } else { words.join(" ") };
+    let access_token = signed(&request.cx.app, &caller, &scope, request.now)?;
     let shown = TokenShown { access_token, scope, token_type: "Bearer", expires_in: TOKEN_SECONDS };
     Reply::json(200, &shown)
 }
 
-/// RFC 6749 appendix A.4, and the blank between scopes.
-fn is_scope_byte(byte: u8) -> bool {
-    (0x20..=0x7E).contains(&byte) && byte != b'"' && byte != b'\\'
+/// What scopes carry together; `None` when one is not known.
+fn carried(scopes: &str) -> Option<Permissions> {
+    let known = |word: &str| SCOPES.iter().find(|(known, _)| *known == word).map(|(_, set)| *set);
+    scopes
+        .split(' ')
+        .filter(|word| !word.is_empty())
+        .try_fold(Permissions::NONE, |all, word| known(word).map(|more| all.or(more)))
 }
 
 /// Id and secret of the client: from the form or, as OAuth also allows, from a Basic header.
@@ -111,12 +133,16 @@ fn signed(app: &App, caller: &Caller, scope: &str, now: Timestamp) -> Result<Str
     Ok(format!("{text}.{signature}"))
 }
 
-/// The holder of a token.
+/// The holder of a token, and what the token carries.
 ///
 /// # Errors
 /// `Unauthenticated` for a token that is not ours, was altered, has lapsed, or whose key is
 /// revoked.
-pub(crate) async fn accept(app: &App, token: &str, now: Timestamp) -> Result<Arc<Caller>, Failure> {
+pub(crate) async fn accept(
+    app: &App,
+    token: &str,
+    now: Timestamp,
+) -> Result<(Arc<Caller>, Permissions), Failure> {
     let refused = |reason| Failure::Unauthenticated { reason };
     if token.len() > TOKEN_BYTES_MAX {
         return Err(refused("a token that is too long"));
@@ -131,6 +157,11 @@ pub(crate) async fn accept(app: &App, token: &str, now: Timestamp) -> Result<Arc
     if claims.exp <= now.seconds() {
         return Err(refused("a token that has lapsed"));
     }
+    // Tokens of an earlier version carry whatever was asked for.
+    let carried = carried(&claims.scope).ok_or(refused("a token with unknown scopes"))?;
     let caller = app.caller(crate::NAME, &claims.sub).await?;
-    if caller.key.uuid == claims.key { Ok(caller) } else { Err(refused("a token of another key")) }
+    if caller.key.uuid != claims.key {
+        return Err(refused("a token of another key"));
+    }
+    Ok((caller, carried))
 }

@@ -179,7 +179,8 @@ pub(crate) struct TokenForm {
     client_id: String,
     /// API key.
     client_secret: String,
-    /// Scopes, separated by blanks.
+    /// Scopes, separated by blanks: `customer`, `customer:read`, `customer:write`, `openid`.
+    /// Without any the token carries what the key may do.
     scope: Option<String>,
 }
 
@@ -188,7 +189,7 @@ pub(crate) struct TokenForm {
 pub(crate) struct TokenShown {
     /// JWT for `Authorization: Bearer`.
     pub(crate) access_token: String,
-    /// The scopes that were asked for.
+    /// The scopes it carries: those that were asked for, as far as the key has them.
     pub(crate) scope: String,
     /// `Bearer`.
     pub(crate) token_type: &'static str,

@@ -7,7 +7,7 @@ use patron_app::{
 };
 use patron_gateway::limits::Limits;
 use patron_model::{Timestamp, space::Role};
-use patron_testkit::TestServer;
+use patron_testkit::{Answer, TestServer};
 use patron_verifone::DIALECT;
 use serde_json::{Value, json};
 
@@ -21,14 +21,18 @@ fn basic(pair: &str) -> String {
     format!("Basic {}", BASE64.encode(pair))
 }
 
-async fn token(server: &TestServer, keys: &Value) -> String {
+async fn ask(server: &TestServer, keys: &Value, scope: &str) -> Answer {
     let member = |name: &str| keys[name].as_str().unwrap();
     let form = format!(
-        "grant_type=client_credentials&client_id={}&client_secret={}&scope=a",
+        "grant_type=client_credentials&client_id={}&client_secret={}{scope}",
         member("user_id"),
         member("api_key")
     );
-    let answer = server.raw("POST", TOKEN, &[FORM], form.as_bytes()).await.expect(200);
+    server.raw("POST", TOKEN, &[FORM], form.as_bytes()).await
+}
+
+async fn token(server: &TestServer, keys: &Value) -> String {
+    let answer = ask(server, keys, "&scope=openid+customer").await.expect(200);
     answer.json()["access_token"].as_str().unwrap().to_owned()
 }
 
@@ -150,7 +154,78 @@ async fn tokens_are_also_given_for_a_basic_header() {
     let headers = [FORM, ("authorization", header.as_str())];
     let answer = caller.server.raw("POST", TOKEN, &headers, b"grant_type=client_credentials").await;
     let body = answer.expect(200).json();
-    assert_eq!(body["scope"], "");
+    assert_eq!(body["scope"], "customer:read", "without scopes it is what the key has");
+}
+
+#[tokio::test]
+async fn a_token_carries_what_was_asked_for_and_never_more() {
+    let caller = Caller::start().await;
+    let id = id_of(&caller.create(named("Jane", "Doe")).await.expect(200));
+    let one = format!("{PATH}/{id}");
+    key(&caller, "reader", "secret", Role::ReadOnly).await;
+    let reader = json!({"user_id": "reader", "api_key": "secret"});
+    let everything = "customer:read customer:write";
+    for (keys, asked, scope, reads, writes) in [
+        (&caller.keys, "", everything, true, true),
+        (&caller.keys, "&scope=", everything, true, true),
+        (&caller.keys, "&scope=customer", "customer", true, true),
+        (&caller.keys, "&scope=openid+customer%3Aread", "openid customer:read", true, false),
+        (&caller.keys, "&scope=customer:read", "customer:read", true, false),
+        (&caller.keys, "&scope=customer:read&scope=customer:write", "customer:read", true, false),
+        (&caller.keys, "&scope=customer:write", "customer:write", false, true),
+        (&reader, "", "customer:read", true, false),
+        (&reader, "&scope=customer", "customer:read", true, false),
+        (&reader, "&scope=customer:read+customer:write", "customer:read", true, false),
+    ] {
+        let answer = ask(&caller.server, keys, asked).await.expect(200).json();
+        assert_eq!(answer["scope"], scope, "{asked}");
+        let bearer = format!("Bearer {}", answer["access_token"].as_str().unwrap());
+        for (method, target, body, opens) in [
+            ("GET", LIST, None, reads),
+            ("GET", &one, None, reads),
+            ("POST", PATH, Some(named("New", "One")), writes),
+            ("POST", &one, Some(named("Jane", "Roe")), writes),
+            ("DELETE", &format!("{PATH}/00000000-0000-4000-8000-000000000000"), None, writes),
+        ] {
+            let mut body = body.unwrap_or_default();
+            if body.is_object() {
+                body["entity_id"] = caller.keys["entity_id"].clone();
+            }
+            let text = if body.is_null() { String::new() } else { body.to_string() };
+            let headers =
+                [("authorization", bearer.as_str()), ("content-type", "application/json")];
+            let answer = caller.server.raw(method, target, &headers, text.as_bytes()).await;
+            let what = format!("{asked}: {method} {target}: {}", answer.text());
+            assert_eq!(answer.status != 403, opens, "{what}");
+            assert_ne!(answer.status, 401, "{what}");
+        }
+    }
+    for (keys, asked) in [
+        (&caller.keys, "&scope=payments"),
+        (&caller.keys, "&scope=customer+everything"),
+        (&caller.keys, "&scope=Customer"),
+        (&caller.keys, "&scope=customer,customer:read"),
+        (&caller.keys, "&scope=openid"),
+        (&reader, "&scope=customer:write"),
+    ] {
+        let answer = ask(&caller.server, keys, asked).await;
+        assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_scope")));
+    }
+}
+
+/// What a key loses, its tokens lose.
+#[tokio::test]
+async fn a_token_cannot_be_given_other_scopes() {
+    let caller = Caller::start().await;
+    let answer = ask(&caller.server, &caller.keys, "&scope=customer:read").await.expect(200).json();
+    let token = answer["access_token"].as_str().unwrap();
+    let parts: Vec<&str> = token.split('.').collect();
+    let code = base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let mut claims: Value = serde_json::from_slice(&code.decode(parts[1]).unwrap()).unwrap();
+    assert_eq!(claims["scope"], "customer:read");
+    claims["scope"] = json!("customer");
+    let widened = format!("Bearer {}.{}.{}", parts[0], code.encode(claims.to_string()), parts[2]);
+    assert_eq!(status(&caller.server, &widened).await, 401);
 }
 
 #[tokio::test]
