@@ -7,6 +7,7 @@ mod keys;
 mod kills;
 mod load;
 mod nodes;
+mod tls;
 
 use std::process::Command;
 use std::sync::Arc;

@@ -27,7 +27,6 @@ pub const WIDE_LINES: &[(&str, usize)] = &[
     ("crates/store/src/lib.rs", 1),
     ("crates/store/src/options.rs", 1),
     ("crates/store/src/page.rs", 2),
-    ("crates/store/src/postgres/connect.rs", 1),
     ("crates/store/src/postgres/mod.rs", 3),
     ("crates/store/src/query.rs", 2),
     ("crates/store/src/sql.rs", 8),

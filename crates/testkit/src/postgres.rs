@@ -1,6 +1,9 @@
 //! A PostgreSQL server of a test's own, which may be killed and started again. It is reached over a
-//! Unix socket: while it is down nothing else can take its place, as it could on a port.
+//! Unix socket: while it is down nothing else can take its place, as it could on a port. For tests
+//! of TLS it listens on a port as well.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,7 +20,11 @@ const START_PAUSE_MS: u64 = 100;
 pub struct Server {
     bin: PathBuf,
     dir: TempDir,
+    port: u16,
 }
+
+/// Port of servers that only have a socket.
+const PORT: u16 = 5432;
 
 impl Server {
     /// A fresh server with durable commits. `None`, with a word on standard error, when PostgreSQL
@@ -31,13 +38,44 @@ impl Server {
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(dir.path()));
         }
-        let server = Server { bin, dir };
+        let server = Server { bin, dir, port: PORT };
         run(server
             .program("initdb")
             .args(["--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-D"])
             .arg(server.data()));
         server.restart();
         Some(server)
+    }
+
+    /// Restarts it so that it also listens on loopback. `access` are the lines of pg_hba.conf for
+    /// it (the socket stays open to all), `files` are written beside its data, readable by the
+    /// server only, and `settings` as in `ssl=on` may name them.
+    pub fn listen(&mut self, access: &str, files: &[(&str, &str)], settings: &[&str]) {
+        if self.port == PORT {
+            let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            self.port = free.local_addr().unwrap().port();
+        }
+        self.stop_at_once();
+        for (name, text) in files {
+            let path = self.data().join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+            if is_root() {
+                run(Command::new("chown").arg("postgres").arg(&path));
+            }
+        }
+        let access = format!("local all all trust\n{access}\n");
+        std::fs::write(self.data().join("pg_hba.conf"), access).unwrap();
+        let own = [format!("port={}", self.port), "listen_addresses='127.0.0.1'".to_owned()];
+        let settings = settings.iter().map(|&setting| setting.to_owned()).chain(own);
+        let settings: Vec<String> = settings.collect();
+        std::fs::write(self.data().join("postgresql.auto.conf"), settings.join("\n")).unwrap();
+        self.restart();
+    }
+
+    /// Where it listens on loopback.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// A server for tests that do not kill it; gone with the last of them.
@@ -54,8 +92,9 @@ impl Server {
 
     /// Starts the server again, recovering what was committed, and waits until it answers.
     pub fn restart(&self) {
+        let nowhere = if self.port == PORT { "-c listen_addresses=" } else { "" };
         let settings = format!(
-            "-c listen_addresses= -c unix_socket_directories={} -c max_connections=200",
+            "{nowhere} -c unix_socket_directories={} -c max_connections=200",
             self.dir.path().display()
         );
         for _ in 0..START_ATTEMPTS_MAX {
@@ -84,7 +123,7 @@ impl Server {
 
     /// The server's socket.
     pub fn socket(&self) -> PathBuf {
-        self.dir.path().join(".s.PGSQL.5432")
+        self.dir.path().join(format!(".s.PGSQL.{}", self.port))
     }
 
     /// Makes a database; answers its name.
@@ -98,7 +137,7 @@ impl Server {
     /// URL of a database.
     pub fn url(&self, database: &str) -> String {
         let folder = self.dir.path().display().to_string().replace('/', "%2F");
-        format!("postgres://postgres@{folder}/{database}")
+        format!("postgres://postgres@{folder}:{}/{database}", self.port)
     }
 
     fn data(&self) -> PathBuf {

@@ -79,9 +79,9 @@ impl Proxy {
         Proxy { url_head, plan, task }
     }
 
-    /// URL of a database behind the proxy.
+    /// URL of a database behind the proxy, which must be able to read along.
     pub fn url(&self, database: &str) -> String {
-        format!("{}/{database}", self.url_head)
+        format!("{}/{database}?sslmode=disable", self.url_head)
     }
 
     /// From now on the `n`th exchange (from 1) fails, once.

@@ -7,11 +7,12 @@ use deadpool_postgres::{
     Client, Manager, ManagerConfig, Pool, PoolError, QueueMode, RecyclingMethod, Runtime,
     TimeoutType,
 };
+use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Config, NoTls};
 
-use super::{backoff, failed};
+use super::tls::{self, SslMode, Tls};
+use super::{backoff, certificates, failed};
 use crate::sql::{Dialect, Schema};
 use crate::{Options, StoreError, ddl};
 
@@ -31,9 +32,11 @@ pub(super) struct Server {
     pub(super) durability: &'static str,
 }
 
-/// Where a URL leads, without the password.
+/// Where a URL leads and how safely, without the password.
 pub(crate) fn describe(url: &str) -> String {
-    let Ok(config) = url.parse::<Config>() else { return "postgres: unreadable URL".to_owned() };
+    let unreadable = || "postgres: unreadable URL".to_owned();
+    let Ok((url, parameters)) = tls::split(url) else { return unreadable() };
+    let Ok(config) = url.parse::<Config>() else { return unreadable() };
     let hosts = config.get_hosts().iter().map(|host| match host {
         Host::Tcp(name) => name.clone(),
         #[cfg(unix)]
@@ -45,13 +48,20 @@ pub(crate) fn describe(url: &str) -> String {
     let user = config.get_user().unwrap_or_default();
     let database = config.get_dbname().unwrap_or_default();
     let colon = if ports.is_empty() { "" } else { ":" };
-    format!("postgres://{user}@{hosts}{colon}{ports}/{database}")
+    let mode = match parameters.mode {
+        SslMode::Prefer => String::new(),
+        mode => format!("?sslmode={}", mode.word()),
+    };
+    format!("postgres://{user}@{hosts}{colon}{ports}/{database}{mode}")
 }
 
 /// What the URL says, and what it does not say as we want it.
-fn config(url: &str, wait: Duration) -> Result<Config, StoreError> {
-    let mut config: Config =
-        url.parse().map_err(|_| StoreError::Engine("the PostgreSQL URL is not one".to_owned()))?;
+fn config(url: &str, wait: Duration) -> Result<(Config, Tls), StoreError> {
+    let (url, parameters) = tls::split(url)?;
+    let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
+        // Names of parameters are told, values are not.
+        StoreError::Engine(format!("the PostgreSQL URL is not one: {}", reason(&error)))
+    })?;
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(wait);
     }
@@ -67,14 +77,30 @@ fn config(url: &str, wait: Duration) -> Result<Config, StoreError> {
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(SILENCE + PROBE_EVERY * PROBES_MAX);
     }
-    Ok(config)
+    Ok((config, Tls::new(parameters)))
+}
+
+/// Why a connection failed, where it is not the server that says so in SQL; with what mends it.
+pub(super) fn reason(error: &tokio_postgres::Error) -> String {
+    let Some(source) = std::error::Error::source(error) else { return error.to_string() };
+    if let Some(io) = source.downcast_ref::<std::io::Error>() {
+        return certificates::explain(io);
+    }
+    match source.to_string() {
+        text if text == "server does not support TLS" => {
+            "the server offers no TLS, which sslmode demands: set ssl = on in its postgresql.conf, \
+             or, where the network is trusted, sslmode=disable in the URL"
+                .to_owned()
+        }
+        text => text,
+    }
 }
 
 pub(super) fn pool(url: &str, options: &Options) -> Result<Pool, StoreError> {
     let wait = Duration::from_millis(options.postgres_wait_ms);
-    let config = config(url, wait)?;
+    let (config, tls) = config(url, wait)?;
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    Pool::builder(Manager::from_config(config, NoTls, recycling))
+    Pool::builder(Manager::from_connect(config, tls, recycling))
         .max_size(options.postgres_pool_max.max(1))
         // The connection used last has its statements prepared and its server process awake.
         .queue_mode(QueueMode::Lifo)
@@ -163,8 +189,8 @@ pub(super) async fn migrate(pool: &Pool, schema: &Schema) -> Result<(), StoreErr
     transaction.commit().await.map_err(|error| failed(&error))
 }
 
-/// What is not there yet. Asked for in the catalogue, because even `IF NOT EXISTS` would lock tables
-/// that others are writing to.
+/// What is not there yet. Asked for in the catalogue, because even `IF NOT EXISTS` would lock
+/// tables that others are writing to.
 async fn missing(
     transaction: &deadpool_postgres::Transaction<'_>,
     schema: &Schema,
@@ -209,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_silent_server_is_given_up_unless_the_url_says_otherwise() {
-        let of = |url: &str| config(url, Duration::from_secs(1)).expect("a good URL");
+        let of = |url: &str| config(url, Duration::from_secs(1)).expect("a good URL").0;
         let ours = of("postgres://user@host/database");
         assert_eq!(ours.get_tcp_user_timeout(), Some(&Duration::from_secs(25)));
         assert_eq!(ours.get_keepalives_idle(), SILENCE);

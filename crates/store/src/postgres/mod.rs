@@ -5,14 +5,15 @@
 //! nothing is remembered between transactions; a write is repeated only when it is known that nothing
 //! was committed.
 //!
-//! Deliberately absent: TLS. The server is expected on the same host, in the same private network, or
-//! behind a tunnel.
+//! Every connection, those of cancel requests too, is opened by `tls.rs`.
 
+mod certificates;
 mod connect;
 mod journal;
 mod read;
 mod readers;
 mod steps;
+mod tls;
 mod transfer;
 mod write;
 mod writers;
@@ -67,14 +68,18 @@ struct Shared {
 /// What a failure of the server or the connection means: trouble that may pass, or not.
 fn failed(error: &tokio_postgres::Error) -> StoreError {
     let Some(refusal) = error.as_db_error() else {
-        let text = std::error::Error::source(error).map_or(error.to_string(), ToString::to_string);
+        let text = connect::reason(error);
         return match is_connection_lost(error) {
             true => StoreError::Unavailable(format!("PostgreSQL: {text}")),
             false => StoreError::Engine(format!("PostgreSQL: {text}")),
         };
     };
     let code = refusal.code().code();
-    let text = format!("PostgreSQL: {} ({code})", refusal.message());
+    let mend = match *refusal.code() == SqlState::INVALID_AUTHORIZATION_SPECIFICATION {
+        true => "; pg_hba.conf there says who may come, sslmode, sslcert and sslkey in the URL how",
+        false => "",
+    };
+    let text = format!("PostgreSQL: {} ({code}){mend}", refusal.message());
     // Connection, resources, operator's doing, broken disk; a read-only standby.
     let passing = ["08", "53", "57", "58", "40"].iter().any(|class| code.starts_with(class));
     if passing || *refusal.code() == SqlState::READ_ONLY_SQL_TRANSACTION {

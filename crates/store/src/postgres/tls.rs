@@ -1,0 +1,481 @@
+//! TLS to PostgreSQL, named and meant as libpq does: `sslmode`, `sslrootcert`, `sslcert`, `sslkey`
+//! in the URL. The files are read at every new connection, so renewed ones need no restart.
+//!
+//! Stricter than libpq: files in the home directory are not looked for, a named file must be there,
+//! and a name in a certificate is one of its subjectAltName.
+
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+
+use deadpool_postgres::Connect;
+use rustls::ClientConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::JoinHandle;
+use tokio_postgres::config::{Host, SslMode as Attempt};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
+use tokio_postgres::{Client, Config, Error, Socket};
+
+use super::certificates::{self, Verifier};
+use crate::StoreError;
+
+/// The protocol as the server's end may ask for it by ALPN.
+const PROTOCOL: &[u8] = b"postgresql";
+/// The word that names the system's certificates instead of a file.
+const SYSTEM: &str = "system";
+
+/// How much safety a connection must have; the words are libpq's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum SslMode {
+    /// No TLS.
+    Disable,
+    /// TLS where the server refuses without.
+    Allow,
+    /// TLS where the server has it.
+    Prefer,
+    /// TLS; the certificate is verified where roots are named.
+    Require,
+    /// And the certificate is signed by one of the roots.
+    VerifyCa,
+    /// And it names the host.
+    VerifyFull,
+}
+
+const MODES: [(&str, SslMode); 6] = [
+    ("disable", SslMode::Disable),
+    ("allow", SslMode::Allow),
+    ("prefer", SslMode::Prefer),
+    ("require", SslMode::Require),
+    ("verify-ca", SslMode::VerifyCa),
+    ("verify-full", SslMode::VerifyFull),
+];
+
+impl SslMode {
+    fn parse(word: &str) -> Result<SslMode, StoreError> {
+        let known = MODES.iter().find(|(known, _)| *known == word);
+        known.map(|(_, mode)| *mode).ok_or_else(|| {
+            refused("sslmode must be disable, allow, prefer, require, verify-ca or verify-full")
+        })
+    }
+
+    pub(super) fn word(self) -> &'static str {
+        MODES.iter().find(|(_, mode)| *mode == self).map_or("", |(word, _)| word)
+    }
+
+    /// What is tried, in turn.
+    fn attempts(self) -> &'static [Attempt] {
+        match self {
+            SslMode::Disable => &[Attempt::Disable],
+            SslMode::Allow => &[Attempt::Disable, Attempt::Require],
+            SslMode::Prefer => &[Attempt::Prefer, Attempt::Disable],
+            SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => &[Attempt::Require],
+        }
+    }
+}
+
+/// Who may have signed the server's certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Roots {
+    /// Whoever the system trusts.
+    System,
+    /// Whoever stands in this file.
+    File(PathBuf),
+}
+
+/// What a URL says about TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Parameters {
+    pub(super) mode: SslMode,
+    pub(super) roots: Option<Roots>,
+    /// Files of our own certificate and its key.
+    client: Option<(PathBuf, PathBuf)>,
+}
+
+fn refused(why: &str) -> StoreError {
+    StoreError::Engine(format!("PostgreSQL: {why}"))
+}
+
+/// What a URL says about TLS, and the URL without it: the client library knows half of the words.
+pub(super) fn split(url: &str) -> Result<(String, Parameters), StoreError> {
+    // A password may hold a question mark; what stands before the first @ is not looked at.
+    let from = url.find('@').unwrap_or(0);
+    let (head, query) = match url[from..].find('?') {
+        Some(at) => (&url[..from + at], &url[from + at + 1..]),
+        None => (url, ""),
+    };
+    let [mut mode, mut roots, mut certificate, mut key] = [const { None::<String> }; 4];
+    let mut kept = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let place = match name {
+            "sslmode" => &mut mode,
+            "sslrootcert" => &mut roots,
+            "sslcert" => &mut certificate,
+            "sslkey" => &mut key,
+            // As other drivers write sslmode=require; so does libpq understand it.
+            "ssl" if value == "true" => {
+                mode = Some(SslMode::Require.word().to_owned());
+                continue;
+            }
+            _ => {
+                kept.push(pair);
+                continue;
+            }
+        };
+        let value = percent_encoding::percent_decode_str(value).decode_utf8();
+        let value = value.map_err(|_| refused(&format!("{name} is not UTF-8")))?;
+        *place = Some(value.into_owned()).filter(|value| !value.is_empty());
+    }
+    let parameters = parameters(mode, roots, certificate, key)?;
+    let question = if kept.is_empty() { "" } else { "?" };
+    Ok((format!("{head}{question}{}", kept.join("&")), parameters))
+}
+
+fn parameters(
+    mode: Option<String>,
+    roots: Option<String>,
+    certificate: Option<String>,
+    key: Option<String>,
+) -> Result<Parameters, StoreError> {
+    let mode = mode.map(|word| SslMode::parse(&word)).transpose()?;
+    let roots = roots.map(|roots| match roots.as_str() {
+        SYSTEM => Roots::System,
+        _ => Roots::File(roots.into()),
+    });
+    let usual = if roots == Some(Roots::System) { SslMode::VerifyFull } else { SslMode::Prefer };
+    let mode = mode.unwrap_or(usual);
+    if roots == Some(Roots::System) && mode < SslMode::VerifyFull {
+        // Anybody can get a certificate that the system trusts, for a name of his own.
+        let word = mode.word();
+        return Err(refused(&format!(
+            "sslmode={word} may not be used with sslrootcert=system: use sslmode=verify-full"
+        )));
+    }
+    if roots.is_none() && mode >= SslMode::VerifyCa {
+        return Err(refused(&format!(
+            "sslmode={} needs sslrootcert=FILE (certificates of those who may sign the server's, \
+             PEM) or sslrootcert=system",
+            mode.word()
+        )));
+    }
+    let client = match (certificate, key) {
+        (None, None) => None,
+        (Some(certificate), Some(key)) => Some((certificate.into(), key.into())),
+        (Some(_), None) => return Err(refused("sslcert needs sslkey=FILE, its private key")),
+        (None, Some(_)) => return Err(refused("sslkey needs sslcert=FILE, its certificate")),
+    };
+    Ok(Parameters { mode, roots, client })
+}
+
+impl Parameters {
+    /// Whether somebody checks who answers.
+    fn verifies(&self) -> bool {
+        self.roots.is_some() && self.mode >= SslMode::Require
+    }
+
+    /// Reads the files.
+    fn client_config(&self) -> Result<ClientConfig, String> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let algorithms = provider.signature_verification_algorithms;
+        let roots = match &self.roots {
+            None => None,
+            Some(Roots::System) => Some(certificates::of_the_system()?),
+            Some(Roots::File(path)) => Some(certificates::of_a_file(path)?),
+        };
+        let verifier = Verifier { roots, names: self.mode == SslMode::VerifyFull, algorithms };
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let mut config = match &self.client {
+            None => builder.with_no_client_auth(),
+            Some((certificate, key)) => {
+                let chain = CertificateDer::pem_file_iter(certificate)
+                    .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+                    .map_err(|error| unreadable("sslcert", certificate, &error))?;
+                let private = private_key(key)?;
+                let fits = builder.with_client_auth_cert(chain, private);
+                fits.map_err(|error| {
+                    let (certificate, key) = (certificate.display(), key.display());
+                    format!("sslcert {certificate} and sslkey {key} do not go together: {error}")
+                })?
+            }
+        };
+        config.alpn_protocols = vec![PROTOCOL.to_vec()];
+        Ok(config)
+    }
+}
+
+pub(super) fn unreadable(name: &str, path: &Path, why: &dyn std::fmt::Display) -> String {
+    format!("{name} {} cannot be used: {why}", path.display())
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let about = std::fs::metadata(path).map_err(|error| unreadable("sslkey", path, &error))?;
+    // libpq's rule: a key of root may be read by a group, any other by its owner only.
+    let others = if about.uid() == 0 { 0o037 } else { 0o077 };
+    if about.mode() & others != 0 {
+        let path = path.display();
+        return Err(format!("sslkey {path} can be read by others: chmod 600 {path}"));
+    }
+    PrivateKeyDer::from_pem_file(path).map_err(|error| unreadable("sslkey", path, &error))
+}
+
+/// Opens connections to one server; also hands itself to cancel requests.
+#[derive(Clone)]
+pub(super) struct Tls {
+    parameters: Arc<Parameters>,
+    /// How safe the last connection was, so that a change for the worse is said once.
+    last: Arc<AtomicU8>,
+    /// Set by the handshake of one attempt.
+    secured: Arc<AtomicU8>,
+}
+
+/// States of [`Tls::last`] and [`Tls::secured`].
+const PLAIN: u8 = 1;
+const SECURED: u8 = 2;
+
+impl Tls {
+    pub(super) fn new(parameters: Parameters) -> Tls {
+        Tls { parameters: Arc::new(parameters), last: Arc::default(), secured: Arc::default() }
+    }
+
+    async fn open(self, config: Config) -> Result<(Client, JoinHandle<()>), Error> {
+        let attempts = match is_all(&config, |host| matches!(host, Host::Unix(_))) {
+            // Nothing but the server can listen there; libpq ignores sslmode as well.
+            true => SslMode::Disable.attempts(),
+            false => self.parameters.mode.attempts(),
+        };
+        let mut first = None;
+        for (n, mode) in attempts.iter().enumerate() {
+            let mut config = config.clone();
+            config.ssl_mode(*mode);
+            let attempt = Tls { secured: Arc::new(AtomicU8::new(PLAIN)), ..self.clone() };
+            match config.connect(attempt.clone()).await {
+                Ok((client, connection)) => {
+                    attempt.warn(&config);
+                    return Ok((client, tokio::spawn(run(connection))));
+                }
+                Err(error) if n + 1 < attempts.len() && is_about_safety(&error) => {
+                    first = Some(error);
+                }
+                // Why the handshake failed says more than why its substitute did.
+                Err(error) => return Err(first.filter(is_handshake).unwrap_or(error)),
+            }
+        }
+        Err(first.expect("the last attempt returns"))
+    }
+
+    /// Warns when a connection to another machine is less safe than it should be, once.
+    fn warn(&self, config: &Config) {
+        let state = self.secured.load(Ordering::Relaxed);
+        if self.last.swap(state, Ordering::Relaxed) == state || is_all(config, is_local) {
+            return;
+        }
+        let mend = "say sslmode=verify-full and sslrootcert=FILE in its URL";
+        if state == PLAIN {
+            tracing::warn!(
+                "the connection to PostgreSQL on another machine is not encrypted: whoever is on \
+                 the way reads and changes records and passwords; {mend}"
+            );
+        } else if !self.parameters.verifies() {
+            tracing::warn!(
+                "the connection to PostgreSQL on another machine is encrypted, but nobody checks \
+                 who answers; {mend}"
+            );
+        }
+    }
+}
+
+async fn run<C: Future<Output = Result<(), Error>>>(connection: C) {
+    if let Err(error) = connection.await {
+        // Whoever uses it is told as well.
+        tracing::debug!(error = %error, "a connection to PostgreSQL has ended");
+    }
+}
+
+/// Whether all hosts of a URL are such; an address, where given, is what is connected to.
+fn is_all(config: &Config, is_such: fn(&Host) -> bool) -> bool {
+    let addresses = config.get_hostaddrs();
+    if addresses.is_empty() {
+        return config.get_hosts().iter().all(is_such);
+    }
+    addresses.iter().all(|address| is_such(&Host::Tcp(address.to_string())))
+}
+
+/// Whether a host is this machine, as far as its name says.
+fn is_local(host: &Host) -> bool {
+    match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) if name == "localhost" => true,
+        Host::Tcp(name) => name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
+    }
+}
+
+/// Whether the other way, with or without TLS, may be what the server wants.
+fn is_about_safety(error: &Error) -> bool {
+    is_handshake(error) || error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
+}
+
+fn is_handshake(error: &Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<Failed>())
+}
+
+impl Connect for Tls {
+    fn connect(
+        &self,
+        config: &Config,
+    ) -> Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + '_>> {
+        Box::pin(self.clone().open(config.clone()))
+    }
+}
+
+/// Why there is no TLS; a whole sentence.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Failed(String);
+
+impl MakeTlsConnect<Socket> for Tls {
+    type Stream = Stream;
+    type TlsConnect = Handshake;
+    type Error = Failed;
+
+    fn make_tls_connect(&mut self, host: &str) -> Result<Handshake, Failed> {
+        Ok(Handshake { tls: self.clone(), host: host.to_owned() })
+    }
+}
+
+/// A handshake to be made, if the server wants one.
+pub(super) struct Handshake {
+    tls: Tls,
+    host: String,
+}
+
+impl TlsConnect<Socket> for Handshake {
+    type Stream = Stream;
+    type Error = Failed;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream, Failed>> + Send>>;
+
+    fn connect(self, socket: Socket) -> Self::Future {
+        Box::pin(async move {
+            let host = self.host;
+            let name = ServerName::try_from(host.clone())
+                .map_err(|_| Failed(format!("{host} is no name that TLS knows")))?;
+            let parameters = Arc::clone(&self.tls.parameters);
+            let config = tokio::task::spawn_blocking(move || parameters.client_config()).await;
+            let config = config.unwrap_or_else(|error| Err(error.to_string())).map_err(Failed)?;
+            let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+            let stream = connector.connect(name, socket).await;
+            let stream = stream.map_err(|error| {
+                let why = certificates::explain(&error);
+                Failed(format!("there is no TLS with the server at {host}: {why}"))
+            })?;
+            self.tls.secured.store(SECURED, Ordering::Relaxed);
+            Ok(Stream(stream))
+        })
+    }
+}
+
+/// A connection with TLS.
+pub(super) struct Stream(tokio_rustls::client::TlsStream<Socket>);
+
+impl TlsStream for Stream {
+    fn channel_binding(&self) -> ChannelBinding {
+        let chain = self.0.get_ref().1.peer_certificates().unwrap_or_default();
+        let hash = chain.first().and_then(|certificate| certificates::end_point(certificate));
+        hash.map_or_else(ChannelBinding::none, ChannelBinding::tls_server_end_point)
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(query: &str) -> Result<Parameters, String> {
+        split(&format!("postgres://u@h/d?{query}")).map(|(_, p)| p).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn words_are_taken_out_of_the_url_and_nothing_else() {
+        let (url, parameters) = split(
+            "postgres://u:a?sslmode=disable@h:5/d?connect_timeout=3&sslmode=verify-full\
+             &sslrootcert=%2Fetc%2Fa%20b+.pem&options=-c%20x",
+        )
+        .expect("understood");
+        assert_eq!(url, "postgres://u:a?sslmode=disable@h:5/d?connect_timeout=3&options=-c%20x");
+        assert_eq!(parameters.mode, SslMode::VerifyFull);
+        assert_eq!(parameters.roots, Some(Roots::File("/etc/a b+.pem".into())));
+        let (url, parameters) = split("postgres://h/d?sslmode=allow").expect("understood");
+        assert_eq!((url.as_str(), parameters.mode), ("postgres://h/d", SslMode::Allow));
+        assert_eq!(of("").map(|p| p.mode), Ok(SslMode::Prefer));
+        assert_eq!(of("ssl=true").map(|p| p.mode), Ok(SslMode::Require));
+        assert_eq!(of("sslrootcert=system").map(|p| p.mode), Ok(SslMode::VerifyFull));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_what_mends_it() {
+        for (query, mend) in [
+            ("sslmode=verify_full", "verify-full"),
+            ("sslmode=verify-full", "sslrootcert=FILE"),
+            ("sslmode=verify-ca", "sslrootcert=system"),
+            ("sslmode=require&sslrootcert=system", "use sslmode=verify-full"),
+            ("sslcert=a", "sslkey=FILE"),
+            ("sslkey=a", "sslcert=FILE"),
+        ] {
+            let said = of(query).expect_err(query);
+            assert!(said.contains(mend), "{query}: {said}");
+        }
+    }
+
+    #[test]
+    fn roots_with_require_are_used() {
+        assert!(of("sslmode=require&sslrootcert=a").expect("understood").verifies());
+        assert!(!of("sslmode=require").expect("understood").verifies());
+    }
+
+    #[test]
+    fn this_machine_is_told_from_others() {
+        let of = |url: &str| is_all(&url.parse().expect("a URL"), is_local);
+        assert!(of("postgres://u@localhost/d") && of("postgres://u@[::1],127.0.0.2/d"));
+        assert!(of("postgres://u@%2Ftmp/d"));
+        assert!(!of("postgres://u@db/d") && !of("postgres://u@127.0.0.1,10.0.0.1/d"));
+        assert!(!of("postgres://u@localhost/d?hostaddr=10.0.0.1"));
+    }
+}
