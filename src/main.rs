@@ -10,6 +10,7 @@ mod sandbox;
 mod serve;
 mod settings;
 mod soak;
+mod tls;
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-//! What is not an API: the start page, the reference, the descriptions, health and metrics.
+//! What is not an API. For everybody: whether the server lives and is ready. For operators: why it
+//! is not, metrics, the reference and the descriptions.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -51,24 +52,41 @@ struct Shared {
     ready: Mutex<Option<(Instant, Result<(), String>)>>,
 }
 
+/// Pages by who may see them.
+pub struct Routers {
+    /// For everybody.
+    pub public: Router,
+    /// For operators, and for everybody in a sandbox.
+    pub operations: Router,
+}
+
 /// All pages.
-pub fn router(pages: Pages) -> Router {
+pub fn routers(pages: Pages) -> Routers {
     let shared = Arc::new(Shared { pages, ready: Mutex::new(None) });
-    Router::new()
+    let livez = || async { json_reply(StatusCode::OK, &json!({"status": "ok"})) };
+    let public = Router::new()
+        .route("/", get(greeting))
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .fallback(|| no_such_path("No API has this path."))
+        .with_state(Arc::clone(&shared));
+    let operations = Router::new()
         .route("/", get(start))
         .route("/docs", get(docs_home))
         .route("/docs/{dialect}", get(docs))
         .route("/openapi.json", get(native_description))
         .route("/openapi/{file}", get(description))
-        .route("/livez", get(|| async { json_reply(StatusCode::OK, &json!({"status": "ok"})) }))
-        .route("/readyz", get(readyz))
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz_in_detail))
         .route("/metrics", get(metrics_page))
-        .fallback(|| async {
-            let body =
-                json!({"title": "No such path", "status": 404, "detail": "See / and /docs."});
-            json_reply(StatusCode::NOT_FOUND, &body)
-        })
-        .with_state(shared)
+        .fallback(|| no_such_path("See / and /docs."))
+        .with_state(shared);
+    Routers { public, operations }
+}
+
+async fn no_such_path(detail: &str) -> Response {
+    let body = json!({"title": "No such path", "status": 404, "detail": detail});
+    json_reply(StatusCode::NOT_FOUND, &body)
 }
 
 fn json_reply(status: StatusCode, body: &Value) -> Response {
@@ -101,6 +119,9 @@ impl Shared {
             return answer.clone();
         }
         let answer = self.pages.app.store.ready().await.map_err(|error| error.to_string());
+        if let Err(error) = &answer {
+            tracing::warn!(error, "the store does not accept writes");
+        }
         *kept = Some((Instant::now(), answer.clone()));
         answer
     }
@@ -117,12 +138,29 @@ impl Shared {
     }
 }
 
+/// Yes or no: what is wrong is nobody's business but the operator's.
 async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
     match shared.ready().await {
-        Ok(()) => json_reply(StatusCode::OK, &json!({"status": "ok", "store": "accepts writes"})),
-        Err(error) => {
-            tracing::warn!(error, "the store does not accept writes");
-            let body = json!({"status": "not ready", "store": "does not accept writes"});
+        Ok(()) => json_reply(StatusCode::OK, &json!({"status": "ok"})),
+        Err(_) => json_reply(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "not ready"})),
+    }
+}
+
+async fn readyz_in_detail(State(shared): State<Arc<Shared>>) -> Response {
+    let engine = shared.pages.app.store.engine();
+    let mut body = json!({
+        "status": "ok",
+        "version": env!("CARGO_PKG_VERSION"),
+        "store": "accepts writes",
+        "engine": engine.name,
+        "engine_version": engine.version,
+    });
+    match shared.ready().await {
+        Ok(()) => json_reply(StatusCode::OK, &body),
+        Err(why) => {
+            body["status"] = "not ready".into();
+            body["store"] = "does not accept writes".into();
+            body["why"] = why.into();
             json_reply(StatusCode::SERVICE_UNAVAILABLE, &body)
         }
     }
@@ -199,6 +237,15 @@ fn problems() -> String {
         );
     }
     html
+}
+
+/// What a server says of itself to everybody.
+async fn greeting() -> Response {
+    html_reply(format!(
+        "<!doctype html><html lang=en><meta charset=utf-8><title>Patron</title>\
+         <style>{STYLE}</style><main><h1>Patron</h1><p>This is a server of APIs. Whoever runs it \
+         has their reference.</p></main></html>"
+    ))
 }
 
 async fn start(State(shared): State<Arc<Shared>>) -> Response {

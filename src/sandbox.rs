@@ -19,7 +19,7 @@ use uuid::{Uuid, uuid};
 use crate::{
     dialects::DIALECTS,
     open, pages, serve,
-    settings::{DATABASE_FILE, Settings},
+    settings::{DATABASE_FILE, Settings, TlsSettings},
 };
 
 /// UUID of the sandbox's space.
@@ -50,6 +50,9 @@ pub async fn run(args: SandboxArgs) -> Result<()> {
     let mut settings = Settings::load(None, &environment)?;
     settings.listen = args.listen;
     settings.base_url = String::new();
+    // Everything at one door, in the clear: its lines work as they are printed.
+    settings.admin.listen = String::new();
+    settings.tls = TlsSettings::default();
     settings.store.url = format!("sqlite:{}", args.data.display());
     if args.print {
         println!("{}", serde_json::to_string_pretty(&credentials(&settings.base_url()))?);
@@ -57,8 +60,8 @@ pub async fn run(args: SandboxArgs) -> Result<()> {
     }
     serve::start_log(&settings)?;
     let stop = serve::stop_asked()?;
-    let listener = serve::listen(&settings).await?;
-    settings.listen = listener.local_addr()?.to_string();
+    let public = serve::listen(&settings).await?;
+    settings.listen = public.local_addr()?.to_string();
     let base_url = settings.base_url();
     let database = args.data.join(DATABASE_FILE);
     if !database.exists() {
@@ -72,7 +75,8 @@ pub async fn run(args: SandboxArgs) -> Result<()> {
     let lines = curl_lines(&credentials, &base_url);
     println!("{}", welcome(&credentials, &lines));
     let page = pages::SandboxPage { credentials, lines };
-    serve::serve(&settings, app, listener, Some(page), stop).await
+    let doors = serve::Doors { public, tls: None, operations: None };
+    serve::serve(&settings, app, doors, Some(page), stop).await
 }
 
 /// The credentials of the sandbox, without a look at any database: they are well known.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use patron_app::{App, idempotency::REMEMBERED_SECONDS};
-use patron_gateway::{Gateway, metrics, server};
+use patron_gateway::{Gateway, limits::Limits, metrics, server};
 use patron_store::EngineInfo;
 use tokio::net::TcpListener;
 
@@ -16,6 +16,7 @@ use crate::{
     dialects::DIALECTS,
     open, pages, sandbox,
     settings::{LogFormat, Settings},
+    tls,
 };
 
 /// How often forgotten idempotency answers are removed.
@@ -49,11 +50,24 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     if !args.allow_sandbox_keys {
         refuse_sandbox_keys(&app).await?;
     }
-    let listener = listen(&settings).await?;
-    settings.listen = listener.local_addr()?.to_string();
+    let tls = tls::start(&settings.tls).context("[tls]")?;
+    let public = listen(&settings).await?;
+    settings.listen = public.local_addr()?.to_string();
+    let operations = listen_for_operations(&mut settings).await?;
     open::note_base_url(&settings)?;
     announce(&settings, app.store.engine());
-    serve(&settings, app, listener, None, stop).await
+    let doors = Doors { public, tls, operations };
+    serve(&settings, app, doors, None, stop).await
+}
+
+/// Where a server is reached.
+pub struct Doors {
+    /// By callers of the APIs.
+    pub public: TcpListener,
+    /// Certificate and key for them.
+    pub tls: Option<server::Tls>,
+    /// By operators.
+    pub operations: Option<TcpListener>,
 }
 
 /// Nobody should go live with keys that stand in the documents.
@@ -79,35 +93,68 @@ pub async fn listen(settings: &Settings) -> Result<TcpListener> {
         .with_context(|| format!("cannot listen at {}", settings.listen))
 }
 
-/// Serves all APIs and pages until `stop` is done, then lets requests in work finish.
+/// Binds the address for operators, where there is one; notes the port in the settings.
+async fn listen_for_operations(settings: &mut Settings) -> Result<Option<TcpListener>> {
+    let asked = &mut settings.admin.listen;
+    if asked.is_empty() {
+        return Ok(None);
+    }
+    let listener = TcpListener::bind(asked.as_str()).await.with_context(|| {
+        format!(
+            "the operations listener cannot listen at {asked}; admin.listen \
+             (PATRON__ADMIN__LISTEN) names another address and port, or none when it is empty"
+        )
+    })?;
+    let address = listener.local_addr()?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            "metrics, readiness and reference answer at {address} without a key: let only your \
+             operators reach it, or set admin.listen to 127.0.0.1:9190"
+        );
+    }
+    *asked = address.to_string();
+    Ok(Some(listener))
+}
+
+/// Serves all APIs and pages until `stop` is done, then lets requests in work finish. A sandbox
+/// shows everything at its one door.
 ///
 /// # Errors
 /// When the server cannot run.
 pub async fn serve(
     settings: &Settings,
     app: Arc<App>,
-    listener: TcpListener,
+    doors: Doors,
     shown: Option<pages::SandboxPage>,
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
     let recorder = metrics::install().context("metrics")?;
-    let limits = (&settings.limits).into();
+    let limits: Limits = (&settings.limits).into();
     let hosts: Vec<(String, String)> =
         settings.hosts.iter().map(|(host, name)| (host.clone(), name.clone())).collect();
     for (_, name) in &hosts {
         let known = DIALECTS.iter().any(|dialect| dialect.name == name);
         anyhow::ensure!(known, "hosts: no API is called {name}");
     }
-    let pages = pages::router(pages::Pages {
+    let is_sandbox = shown.is_some();
+    let pages = pages::routers(pages::Pages {
         app: Arc::clone(&app),
         dialects: DIALECTS,
         recorder,
         sandbox: shown,
     });
-    let gateway =
-        Gateway::new(Arc::clone(&app), DIALECTS, limits, &hosts, settings.request_log(), pages);
+    let log = settings.request_log();
+    let operations = doors.operations.map(|listener| {
+        let (app, pages) = (Arc::clone(&app), pages.operations.clone());
+        // Limits of its own: it answers when the public door is crowded.
+        let gateway = Gateway::new(app, &[], limits.clone(), &[], log, pages);
+        tokio::spawn(server::serve(gateway, listener, std::future::pending()))
+    });
+    let pages = if is_sandbox { pages.operations } else { pages.public };
+    let gateway = Gateway::new(Arc::clone(&app), DIALECTS, limits, &hosts, log, pages);
     let sweeper = tokio::spawn(sweep(Arc::clone(&app)));
-    server::serve(gateway, listener, stop).await?;
+    server::serve_with(gateway, doors.public, doors.tls, stop).await?;
+    operations.inspect(tokio::task::JoinHandle::abort);
     sweeper.abort();
     tracing::info!("all requests are finished, closing the store");
     app.store.clone().close().await;
@@ -165,6 +212,8 @@ pub fn announce(settings: &Settings, engine: &EngineInfo) {
         version = env!("CARGO_PKG_VERSION"),
         listen = settings.listen,
         base_url = settings.base_url(),
+        operations = settings.admin.listen,
+        tls = settings.tls.is_on(),
         store.engine = engine.name,
         store.version = engine.version,
         store.location = engine.location,
@@ -176,7 +225,10 @@ pub fn announce(settings: &Settings, engine: &EngineInfo) {
     );
     let is_local = settings.listen.starts_with("127.") || settings.listen.starts_with("[::1]");
     if !is_local && settings.base_url().starts_with("http://") {
-        tracing::warn!("keys travel in clear text: put TLS in front and set base_url to https://…");
+        tracing::warn!(
+            "keys travel in clear text: name a certificate in [tls], or put TLS in front and set \
+             base_url to https://…"
+        );
     }
     if settings.limits.requests_per_minute == 0 {
         tracing::warn!("limits.requests_per_minute is 0: one caller can use the whole server");

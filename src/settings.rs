@@ -23,6 +23,10 @@ pub struct Settings {
     pub listen: String,
     /// Where clients reach this server.
     pub base_url: String,
+    /// What operators see.
+    pub admin: AdminSettings,
+    /// TLS of the server itself.
+    pub tls: TlsSettings,
     /// Where the records are.
     pub store: StoreSettings,
     /// Secrets of the deployment.
@@ -33,6 +37,26 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// Host names of single APIs.
     pub hosts: BTreeMap<String, String>,
+}
+
+/// What operators see.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdminSettings {
+    /// Address and port of the operations listener; empty: none.
+    pub listen: String,
+}
+
+/// TLS of the server itself; empty paths: none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsSettings {
+    /// PEM file of the certificate and those between it and its CA.
+    pub certificate: PathBuf,
+    /// PEM file of its private key.
+    pub key: PathBuf,
+    /// PEM file of those who may sign the certificates of callers, who must show one then.
+    pub client_ca: PathBuf,
 }
 
 /// Where the records are.
@@ -137,6 +161,8 @@ limit_settings! {
     body_bytes_max: usize,
     /// Bytes of all request bodies.
     bodies_bytes_max: usize,
+    /// Seconds for the TLS handshake.
+    handshake_seconds_max: u64,
     /// Seconds for the head.
     head_seconds_max: u64,
     /// Seconds for the body.
@@ -168,12 +194,20 @@ impl Default for Settings {
         Settings {
             listen: "127.0.0.1:8080".into(),
             base_url: String::new(),
+            admin: AdminSettings::default(),
+            tls: TlsSettings::default(),
             store: StoreSettings::default(),
             secrets: SecretSettings::default(),
             log: LogSettings::default(),
             limits: LimitSettings::default(),
             hosts: BTreeMap::new(),
         }
+    }
+}
+
+impl Default for AdminSettings {
+    fn default() -> Self {
+        AdminSettings { listen: "127.0.0.1:9190".into() }
     }
 }
 
@@ -232,6 +266,12 @@ impl Settings {
         if self.limits.requests_in_work_max == 0 || self.limits.connections_max == 0 {
             bail!("limits.requests_in_work_max and limits.connections_max must be at least 1");
         }
+        let TlsSettings { certificate, key, client_ca } = &self.tls;
+        let [certificate, key, client_ca] =
+            [certificate, key, client_ca].map(|path| !path.as_os_str().is_empty());
+        if certificate != key || (client_ca && !certificate) {
+            bail!("tls.certificate and tls.key go together, and tls.client_ca with both of them");
+        }
         Ok(())
     }
 
@@ -270,8 +310,9 @@ impl Settings {
 
     /// Where clients reach this server.
     pub fn base_url(&self) -> String {
+        let scheme = if self.tls.is_on() { "https" } else { "http" };
         match self.base_url.trim_end_matches('/') {
-            "" => format!("http://{}", self.listen.replace("0.0.0.0", "127.0.0.1")),
+            "" => format!("{scheme}://{}", self.listen.replace("0.0.0.0", "127.0.0.1")),
             given => given.to_owned(),
         }
     }
@@ -352,6 +393,9 @@ mod tests {
         assert!(load("lisen = 'x'", &[]).is_err());
         assert!(load("", &[("PATRON__STORE__URI", "x")]).is_err());
         assert!(load("[store]\nurl = 'mysql://x'", &[]).is_err());
+        assert!(load("[tls]\ncertificate = 'x'", &[]).is_err());
+        assert!(load("[tls]\nclient_ca = 'x'", &[]).is_err());
+        assert!(load("[tls]\ncertificate = 'x'\nkey = 'y'", &[]).is_ok());
     }
 
     #[test]

@@ -27,17 +27,20 @@ async fn card_numbers_rest_nowhere_and_persons_only_in_the_data_file() {
     std::fs::create_dir(&logs).unwrap();
     let (made, _) = Running::sandbox(&data);
     drop(made);
-    let address = free_address();
+    let (address, operations) = (free_address(), free_address());
     let child = patron()
         .args(["serve", "--allow-sandbox-keys", "--listen", &address, "--data"])
         .arg(&data)
         .env("PATRON__LOG__LEVEL", "trace")
         .env("PATRON__LOG__REQUESTS", "all")
+        .env("PATRON__ADMIN__LISTEN", &operations)
         .stderr(Stdio::from(std::fs::File::create(logs.join("log")).unwrap()))
         .spawn()
         .unwrap();
     let client = patron_testkit::client::Client::new();
-    let running = Running { child, base_url: format!("http://{address}"), client };
+    let (base_url, operations_url) = (format!("http://{address}"), format!("http://{operations}"));
+    let log = crate::program::Log::default();
+    let running = Running { child, base_url, operations_url, client, log };
     while std::net::TcpStream::connect(&address).is_err() {
         tokio::task::yield_now().await;
     }
@@ -57,7 +60,7 @@ async fn card_numbers_rest_nowhere_and_persons_only_in_the_data_file() {
     running.native(KEY, "POST", &methods, Some(card)).await.expect(201);
     running.native(KEY, "GET", &format!("/v1/customers?email={email}"), None).await.expect(200);
     running.native(KEY, "GET", &format!("/v1/customers?email={email}&x=1"), None).await.expect(400);
-    let metrics = running.get("/metrics").await.expect(200).text();
+    let metrics = running.get_as_operator("/metrics").await.expect(200).text();
     assert!(!metrics.contains(PERSON));
     succeed(patron().arg("backup").arg(folder.path().join("backup")).arg("--data").arg(&data));
     drop(running);

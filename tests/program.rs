@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
 
 use patron_testkit::{Answer, client::Client};
 use serde_json::{Value, json};
@@ -12,6 +13,8 @@ use serde_json::{Value, json};
 pub fn patron() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_patron"));
     command.env_remove("PATRON_TEST_ENGINE");
+    // Many run at a time.
+    command.env("PATRON__ADMIN__LISTEN", "127.0.0.1:0");
     command
 }
 
@@ -24,7 +27,27 @@ pub fn free_address() -> String {
 pub struct Running {
     pub child: Child,
     pub base_url: String,
+    /// Where operators ask; in a sandbox everybody may.
+    pub operations_url: String,
     pub client: Client,
+    pub log: Log,
+}
+
+/// What a server writes to standard error.
+#[derive(Clone, Default)]
+pub struct Log(Arc<(Mutex<String>, Condvar)>);
+
+impl Log {
+    fn add(&self, line: &str) {
+        self.0.0.lock().unwrap().push_str(line);
+        self.0.1.notify_all();
+    }
+
+    /// Waits until the server has said something.
+    pub fn until(&self, word: &str) {
+        let said = self.0.0.lock().unwrap();
+        drop(self.0.1.wait_while(said, |said| !said.contains(word)).unwrap());
+    }
 }
 
 impl Drop for Running {
@@ -46,8 +69,10 @@ impl Running {
             .spawn()
             .unwrap();
         let out = child.stdout.take().unwrap();
-        let running =
-            Running { child, base_url: format!("http://{address}"), client: Client::new() };
+        let base_url = format!("http://{address}");
+        let operations_url = base_url.clone();
+        let (client, log) = (Client::new(), Log::default());
+        let running = Running { child, base_url, operations_url, client, log };
         let (is_ready, said) = running.until_ready(out);
         assert!(is_ready, "ended early: {said}");
         (running, said)
@@ -74,15 +99,21 @@ impl Running {
     pub async fn serve_on(command: &mut Command) -> Running {
         let address = free_address();
         let child = command.args(["--listen", &address]).stderr(Stdio::piped()).spawn().unwrap();
-        let mut running =
-            Running { child, base_url: format!("http://{address}"), client: Client::new() };
-        let mut log = BufReader::new(running.child.stderr.take().unwrap());
+        let (base_url, operations_url) = (format!("http://{address}"), String::new());
+        let (client, log) = (Client::new(), Log::default());
+        let mut running = Running { child, base_url, operations_url, client, log };
+        let mut err = BufReader::new(running.child.stderr.take().unwrap());
         let mut said = String::new();
         while !said.contains("answers at") {
-            assert_ne!(log.read_line(&mut said).unwrap(), 0, "ended early: {said}");
+            assert_ne!(err.read_line(&mut said).unwrap(), 0, "ended early: {said}");
         }
-        // The log must be drained, or the program would block on a full pipe.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        let operations = said.rsplit_once("operations").unwrap().1.split('"').nth(1).unwrap();
+        running.operations_url = format!("http://{operations}");
+        // It must be drained, or the program would block on a full pipe.
+        let log = running.log.clone();
+        std::thread::spawn(move || {
+            err.lines().map_while(Result::ok).for_each(|line| log.add(&line));
+        });
         running
     }
 
@@ -97,6 +128,10 @@ impl Running {
 
     pub async fn get(&self, path: &str) -> Answer {
         self.client.send(&self.base_url, "GET", path, &[], b"").await
+    }
+
+    pub async fn get_as_operator(&self, path: &str) -> Answer {
+        self.client.send(&self.operations_url, "GET", path, &[], b"").await
     }
 }
 

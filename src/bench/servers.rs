@@ -130,7 +130,7 @@ impl Server {
         let mut command = this_program()?;
         command.args(["serve", "--listen", &address, "--database", url]);
         command.env("PATRON__SECRETS__MASTER_KEY", master_key);
-        command.env("PATRON__LOG__LEVEL", "error");
+        command.env("PATRON__LOG__LEVEL", "error").env("PATRON__ADMIN__LISTEN", "");
         command.env("PATRON__LIMITS__REQUESTS_PER_MINUTE", "0");
         Server::start(command, address).await
     }
@@ -153,7 +153,7 @@ impl Server {
 
 fn serve(command: &mut Command, data: &Path, address: &str) {
     command.args(["serve", "--listen", address, "--data"]).arg(data);
-    command.env("PATRON__LOG__LEVEL", "error");
+    command.env("PATRON__LOG__LEVEL", "error").env("PATRON__ADMIN__LISTEN", "");
     command.env("PATRON__LIMITS__REQUESTS_PER_MINUTE", "0");
 }
 

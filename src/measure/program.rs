@@ -20,6 +20,8 @@ pub struct Program {
     child: Child,
     /// Where it listens.
     pub address: String,
+    /// Where it says to operators how it is.
+    pub operations: String,
     /// From the start of the process to the first answer that says ready.
     pub ready_after: Duration,
 }
@@ -48,13 +50,15 @@ impl Program {
     /// # Errors
     /// When it ends or does not get ready.
     pub async fn serve(data: &Path, environment: &[(&str, &str)]) -> Result<Program> {
-        let address = free_address()?;
+        let (address, operations) = (free_address()?, free_address()?);
         let mut command = this_program()?;
         command.args(["serve", "--listen", &address, "--data"]).arg(data);
-        command.env("PATRON__LOG__LEVEL", "error");
+        command.env("PATRON__LOG__LEVEL", "error").env("PATRON__ADMIN__LISTEN", &operations);
         command.envs(environment.iter().copied());
         command.stdout(Stdio::null()).stderr(Stdio::inherit());
-        Program::start(command, address, "/readyz").await
+        let mut program = Program::start(command, address, "/readyz").await?;
+        program.operations = operations;
+        Ok(program)
     }
 
     /// Starts a server and waits until a path is answered well.
@@ -64,7 +68,8 @@ impl Program {
     pub async fn start(mut command: Command, address: String, path: &str) -> Result<Program> {
         let started = Instant::now();
         let child = command.spawn().context("a server cannot be started")?;
-        let mut program = Program { child, address, ready_after: Duration::ZERO };
+        let mut program =
+            Program { child, address, operations: String::new(), ready_after: Duration::ZERO };
         let ask = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
         while started.elapsed().as_secs() < START_SECONDS_MAX {
             if let Ok(mut connection) = Connection::open(&program.address).await

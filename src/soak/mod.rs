@@ -249,7 +249,7 @@ async fn customers(program: &Program, data: &Preloaded) -> Result<i64> {
 /// Journal entries since the server's start, from its metrics.
 async fn entries(program: &Program) -> Result<u64> {
     let ask = b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n";
-    let answer = Connection::open(&program.address).await?.ask(ask).await?;
+    let answer = Connection::open(&program.operations).await?.ask(ask).await?;
     let text = String::from_utf8_lossy(&answer.body).into_owned();
     let line = text.lines().find_map(|l| l.strip_prefix("patron_store_entries_committed "));
     let count: f64 = line.context("the metrics count journal entries")?.parse()?;

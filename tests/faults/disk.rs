@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use patron_testkit::client::Client;
 
-use crate::program::{Running, free_address, patron};
+use crate::program::{Log, Running, free_address, patron};
 
 /// Kinds of calls, in the order of `disk.c`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,8 +119,9 @@ impl Disk {
         self.under(&mut command).envs(settings.iter().copied()).stderr(said);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let out = child.stdout.take().unwrap();
-        let running =
-            Running { child, base_url: format!("http://{address}"), client: Client::new() };
+        let (base_url, operations_url) = (format!("http://{address}"), String::new());
+        let (client, log) = (Client::new(), Log::default());
+        let running = Running { child, base_url, operations_url, client, log };
         running.until_ready(out).0.then_some(running)
     }
 

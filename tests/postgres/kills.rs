@@ -38,6 +38,10 @@ async fn the_server_may_be_killed_under_load() {
         running.get("/livez").await.expect(200);
         let not_ready = running.get("/readyz").await;
         assert_eq!(not_ready.status, 503, "{}", not_ready.text());
+        // Why is for operators: it names hosts and errors of the database.
+        assert_eq!(not_ready.text(), r#"{"status":"not ready"}"#);
+        let why = running.get_as_operator("/readyz").await.expect(503).json();
+        assert!(why["why"].as_str().unwrap().len() > 10, "{why}");
         server.restart();
     }
     load.answers(100).await;

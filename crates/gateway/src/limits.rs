@@ -14,6 +14,8 @@ pub struct Limits {
     pub body_bytes_max: usize,
     /// Bytes of all request bodies held at a time; further ones are answered 503.
     pub bodies_bytes_max: usize,
+    /// Seconds a client may take for the TLS handshake, where the server has TLS.
+    pub handshake_seconds_max: u64,
     /// Seconds a client may take to send the head of a request.
     pub head_seconds_max: u64,
     /// Seconds a client may take to send the body of a request.
@@ -48,6 +50,7 @@ impl Default for Limits {
         Limits {
             body_bytes_max: 4 * 1024 * 1024,
             bodies_bytes_max: 256 * 1024 * 1024,
+            handshake_seconds_max: 10,
             head_seconds_max: 10,
             body_seconds_max: 30,
             answer_seconds_max: 60,

@@ -8,14 +8,24 @@ use std::time::Duration;
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+    server::graceful::{GracefulShutdown, Watcher},
 };
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    time::timeout,
+};
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 
 use crate::{
     dispatch::{Gateway, Peer},
+    limits::Limits,
     patience::Patient,
 };
+
+/// Certificate and key of a server as they are now; a new connection takes the newest.
+pub type Tls = watch::Receiver<Arc<ServerConfig>>;
 
 /// Serves until `stop` is done, then lets requests in work finish.
 ///
@@ -24,6 +34,19 @@ use crate::{
 pub async fn serve(
     gateway: Arc<Gateway>,
     listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> std::io::Result<()> {
+    serve_with(gateway, listener, None, stop).await
+}
+
+/// The same, with TLS where it is given: then nothing is answered without it.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_with(
+    gateway: Arc<Gateway>,
+    listener: TcpListener,
+    tls: Option<Tls>,
     stop: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
     let limits = gateway.limits().clone();
@@ -48,18 +71,17 @@ pub async fn serve(
             () = &mut stop => break,
         };
         let _ = stream.set_nodelay(true);
-        let mut http = hyper::server::conn::http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(Duration::from_secs(limits.head_seconds_max))
-            .max_buf_size(limits.head_bytes_max.max(8 * 1024))
-            .pipeline_flush(true);
         let stream = Patient::new(stream, Duration::from_secs(limits.answer_seconds_max));
-        let connection = http.serve_connection(TokioIo::new(stream), service(&gateway, peer));
-        let watched = graceful.watch(connection);
+        let tls = tls.as_ref().map(|tls| TlsAcceptor::from(Arc::clone(&tls.borrow())));
+        let (gateway, watcher) = (Arc::clone(&gateway), graceful.watcher());
         tokio::spawn(async move {
             let _place = place;
-            // Errors here are clients that went away or sent no HTTP.
-            let _ = watched.await;
+            let Some(tls) = tls else { return talk(&gateway, stream, peer, watcher).await };
+            let longest = Duration::from_secs(gateway.limits().handshake_seconds_max);
+            // Who is too slow or speaks no TLS has lost his place.
+            if let Ok(Ok(stream)) = timeout(longest, tls.accept(stream)).await {
+                talk(&gateway, stream, peer, watcher).await;
+            }
         });
     }
     let longest = Duration::from_secs(limits.stop_seconds_max);
@@ -67,6 +89,22 @@ pub async fn serve(
         tracing::warn!(limit_seconds = limits.stop_seconds_max, "some requests did not finish");
     }
     Ok(())
+}
+
+/// Speaks HTTP over a connection until it ends or the server stops.
+async fn talk<S>(gateway: &Arc<Gateway>, stream: S, peer: SocketAddr, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let limits: &Limits = gateway.limits();
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(limits.head_seconds_max))
+        .max_buf_size(limits.head_bytes_max.max(8 * 1024))
+        .pipeline_flush(true);
+    let connection = http.serve_connection(TokioIo::new(stream), service(gateway, peer));
+    // Errors here are clients that went away or sent no HTTP.
+    let _ = watcher.watch(connection).await;
 }
 
 fn service(

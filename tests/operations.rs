@@ -1,0 +1,81 @@
+//! The operations listener: what operators see and nobody else.
+
+use std::process::Stdio;
+
+use crate::api::ALL;
+use crate::program::{Running, free_address, patron, succeed};
+
+/// What only operators see.
+const INNER: [&str; 5] =
+    ["/metrics", "/docs", "/docs/native", "/openapi.json", "/openapi/native.json"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_see_the_apis_and_whether_the_server_is_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    succeed(patron().args(["space", "create", "Shop", "--data"]).arg(folder.path()));
+    let running = Running::serve(folder.path()).await;
+    for path in INNER {
+        assert_eq!(running.get(path).await.status, 404, "{path}");
+    }
+    assert_eq!(running.get("/livez").await.expect(200).text(), r#"{"status":"ok"}"#);
+    assert_eq!(running.get("/readyz").await.expect(200).text(), r#"{"status":"ok"}"#);
+    let page = running.get("/").await.expect(200).text();
+    for told in [env!("CARGO_PKG_VERSION"), "sqlite", "href", "flush"] {
+        assert!(!page.to_lowercase().contains(told), "{told}: {page}");
+    }
+    running.get("/v1/customers").await.expect(401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_see_the_rest_and_no_api() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::serve(folder.path()).await;
+    let ready = running.get_as_operator("/readyz").await.expect(200).json();
+    assert_eq!(ready["status"], "ok");
+    assert_eq!(ready["engine"], "sqlite");
+    running.get("/v1/customers").await.expect(401);
+    let metrics = running.get_as_operator("/metrics").await.expect(200).text();
+    assert!(metrics.contains("patron_requests_total"), "{metrics}");
+    assert!(running.get_as_operator("/").await.expect(200).text().contains("sqlite"));
+    for dialect in ALL {
+        running.get_as_operator(&format!("/docs/{}", dialect.name)).await.expect(200);
+        running.get_as_operator(&format!("/openapi/{}.json", dialect.name)).await.expect(200);
+    }
+    running.get_as_operator("/v1/customers").await.expect(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_are_answered_when_the_public_door_is_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = patron();
+    command.args(["serve", "--data"]).arg(folder.path());
+    let running = Running::serve_on(command.env("PATRON__LIMITS__CONNECTIONS_MAX", "1")).await;
+    let address = running.base_url.strip_prefix("http://").unwrap();
+    let _holds_the_place = std::net::TcpStream::connect(address).unwrap();
+    running.get_as_operator("/metrics").await.expect(200);
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_and_what_mends_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut command = patron();
+    command.args(["serve", "--listen", &free_address(), "--data"]).arg(folder.path());
+    command.env("PATRON__ADMIN__LISTEN", &address).stdin(Stdio::null());
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(said.contains(&address) && said.contains("PATRON__ADMIN__LISTEN"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_need_be_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = patron();
+    command.args(["serve", "--data"]).arg(folder.path()).env("PATRON__ADMIN__LISTEN", "");
+    let running = Running::serve_on(&mut command).await;
+    running.get("/readyz").await.expect(200);
+    assert_eq!(running.operations_url, "http://", "nowhere");
+    running.get("/metrics").await.expect(404);
+}
