@@ -1,6 +1,7 @@
 //! `patron serve`: wires everything together; the only place that knows all parts.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,14 +107,21 @@ async fn listen_for_operations(settings: &mut Settings) -> Result<Option<TcpList
         )
     })?;
     let address = listener.local_addr()?;
-    if !address.ip().is_loopback() {
-        tracing::warn!(
-            "metrics, readiness and reference answer at {address} without a key: let only your \
-             operators reach it, or set admin.listen to 127.0.0.1:9190"
-        );
+    if let Some(risk) = exposed(address) {
+        tracing::warn!("{risk}");
     }
     *asked = address.to_string();
     Ok(Some(listener))
+}
+
+/// What to say of an operations listener that others than this machine may reach.
+fn exposed(address: SocketAddr) -> Option<String> {
+    (!address.ip().is_loopback()).then(|| {
+        format!(
+            "metrics, readiness and reference answer at {address} without a key: let only your \
+             operators reach it, or set admin.listen to 127.0.0.1:9190"
+        )
+    })
 }
 
 /// Serves all APIs and pages until `stop` is done, then lets requests in work finish. A sandbox
@@ -232,5 +240,19 @@ pub fn announce(settings: &Settings, engine: &EngineInfo) {
     }
     if settings.limits.requests_per_minute == 0 {
         tracing::warn!("limits.requests_per_minute is 0: one caller can use the whole server");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_that_others_may_reach_is_warned_of() {
+        let of = |address: &str| exposed(address.parse().expect("an address"));
+        assert_eq!(of("127.0.0.1:1"), None);
+        assert_eq!(of("[::1]:1"), None);
+        assert!(of("0.0.0.0:1").is_some_and(|risk| risk.contains("admin.listen")));
+        assert!(of("192.0.2.1:1").is_some() && of("[::]:1").is_some());
     }
 }

@@ -1,7 +1,7 @@
 //! The server opens no connection but to its database: nothing a caller sends can make it ask
 //! another host.
 
-use super::{SOURCES, code_of, none, shipped};
+use super::{SOURCES, code_of, none, shipped, words};
 
 /// What opens connections.
 const OPENS: [&str; 7] = [
@@ -34,4 +34,14 @@ fn nothing_connects_but_to_the_database() {
     }
     none("A server that asks other hosts can be made to ask for somebody else:", &faults);
     assert_eq!(opens(&code_of("let s = TcpStream::connect(a).await;")).count(), 1);
+}
+
+#[test]
+fn every_connection_to_the_database_is_as_safe_as_its_url_says() {
+    let mut faults = Vec::new();
+    for source in SOURCES.iter().filter(|source| !source.is_test()) {
+        let plain = words(&source.code).filter(|(_, word)| *word == "NoTls");
+        faults.extend(plain.map(|(n, _)| format!("{}:{n}", source.path)));
+    }
+    none("Open it with crates/store/src/postgres/tls.rs, cancel requests too:", &faults);
 }

@@ -180,6 +180,18 @@ impl Parameters {
         self.roots.is_some() && self.mode >= SslMode::Require
     }
 
+    /// What may happen to a connection to another machine in a state.
+    fn risk(&self, state: u8, config: &Config) -> Option<&'static str> {
+        match state {
+            _ if is_all(config, is_local) => None,
+            PLAIN => {
+                Some("not encrypted: whoever is on the way reads and changes records and passwords")
+            }
+            _ if self.verifies() => None,
+            _ => Some("encrypted, but nobody checks who answers"),
+        }
+    }
+
     /// Reads the files.
     fn client_config(&self) -> Result<ClientConfig, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -275,22 +287,15 @@ impl Tls {
         Err(first.expect("the last attempt returns"))
     }
 
-    /// Warns when a connection to another machine is less safe than it should be, once.
+    /// Warns when a connection is less safe than it should be, once until that changes.
     fn warn(&self, config: &Config) {
         let state = self.secured.load(Ordering::Relaxed);
-        if self.last.swap(state, Ordering::Relaxed) == state || is_all(config, is_local) {
-            return;
-        }
-        let mend = "say sslmode=verify-full and sslrootcert=FILE in its URL";
-        if state == PLAIN {
+        if self.last.swap(state, Ordering::Relaxed) != state
+            && let Some(risk) = self.parameters.risk(state, config)
+        {
             tracing::warn!(
-                "the connection to PostgreSQL on another machine is not encrypted: whoever is on \
-                 the way reads and changes records and passwords; {mend}"
-            );
-        } else if !self.parameters.verifies() {
-            tracing::warn!(
-                "the connection to PostgreSQL on another machine is encrypted, but nobody checks \
-                 who answers; {mend}"
+                "the connection to PostgreSQL on another machine is {risk}; say \
+                 sslmode=verify-full and sslrootcert=FILE in its URL"
             );
         }
     }
@@ -468,6 +473,22 @@ mod tests {
     fn roots_with_require_are_used() {
         assert!(of("sslmode=require&sslrootcert=a").expect("understood").verifies());
         assert!(!of("sslmode=require").expect("understood").verifies());
+    }
+
+    #[test]
+    fn what_is_not_safe_is_warned_of() {
+        let risk = |state: u8, url: &str| {
+            let (url, parameters) = split(url).expect("understood");
+            parameters.risk(state, &url.parse().expect("a URL")).unwrap_or_default()
+        };
+        assert!(risk(PLAIN, "postgres://u@db/d").contains("not encrypted"));
+        assert!(risk(PLAIN, "postgres://u@db/d?sslmode=disable").contains("not encrypted"));
+        assert!(risk(SECURED, "postgres://u@db/d").contains("nobody checks"));
+        assert!(risk(SECURED, "postgres://u@db/d?sslrootcert=a").contains("nobody checks"));
+        for fine in ["sslrootcert=system", "sslmode=verify-ca&sslrootcert=a"] {
+            assert_eq!(risk(SECURED, &format!("postgres://u@db/d?{fine}")), "");
+        }
+        assert_eq!(risk(PLAIN, "postgres://u@localhost/d"), "");
     }
 
     #[test]
