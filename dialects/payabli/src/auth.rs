@@ -63,10 +63,7 @@ async fn identify(
     }
     match exchange.header("requesttoken").map(str::trim) {
         None | Some("") => Err(Failure::Unauthenticated { reason: "no token" }),
-        Some(token) => {
-            let caller = by_secret(app, &sha256_hex(token), token).await?;
-            Ok((caller, Permissions::ALL))
-        }
+        Some(token) => Ok((by_secret(app, &sha256_hex(token), token).await?, Permissions::ALL)),
     }
 }
 
