@@ -285,7 +285,9 @@ impl Settings {
             return Ok(Location::Sqlite(Path::new(folder).join(DATABASE_FILE)));
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return Ok(Location::Postgres(url.clone()));
+            let location = Location::Postgres(url.clone());
+            location.check().context("store.url")?;
+            return Ok(location);
         }
         bail!("store.url must begin with sqlite: or postgres://")
     }
@@ -393,6 +395,7 @@ mod tests {
         assert!(load("lisen = 'x'", &[]).is_err());
         assert!(load("", &[("PATRON__STORE__URI", "x")]).is_err());
         assert!(load("[store]\nurl = 'mysql://x'", &[]).is_err());
+        assert!(load("[store]\nurl = 'postgres://h/d?sslmode=verify_full'", &[]).is_err());
         assert!(load("[tls]\ncertificate = 'x'", &[]).is_err());
         assert!(load("[tls]\nclient_ca = 'x'", &[]).is_err());
         assert!(load("[tls]\ncertificate = 'x'\nkey = 'y'", &[]).is_ok());

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::StoreError;
+
 /// Where the records are kept.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Location {
@@ -12,6 +14,19 @@ pub enum Location {
     Sqlite(PathBuf),
     /// In the PostgreSQL database behind this URL.
     Postgres(String),
+}
+
+impl Location {
+    /// Whether it can be understood, without going there.
+    ///
+    /// # Errors
+    /// When it is a PostgreSQL URL that is none, or says of TLS what makes no sense.
+    pub fn check(&self) -> Result<(), StoreError> {
+        match self {
+            Location::Memory | Location::Sqlite(_) => Ok(()),
+            Location::Postgres(url) => crate::postgres::check(url),
+        }
+    }
 }
 
 /// Never shows a password: locations end up in logs and on the health page.

@@ -55,6 +55,11 @@ pub(crate) fn describe(url: &str) -> String {
     format!("postgres://{user}@{hosts}{colon}{ports}/{database}{mode}")
 }
 
+/// Whether a URL can be understood.
+pub(crate) fn check(url: &str) -> Result<(), StoreError> {
+    config(url, Duration::ZERO).map(drop)
+}
+
 /// What the URL says, and what it does not say as we want it.
 fn config(url: &str, wait: Duration) -> Result<(Config, Tls), StoreError> {
     let (url, parameters) = tls::split(url)?;

@@ -38,7 +38,7 @@ use crate::{
     Answer, Batch, Counts, Entry, Kind, Options, Predicate, Query, Row, StoreError, purge,
 };
 
-pub(crate) use self::connect::describe;
+pub(crate) use self::connect::{check, describe};
 use self::readers::Readers;
 use self::writers::Writers;
 
