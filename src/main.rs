@@ -5,6 +5,7 @@ mod commands;
 mod dialects;
 mod measure;
 mod open;
+mod operator;
 mod pages;
 mod sandbox;
 mod serve;
@@ -82,7 +83,7 @@ enum Command {
     Sandbox(sandbox::SandboxArgs),
     /// Start the server.
     Serve(serve::ServeArgs),
-    /// Make spaces.
+    /// Make spaces, and delete them for good.
     #[command(subcommand)]
     Space(commands::space::SpaceCommand),
     /// Make, list and revoke single keys.
@@ -96,6 +97,10 @@ enum Command {
     Backup(commands::backup::BackupArgs),
     /// Read a backup into an empty database, of either engine, and verify it.
     Restore(commands::backup::RestoreArgs),
+    /// Show, follow or export the audit trail.
+    Audit(commands::audit::AuditArgs),
+    /// Let go of what deleted records left in the data file, so that no byte of them remains.
+    Compact(commands::backup::CompactArgs),
     /// Look for damage: the file itself, documents, the journal, search terms.
     Check(commands::backup::CheckArgs),
     /// Bring the tables to this version's shape (the server does so at every start).
@@ -131,6 +136,8 @@ async fn main() -> Result<()> {
         Command::Export(args) => commands::export::run(args).await,
         Command::Backup(args) => commands::backup::backup(args).await,
         Command::Restore(args) => commands::backup::restore(args).await,
+        Command::Audit(args) => commands::audit::run(args).await,
+        Command::Compact(args) => commands::backup::compact(args).await,
         Command::Check(args) => commands::backup::check(args).await,
         Command::Migrate(args) => commands::backup::migrate(args).await,
         Command::Config(command) => commands::config::run(&command),

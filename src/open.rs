@@ -12,7 +12,7 @@ use patron_app::{
 };
 use patron_store::{Location, Store};
 
-use crate::settings::Settings;
+use crate::{operator, settings::Settings};
 
 /// File of the master key beside the SQLite file.
 const MASTER_KEY_FILE: &str = "master.key";
@@ -62,7 +62,9 @@ pub async fn app_at(settings: &Settings, location: &Location) -> Result<Arc<App>
     }
     let secrets = Secrets::new(&master_key(settings)?);
     let store = store(location, settings).await?;
-    Ok(App::new(store, Clock::System, secrets))
+    let app = App::new(store, Clock::System, secrets);
+    app.operated_by(operator::login());
+    Ok(app)
 }
 
 /// Opens the store alone.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use patron_app::{App, idempotency::REMEMBERED_SECONDS};
+use patron_app::{App, audit, idempotency::REMEMBERED_SECONDS, offboarding};
 use patron_gateway::{Gateway, limits::Limits, metrics, server};
 use patron_store::EngineInfo;
 use tokio::net::TcpListener;
@@ -20,6 +20,9 @@ use crate::{
     tls,
 };
 
+/// How often deletions of spaces are looked after.
+const FINISH_EVERY: Duration = Duration::from_secs(60);
+const SECONDS_PER_DAY: i64 = 24 * 3600;
 /// How often forgotten idempotency answers are removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
@@ -160,18 +163,45 @@ pub async fn serve(
     });
     let pages = if is_sandbox { pages.operations } else { pages.public };
     let gateway = Gateway::new(Arc::clone(&app), DIALECTS, limits, &hosts, log, pages);
-    let sweeper = tokio::spawn(sweep(Arc::clone(&app)));
+    let sweeper = tokio::spawn(sweep(Arc::clone(&app), settings.audit.keep_days));
+    let leaving = tokio::spawn(finish_deletions(Arc::clone(&app)));
     server::serve_with(gateway, doors.public, doors.tls, stop).await?;
     operations.inspect(tokio::task::JoinHandle::abort);
     sweeper.abort();
+    leaving.abort();
+    app.finish_audit().await;
     tracing::info!("all requests are finished, closing the store");
     app.store.clone().close().await;
     Ok(())
 }
 
-/// Removes idempotency answers that are older than they are promised to be kept.
-async fn sweep(app: Arc<App>) {
+/// Goes on with deletions of spaces that were interrupted, here or on another node.
+async fn finish_deletions(app: Arc<App>) {
     loop {
+        if let Err(failure) = offboarding::sweep(&app).await {
+            tracing::warn!(failure = failure.name(), "deleted spaces could not be looked after");
+        }
+        tokio::time::sleep(FINISH_EVERY).await;
+    }
+}
+
+/// Removes entries of the audit trail that are too old.
+async fn forget_old_entries(app: &App, keep_days: i64) {
+    let before = app.clock.now().plus_seconds(-keep_days * SECONDS_PER_DAY);
+    match audit::forget_old(app, before).await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "{count} old entries of the audit trail were removed"),
+        Err(failure) => {
+            tracing::warn!(failure = failure.name(), "old audit entries could not be removed");
+        }
+    }
+}
+
+/// Removes idempotency answers and entries of the audit trail that are older than they are promised
+/// to be kept.
+async fn sweep(app: Arc<App>, keep_days: i64) {
+    loop {
+        forget_old_entries(&app, keep_days).await;
         tokio::time::sleep(SWEEP_EVERY).await;
         let before = app.clock.now().plus_seconds(-REMEMBERED_SECONDS).micros();
         match app.store.forget_answers(before).await {

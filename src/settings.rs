@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use patron_app::audit::KEEP_DAYS_MIN;
 use patron_gateway::{dispatch::RequestLog, limits::Limits};
 use patron_store::{Location, Options, Synchronous};
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub const DEFAULT: &str = include_str!("patron.toml");
 /// What the environment variables begin with.
 const PREFIX: &str = "PATRON__";
+/// Days that entries of the audit trail are kept at most: a hundred years.
+const KEEP_DAYS_MAX: i64 = 36_525;
 /// Name of the database file in its folder.
 pub const DATABASE_FILE: &str = "patron.db";
 
@@ -35,6 +38,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// Limits.
     pub limits: LimitSettings,
+    /// The audit trail.
+    pub audit: AuditSettings,
     /// Host names of single APIs.
     pub hosts: BTreeMap<String, String>,
 }
@@ -57,6 +62,20 @@ pub struct TlsSettings {
     pub key: PathBuf,
     /// PEM file of those who may sign the certificates of callers, who must show one then.
     pub client_ca: PathBuf,
+}
+
+/// The audit trail.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditSettings {
+    /// Days that entries are kept.
+    pub keep_days: i64,
+}
+
+impl Default for AuditSettings {
+    fn default() -> Self {
+        AuditSettings { keep_days: KEEP_DAYS_MIN }
+    }
 }
 
 /// Where the records are.
@@ -200,6 +219,7 @@ impl Default for Settings {
             secrets: SecretSettings::default(),
             log: LogSettings::default(),
             limits: LimitSettings::default(),
+            audit: AuditSettings::default(),
             hosts: BTreeMap::new(),
         }
     }
@@ -263,6 +283,9 @@ impl Settings {
     /// Rules across settings.
     fn check(&self) -> Result<()> {
         self.location()?;
+        if !(KEEP_DAYS_MIN..=KEEP_DAYS_MAX).contains(&self.audit.keep_days) {
+            bail!("audit.keep_days must be {KEEP_DAYS_MIN} to {KEEP_DAYS_MAX}");
+        }
         if self.limits.requests_in_work_max == 0 || self.limits.connections_max == 0 {
             bail!("limits.requests_in_work_max and limits.connections_max must be at least 1");
         }

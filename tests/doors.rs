@@ -210,8 +210,8 @@ fn breaking() -> Vec<Operation> {
 
 #[tokio::test]
 async fn a_handler_that_breaks_ends_one_request() {
-    let Dialect { name, title, mounts, route, authenticate, render, finish, security, .. } =
-        patron_native::DIALECT;
+    let Dialect { name, title, mounts, route, authenticate, claimed, .. } = patron_native::DIALECT;
+    let Dialect { render, finish, security, .. } = patron_native::DIALECT;
     let Dialect { error_schema, credentials, .. } = &patron_native::DIALECT;
     let Credentials { roles, sandbox, sandbox_switches, mint, show, sign, examples } = *credentials;
     let credentials = Credentials { roles, sandbox, sandbox_switches, mint, show, sign, examples };
@@ -223,6 +223,7 @@ async fn a_handler_that_breaks_ends_one_request() {
         mounts,
         route,
         authenticate,
+        claimed,
         operations,
         render,
         finish,

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail loudly")]
 
 mod api;
+mod audit;
 mod crash;
 mod documents;
 mod doors;
@@ -10,6 +11,7 @@ mod faults;
 mod hostile;
 mod isolation;
 mod linear;
+mod offboarding;
 mod operations;
 mod pki;
 mod planted;

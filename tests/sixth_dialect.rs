@@ -39,6 +39,7 @@ static TINY: Dialect = Dialect {
     mounts: &["/tiny"],
     route: exact,
     authenticate,
+    claimed,
     operations,
     render,
     finish: |_, _, _| {},
@@ -76,6 +77,11 @@ fn operations() -> Vec<Operation> {
 }
 
 // ---- who asks -------------------------------------------------------------------------------
+
+/// Which key a refused request claimed to hold: the hash of the bearer key.
+fn claimed(exchange: &Exchange) -> Option<String> {
+    exchange.header("authorization")?.strip_prefix("Bearer ").map(sha256_hex)
+}
 
 fn authenticate<'a>(
     app: &'a Arc<App>,

@@ -1,14 +1,20 @@
 //! `patron backup`, `restore`, `check` and `migrate`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use patron_app::documents::{KINDS, expected_columns};
+use patron_app::{
+    App, Clock,
+    audit::{self, Act},
+    documents::{KINDS, expected_columns},
+    secrets::{MASTER_KEY_BYTES, Secrets},
+};
 use patron_store::{DumpSummary, Store};
 use tokio::io::{AsyncWriteExt as _, BufReader, BufWriter};
 
-use crate::{Deployment, open};
+use super::explain;
+use crate::{Deployment, open, operator};
 
 /// Write everything to a file.
 #[derive(Debug, Args)]
@@ -35,6 +41,13 @@ pub struct CheckArgs {
     deployment: Deployment,
 }
 
+/// Let go of what deleted records left in the data file.
+#[derive(Debug, Args)]
+pub struct CompactArgs {
+    #[command(flatten)]
+    deployment: Deployment,
+}
+
 /// Bring the tables to this version's shape.
 #[derive(Debug, Args)]
 pub struct MigrateArgs {
@@ -48,30 +61,48 @@ pub struct MigrateArgs {
 /// # Errors
 /// When it cannot be written.
 pub async fn backup(args: BackupArgs) -> Result<()> {
+    let settings = args.deployment.settings()?;
     if args.file.exists() {
         bail!("{} exists already; a backup never overwrites", args.file.display());
     }
-    let settings = args.deployment.settings()?;
     let store = open::store(&settings.location()?, &settings).await?;
-    let mut unfinished = args.file.clone().into_os_string();
-    unfinished.push(".unfinished");
-    let unfinished = PathBuf::from(unfinished);
-    let file = tokio::fs::File::create(&unfinished)
-        .await
-        .with_context(|| format!("{} cannot be written", unfinished.display()))?;
-    let mut out = BufWriter::new(file);
-    let dumped = store.dump(&mut out).await;
+    let written = write(&args.file, async |out| {
+        let summary = store.dump(out).await?;
+        // No backup without its entry: the file gets its name afterwards.
+        tell(&store, "backup", "deployment.backed_up").await?;
+        Ok(summary)
+    })
+    .await;
     store.close().await;
-    let summary = dumped.context("the backup failed")?;
-    out.flush().await?;
-    out.into_inner().sync_all().await?;
-    tokio::fs::rename(&unfinished, &args.file).await?;
-    // The new name is only safe once its folder is.
-    open::sync_names(&args.file)?;
+    let summary = written.context("the backup failed")?;
     println!("Wrote {}:", args.file.display());
     show(&summary);
     println!("The master key is not part of it: keep master.key (or secrets.master_key) too.");
     Ok(())
+}
+
+/// Writes a file that is complete under its name or not there at all.
+///
+/// # Errors
+/// When it cannot be written, or `dump` fails.
+pub async fn write(
+    file: &Path,
+    dump: impl AsyncFnOnce(&mut BufWriter<tokio::fs::File>) -> Result<DumpSummary>,
+) -> Result<DumpSummary> {
+    let mut unfinished = file.as_os_str().to_owned();
+    unfinished.push(".unfinished");
+    let unfinished = PathBuf::from(unfinished);
+    let opened = tokio::fs::File::create(&unfinished)
+        .await
+        .with_context(|| format!("{} cannot be written", unfinished.display()))?;
+    let mut out = BufWriter::new(opened);
+    let summary = dump(&mut out).await?;
+    out.flush().await?;
+    out.into_inner().sync_all().await?;
+    tokio::fs::rename(&unfinished, file).await?;
+    // The new name is only safe once its folder is.
+    open::sync_names(file)?;
+    Ok(summary)
 }
 
 /// Restores a backup and verifies counts, hash and content.
@@ -92,7 +123,35 @@ pub async fn restore(args: RestoreArgs) -> Result<()> {
         Store::restore(&location, KINDS, &mut reader).await.context("nothing was restored")?;
     println!("Restored {} into {location}:", args.file.display());
     show(&summary);
-    look(&open::store(&location, &settings).await?).await
+    let store = open::store(&location, &settings).await?;
+    tell(&store, "restore", "deployment.restored").await?;
+    look(&store).await
+}
+
+/// Writes an entry of the audit trail about the whole deployment. The master key is not needed for
+/// that: after a restore it is not there yet.
+async fn tell(store: &Store, command: &str, action: &str) -> Result<()> {
+    let secrets = Secrets::new(&[0; MASTER_KEY_BYTES]);
+    let app = App::new(store.clone(), Clock::System, secrets);
+    app.operated_by(operator::login());
+    let act = Act { action: action.to_owned(), ..Act::default() };
+    let told = audit::note(&app.operator(0, command), act).await;
+    told.map_err(|failure| explain(&failure).context("the audit trail could not be written"))
+}
+
+/// Lets go of what deleted records left.
+///
+/// # Errors
+/// When it cannot be done now.
+pub async fn compact(args: CompactArgs) -> Result<()> {
+    let settings = args.deployment.settings()?;
+    let location = settings.location()?;
+    let store = open::store(&location, &settings).await?;
+    let compacted = store.compact().await;
+    store.close().await;
+    compacted.context("not compacted")?;
+    println!("{location} holds nothing any more of what was deleted.");
+    Ok(())
 }
 
 fn show(summary: &DumpSummary) {

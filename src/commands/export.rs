@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use patron_app::{
+    audit::{self, Act},
     customers,
     search::{Query, customer as fields, place_of},
 };
@@ -54,7 +55,14 @@ pub async fn run(args: ExportArgs) -> Result<()> {
     let app = open::app(&args.deployment.settings()?).await?;
     let cx = app.operator(args.space, "export");
     let space = patron_app::spaces::get::<Space>(&cx, args.space).await;
-    space.map_err(|failure| explain(&failure))?;
+    let account = space.map_err(|failure| explain(&failure))?.account;
+    let act = Act {
+        action: "customer.exported".to_owned(),
+        account: Some(account),
+        space: Some(args.space),
+        ..Act::default()
+    };
+    audit::note(&cx, act).await.map_err(|failure| explain(&failure))?;
     let file = File::create(&args.file)
         .with_context(|| format!("{} cannot be written", args.file.display()))?;
     let mut sink = match format {

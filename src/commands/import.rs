@@ -10,7 +10,11 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use patron_app::{App, Cx, customers};
+use patron_app::{
+    App, Cx,
+    audit::{self, Act},
+    customers,
+};
 use patron_model::{Failure, customer::CustomerPatch, space::Space};
 use patron_native::rows;
 use serde_json::{Value, json};
@@ -80,7 +84,7 @@ pub async fn run(args: ImportArgs) -> Result<()> {
     let app = open::app(&args.deployment.settings()?).await?;
     let operator = app.operator(0, "import");
     let space = patron_app::spaces::get::<Space>(&operator, args.space).await;
-    space.map_err(|failure| explain(&failure))?;
+    let account = space.map_err(|failure| explain(&failure))?.account;
     let progress = progress(std::fs::metadata(&args.file)?.len());
     let refused_path = args.refused.clone().unwrap_or_else(|| refused_path(&args.file));
     let mut import = Import {
@@ -95,9 +99,11 @@ pub async fn run(args: ImportArgs) -> Result<()> {
     let (rows, reader) = read(args.file.clone(), format, progress.clone());
     let outcome = import.all(rows, &progress).await;
     progress.finish_and_clear();
+    let told = import.tell(account).await;
     import.app.store.clone().close().await;
     reader.join().map_err(|_| anyhow::anyhow!("reading the file failed"))??;
     outcome?;
+    told?;
     import.report(args.dry_run)
 }
 
@@ -242,6 +248,21 @@ fn read_csv(
 }
 
 impl Import {
+    /// What the audit trail says of this run, however it ended.
+    async fn tell(&self, account: i64) -> Result<()> {
+        if self.cx.dry_run {
+            return Ok(());
+        }
+        let act = Act {
+            action: "customer.imported".to_owned(),
+            account: Some(account),
+            space: Some(self.cx.space),
+            count: Some(self.count.imported),
+            ..Act::default()
+        };
+        audit::note(&self.cx, act).await.map_err(|failure| explain(&failure))
+    }
+
     async fn all(&mut self, mut rows: Chunks, progress: &ProgressBar) -> Result<()> {
         while let Some(chunk) = rows.recv().await {
             self.chunk(chunk).await?;

@@ -1,5 +1,6 @@
 //! Commands of the operator, one file each.
 
+pub mod audit;
 pub mod backup;
 pub mod config;
 pub mod export;
@@ -23,6 +24,7 @@ pub fn explain(failure: &Failure) -> anyhow::Error {
         Failure::Exists { noun, field } => {
             anyhow!("another {} has this {field}", noun.as_str())
         }
+        Failure::WrongState { is, needs } => anyhow!("it is {is}, and would have to be {needs}"),
         Failure::Internal(report) => anyhow!("{}", report.details),
         other => anyhow!("{}", other.name()),
     }

@@ -1,13 +1,27 @@
 //! `patron space`: spaces with a key for every API.
 
-use anyhow::Result;
-use clap::Subcommand;
-use patron_gateway::provision::{self, KeySource, NewSpace};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::explain;
+use anyhow::{Context as _, Result};
+use clap::{Args, Subcommand};
+use patron_app::{
+    App, Cx, Expect,
+    audit::{self, Act},
+    documents::{ACCOUNT, KEY, SPACE},
+    keys, offboarding,
+    spaces::{self, SpacePatch},
+};
+use patron_gateway::provision::{self, KeySource, NewSpace};
+use patron_model::{Failure, space::Space};
+use patron_native::audit_log::ReceiptOut;
+use patron_store::Part;
+use serde_json::{Value, json};
+
+use super::{backup, explain};
 use crate::{Deployment, dialects::DIALECTS, open};
 
-/// Make spaces.
+/// Make spaces, and delete them for good.
 #[derive(Debug, Subcommand)]
 pub enum SpaceCommand {
     /// Make a space with a key for every API, and show the keys this once.
@@ -26,6 +40,30 @@ pub enum SpaceCommand {
         #[command(flatten)]
         deployment: Deployment,
     },
+    /// Delete a space for good, with everything in it: export first, receipt in the end.
+    Delete(DeleteArgs),
+}
+
+/// Delete a space for good.
+#[derive(Debug, Args)]
+pub struct DeleteArgs {
+    /// Number of the space.
+    number: i64,
+    /// File for everything in the space, which `patron restore` reads into an empty database; it
+    /// must not exist.
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["without_export", "dry_run"])]
+    export: Option<PathBuf>,
+    /// Keep nothing of it.
+    #[arg(long, conflicts_with = "export")]
+    without_export: bool,
+    /// Say what would go, and delete nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Do it.
+    #[arg(long, required_unless_present = "dry_run")]
+    yes: bool,
+    #[command(flatten)]
+    deployment: Deployment,
 }
 
 /// Runs the command.
@@ -33,7 +71,12 @@ pub enum SpaceCommand {
 /// # Errors
 /// When the space cannot be made.
 pub async fn run(command: SpaceCommand) -> Result<()> {
-    let SpaceCommand::Create { name, account, base_url, json, deployment } = command;
+    let (name, account, base_url, json, deployment) = match command {
+        SpaceCommand::Create { name, account, base_url, json, deployment } => {
+            (name, account, base_url, json, deployment)
+        }
+        SpaceCommand::Delete(args) => return delete(args).await,
+    };
     let settings = deployment.settings()?;
     let app = open::app(&settings).await?;
     let base_url = base_url.unwrap_or_else(|| open::base_url(&settings));
@@ -56,4 +99,64 @@ pub async fn run(command: SpaceCommand) -> Result<()> {
         println!("Its number, for import, export and key create: {}", number);
     }
     Ok(())
+}
+
+/// Deletes a space, and prints the receipt.
+async fn delete(args: DeleteArgs) -> Result<()> {
+    let app = open::app(&args.deployment.settings()?).await?;
+    let done = deleted(&app, &args).await;
+    app.store.clone().close().await;
+    let shown = done?;
+    println!("{}", serde_json::to_string_pretty(&shown)?);
+    Ok(())
+}
+
+async fn deleted(app: &Arc<App>, args: &DeleteArgs) -> Result<Value> {
+    let cx = app.operator(0, "space delete");
+    let number = args.number;
+    let failed = |failure: Failure| explain(&failure);
+    if args.dry_run {
+        let leaving = offboarding::look(&cx, number).await.map_err(failed)?;
+        return Ok(json!({"space": number, "counts": leaving.counts, "keys": leaving.keys}));
+    }
+    let sha256 = match &args.export {
+        Some(file) => Some(export(app, &cx, number, file).await?),
+        None => None,
+    };
+    match offboarding::begin(&cx, number, Expect::Any, sha256).await {
+        // One that was interrupted goes on; any other does not exist.
+        Ok(_) | Err(Failure::NotFound { .. }) => {}
+        Err(failure) => return Err(failed(failure)),
+    }
+    let receipt = offboarding::finish(&cx, number).await.map_err(failed)?;
+    let mut shown = serde_json::to_value(ReceiptOut::of(&receipt))?;
+    shown["space"] = number.into();
+    Ok(shown)
+}
+
+/// Closes the space, so that nothing is written to it any more, and writes everything in it to a
+/// file: with its account and its keys, so that it works when it is restored.
+async fn export(app: &Arc<App>, cx: &Cx, number: i64, file: &Path) -> Result<String> {
+    let failed = |failure: Failure| explain(&failure);
+    anyhow::ensure!(!file.exists(), "{} exists already; nothing is overwritten", file.display());
+    let space = spaces::get::<Space>(cx, number).await.map_err(failed)?;
+    let patch = SpacePatch { archived: Some(true), ..SpacePatch::default() };
+    spaces::update_space(cx, number, Expect::Any, patch).await.map_err(failed)?;
+    // Servers remember whom they let in for half of this.
+    tokio::time::sleep(keys::REMEMBERED * 2).await;
+    let doc = serde_json::to_string(&space.record)?;
+    let mut with = vec![(ACCOUNT.name, space.account, None), (SPACE.name, number, Some(doc))];
+    let all = keys::list(cx, Some(space.account)).await.map_err(failed)?;
+    let of_space = all.iter().filter(|key| key.space == number);
+    with.extend(of_space.map(|key| (KEY.name, key.number, None)));
+    let act = Act {
+        action: "space.exported".to_owned(),
+        account: Some(space.account),
+        space: Some(number),
+        ..Act::default()
+    };
+    audit::note(cx, act).await.map_err(failed)?;
+    let part = Part { tenant: number, with };
+    let summary = backup::write(file, async |out| Ok(app.store.dump_part(&part, out).await?));
+    Ok(summary.await.context("nothing was deleted")?.sha256)
 }

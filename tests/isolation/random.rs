@@ -199,7 +199,7 @@ impl Party {
     }
 
     fn learn(&mut self, operation: &Described, target: &str, answer: &Answer) {
-        let is_json = answer.header("content-type").contains("json");
+        let is_json = answer.header("content-type").starts_with("application/json");
         if answer.status >= 300 || !is_json {
             return;
         }
@@ -233,8 +233,10 @@ async fn export(server: &TestServer, party: &Party) -> Vec<String> {
         let kind = inner["kind"].as_str().unwrap_or_default();
         let doc: Value = serde_json::from_str(inner["doc"].as_str().unwrap_or("null")).unwrap();
         let is_account = kind == "account" && inner["number"] == *account;
+        // What others try with its keys is told to it: the audit trail grows by itself.
+        let is_trail = kind == "audit";
         inner["tenant"] == *space
-            || (inner["tenant"] == 0 && (is_account || doc["account"] == *account))
+            || !is_trail && (inner["tenant"] == 0 && (is_account || doc["account"] == *account))
     };
     let text = String::from_utf8(out).unwrap();
     let parsed = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());

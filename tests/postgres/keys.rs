@@ -3,7 +3,13 @@
 
 use std::sync::Arc;
 
-use patron_app::{App, Clock, documents::KINDS, keys, secrets::Secrets};
+use patron_app::{
+    App, Clock, Expect,
+    audit::{self, Wanted},
+    documents::KINDS,
+    keys, offboarding,
+    secrets::Secrets,
+};
 use patron_gateway::limits::Limits;
 use patron_store::{Location, Options, Store};
 use patron_testkit::{Answer, TestServer, engine::TestEngine, postgres::Server};
@@ -82,4 +88,22 @@ async fn a_key_revoked_here_is_refused_at_once() {
     stand.run("COMMIT").await;
     held.await.unwrap().expect(200);
     stand.ask().await.expect(401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_space_deleted_by_another_node_is_closed_in_half_a_second() {
+    let Some(stand) = Stand::start().await else { return };
+    stand.ask().await.expect(200);
+    let cx = stand.other.operator(0, "test");
+    offboarding::begin(&cx, 1, Expect::Any, None).await.unwrap();
+    tokio::time::sleep(keys::REMEMBERED).await;
+    stand.ask().await.expect(401);
+    // Either node may finish; both at once give one receipt.
+    offboarding::sweep(&stand.patron.app).await.unwrap();
+    let receipt = offboarding::finish(&cx, 1).await.unwrap();
+    let again = offboarding::finish(&cx, 1).await.unwrap();
+    assert_eq!(again, receipt);
+    let wanted = Wanted { action: Some("space.purged".into()), ..Wanted::default() };
+    let told = audit::list(&cx, &wanted, None, 10).await.unwrap();
+    assert_eq!(told.items.len(), 1);
 }

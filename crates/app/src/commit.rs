@@ -10,7 +10,12 @@ use patron_store::{Answer, Batch, Kind, NewEntry, Record, Row, StoreError, Value
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::{Cx, failure, idempotency::Outcome};
+use crate::{
+    Cx,
+    audit::{self, Act},
+    failure,
+    idempotency::Outcome,
+};
 
 /// Attempts of a use case that is raced by other writers of the same record.
 pub const ATTEMPTS_MAX: usize = 16;
@@ -44,6 +49,15 @@ pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync {
     /// When the document is not one of this kind.
     fn from_document(document: &str) -> serde_json::Result<Self> {
         serde_json::from_str(document)
+    }
+    /// Account and space that a change of it belongs to in the audit trail, where it is a record of
+    /// the deployment. Without an account only the operator sees it there.
+    fn audit_place(&self) -> (Option<i64>, Option<i64>) {
+        (None, None)
+    }
+    /// Whether it is only kept to say that it is gone.
+    fn is_gone(&self) -> bool {
+        false
     }
     /// Free-text terms, sorted and distinct.
     fn terms(&self) -> Vec<String> {
@@ -187,13 +201,15 @@ pub struct Draft<'a> {
     cx: &'a Cx,
     batch: Batch,
     outcome: Option<Outcome>,
+    /// What the audit trail will say: of every change of the deployment's records.
+    acts: Vec<Act>,
 }
 
 impl Cx {
     /// An empty draft.
     pub fn draft(&self) -> Draft<'_> {
         let batch = Batch { tenant: self.space, dry_run: self.dry_run, ..Batch::default() };
-        Draft { cx: self, batch, outcome: None }
+        Draft { cx: self, batch, outcome: None, acts: Vec::new() }
     }
 
     /// The answer of an earlier request with the same idempotency key.
@@ -217,6 +233,10 @@ impl Cx {
             .ok_or_else(|| {
                 Failure::internal("the journal lacks the entry of a remembered answer")
             })?;
+        if entry.doc == patron_store::EMPTY {
+            // It was deleted for good meanwhile.
+            return Err(Failure::NotFound { noun: T::NOUN });
+        }
         let record = T::from_document(&entry.doc).map_err(Failure::internal)?;
         let action = Action::parse(action).unwrap_or(Action::Updated);
         Ok(Some(Saved { record, revision: *revision, action, replayed: true }))
@@ -231,6 +251,9 @@ impl Draft<'_> {
     pub fn insert<T: Document>(&mut self, noun: &T) -> Result<(), Failure> {
         let record = record_of(noun, 1)?;
         self.journal(noun, 1, Action::Created, &[], &record.doc);
+        if audit::is_told(T::KIND, noun.tenant()) {
+            self.acts.push(audit::change(noun, Action::Created.as_str(), Vec::new()));
+        }
         self.batch.writes.push(Write::Insert { kind: T::KIND, record });
         Ok(())
     }
@@ -248,6 +271,10 @@ impl Draft<'_> {
     ) -> Result<(), Failure> {
         let record = record_of(after, before.revision + 1)?;
         self.journal(after, record.revision, action, changes, &record.doc);
+        if audit::is_told(T::KIND, after.tenant()) {
+            let names = audit::changed_names(&before.record, after);
+            self.acts.push(audit::change(after, action.as_str(), names));
+        }
         self.batch.writes.push(Write::Replace {
             kind: T::KIND,
             before_columns: before.record.columns(),
@@ -255,6 +282,29 @@ impl Draft<'_> {
             after: record,
         });
         Ok(())
+    }
+
+    /// A record that hangs on none goes for good, and the journal forgets what it looked like.
+    pub fn remove<T: Document>(&mut self, read: &Loaded<T>) {
+        let (tenant, number) = (read.record.tenant(), read.record.identity().0);
+        self.forget(&read.record);
+        let revision = read.revision;
+        self.batch.writes.push(Write::Remove { kind: T::KIND, tenant, number, revision });
+        if audit::is_told(T::KIND, tenant) {
+            let act = audit::change(&read.record, Action::Deleted.as_str(), Vec::new());
+            self.acts.push(act);
+        }
+    }
+
+    /// The journal forgets what a record that hangs on none looked like so far.
+    pub fn forget<T: Document>(&mut self, noun: &T) {
+        let (tenant, number) = (noun.tenant(), noun.identity().0);
+        self.batch.writes.push(Write::Blank { kind: T::KIND, tenant, number });
+    }
+
+    /// The audit trail says this too.
+    pub fn tell(&mut self, act: Act) {
+        self.acts.push(act);
     }
 
     /// Nothing is written, but the record must not have changed meanwhile.
@@ -325,7 +375,12 @@ impl Draft<'_> {
     /// `Exists` when a unique field is taken, and whatever the store says.
     pub async fn settle(self) -> Result<bool, Failure> {
         let cx = self.cx;
-        let batch = self.into_batch()?;
+        let mut this = self;
+        let acts = std::mem::take(&mut this.acts);
+        let mut batch = this.into_batch()?;
+        if !batch.dry_run {
+            cx.audit_with(&mut batch, acts).await?;
+        }
         if batch.writes.is_empty() && batch.answer.is_none() {
             return Ok(true);
         }
@@ -355,7 +410,7 @@ pub(crate) fn raced() -> Failure {
     Failure::Unavailable { retry_after_seconds: 1 }
 }
 
-fn record_of<T: Document>(noun: &T, revision: i64) -> Result<Record, Failure> {
+pub(crate) fn record_of<T: Document>(noun: &T, revision: i64) -> Result<Record, Failure> {
     let (number, uuid) = noun.identity();
     Ok(Record {
         tenant: noun.tenant(),

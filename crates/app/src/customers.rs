@@ -1,12 +1,11 @@
 //! Use cases of customers. Each reads, decides with the pure functions of the model, and settles.
 
 mod many;
+mod merge;
 
 use patron_model::{
     Failure, Ids, Noun, Patch, Timestamp,
-    comment::Comment,
     customer::{Customer, CustomerPatch},
-    payment_method::PaymentMethod,
     text::Reference,
 };
 use patron_store::Row;
@@ -15,13 +14,13 @@ use uuid::Uuid;
 use crate::{
     Cx,
     commit::{ATTEMPTS_MAX, Action, Document, Draft, Expect, Loaded, Saved, decode, raced},
-    documents::{COMMENT, CUSTOMER, Merge, PAYMENT_METHOD},
+    documents::CUSTOMER,
     failure,
     search::{self, Filter, Query},
     shown::Seen,
 };
 
-pub use self::many::create_many;
+pub use self::{many::create_many, merge::merge};
 
 /// Most records that hang on an absorbed customer and can move in one merge.
 pub const MOVED_MAX: usize = 10_000;
@@ -73,7 +72,9 @@ async fn row(cx: &Cx, id: Id) -> Result<Row, Failure> {
         Id::Number(number) => store.get(&CUSTOMER, cx.space, number).await,
         Id::Uuid(uuid) => store.get_by_uuid(&CUSTOMER, cx.space, uuid).await,
     };
-    row.map_err(failure)?.ok_or_else(not_found)
+    let row = row.map_err(failure)?.ok_or_else(not_found)?;
+    cx.saw(row.tenant, row.number);
+    Ok(row)
 }
 
 /// A customer, deleted ones included.
@@ -130,6 +131,7 @@ pub async fn get_in_spaces(
 ) -> Result<Loaded<Customer>, Failure> {
     let row = cx.app.store.get_anywhere(&CUSTOMER, number).await.map_err(failure)?;
     let row = row.filter(|row| spaces.contains(&row.tenant)).ok_or_else(not_found)?;
+    cx.saw(row.tenant, row.number);
     let found = decode::<Customer>(&row)?;
     if found.is_deleted() { Err(not_found()) } else { Ok(found) }
 }
@@ -145,6 +147,7 @@ pub async fn get_in_spaces_following(
 ) -> Result<Loaded<Customer>, Failure> {
     let row = cx.app.store.get_anywhere(&CUSTOMER, number).await.map_err(failure)?;
     let row = row.filter(|row| spaces.contains(&row.tenant)).ok_or_else(not_found)?;
+    cx.saw(row.tenant, row.number);
     let found = decode::<Customer>(&row)?;
     match (found.merged_into, found.is_deleted()) {
         (Some(survivor), _) => get_following(&cx.in_space(row.tenant), Id::Number(survivor)).await,
@@ -163,7 +166,11 @@ pub async fn get_by_reference(cx: &Cx, reference: &str) -> Result<Loaded<Custome
 
 async fn find_by_reference(cx: &Cx, reference: &str) -> Result<Option<Loaded<Customer>>, Failure> {
     let row = cx.app.store.get_by(&CUSTOMER, cx.space, "reference", reference).await;
-    row.map_err(failure)?.as_ref().map(decode).transpose()
+    let row = row.map_err(failure)?;
+    if let Some(row) = &row {
+        cx.saw(row.tenant, row.number);
+    }
+    row.as_ref().map(decode).transpose()
 }
 
 /// A page of customers. Deleted ones appear unless the filter excludes them.
@@ -181,6 +188,7 @@ pub async fn list(cx: &Cx, query: &Query) -> Result<Page<Customer>, Failure> {
 /// Whatever the store says.
 pub async fn see_list(cx: &Cx, query: &Query) -> Result<(Vec<Seen>, bool), Failure> {
     let found = cx.app.store.find(&CUSTOMER, query).await.map_err(failure)?;
+    found.rows.iter().for_each(|row| cx.saw(row.tenant, row.number));
     let items = found.rows.into_iter().map(Seen::of).collect::<Result<_, _>>()?;
     Ok((items, found.more))
 }
@@ -191,6 +199,9 @@ pub async fn see_list(cx: &Cx, query: &Query) -> Result<(Vec<Seen>, bool), Failu
 /// Whatever the store says.
 pub(crate) async fn page<T: Document>(cx: &Cx, query: &Query) -> Result<Page<T>, Failure> {
     let found = cx.app.store.find(T::KIND, query).await.map_err(failure)?;
+    if T::KIND.name == CUSTOMER.name {
+        found.rows.iter().for_each(|row| cx.saw(row.tenant, row.number));
+    }
     let items = found.rows.iter().map(decode).collect::<Result<_, _>>()?;
     Ok(Page { items, more: found.more })
 }
@@ -241,6 +252,7 @@ pub async fn search_text(
             }
             position = Some((term, row.number));
             if matches {
+                cx.saw(row.tenant, row.number);
                 found.push(Seen::of(row)?);
             }
         }
@@ -431,93 +443,6 @@ pub async fn restore(cx: &Cx, id: Id, expect: Expect) -> Result<Saved<Customer>,
         }
     }
     Err(raced())
-}
-
-/// Merges `absorbed` into `survivor`: missing fields are taken over, everything that hangs on the
-/// absorbed customer moves, and the merge is recorded so that it can be undone. One batch.
-///
-/// # Errors
-/// `NotFound`, `Stale`, `Invalid`, `WrongState` when both are the same, `TooLarge` when more than
-/// [`MOVED_MAX`] records would have to move.
-pub async fn merge(
-    cx: &Cx,
-    survivor: Id,
-    absorbed: Id,
-    expect: Expect,
-) -> Result<Saved<Customer>, Failure> {
-    if let Some(saved) = cx.replayed().await? {
-        return Ok(saved);
-    }
-    for _ in 0..ATTEMPTS_MAX {
-        let stays = get(cx, survivor).await?;
-        expect.check(stays.version, stays.revision)?;
-        let goes = get(cx, absorbed).await?;
-        if stays.number == goes.number {
-            return Err(Failure::WrongState { is: "the same customer", needs: "another" });
-        }
-        let after = stays.record.absorb(&goes.record, cx.now)?;
-        let comments: Vec<Loaded<Comment>> = hanging(cx, goes.number).await?;
-        let methods: Vec<Loaded<PaymentMethod>> = hanging(cx, goes.number).await?;
-        if comments.len() + methods.len() > MOVED_MAX {
-            return Err(Failure::TooLarge { limit: MOVED_MAX });
-        }
-        let draft = draft_merge(cx, &stays, &goes, &after, &comments, &methods).await?;
-        if draft.settle().await? {
-            return Ok(saved(after, stays.revision + 1, Action::Merged));
-        }
-    }
-    Err(raced())
-}
-
-async fn draft_merge<'a>(
-    cx: &'a Cx,
-    stays: &Loaded<Customer>,
-    goes: &Loaded<Customer>,
-    after: &Customer,
-    comments: &[Loaded<Comment>],
-    methods: &[Loaded<PaymentMethod>],
-) -> Result<Draft<'a>, Failure> {
-    cx.app.ensure_ids(1).await?;
-    let mut draft = cx.draft();
-    // The absorbed one first: its reference must be free before the survivor can take it.
-    let gone = goes.absorbed_by(stays.number, cx.now);
-    draft.replace(goes, &gone, Action::Absorbed, &["deleted_at", "merged_into"])?;
-    draft.replace(stays, after, Action::Merged, &["merge"])?;
-    let mut moved = Vec::new();
-    for comment in comments {
-        let next = Comment { customer: stays.number, ..comment.record.clone() };
-        draft.replace(comment, &next, Action::Moved, &["customer"])?;
-        moved.push((COMMENT.name.to_owned(), comment.number));
-    }
-    for method in methods {
-        let next =
-            PaymentMethod { customer: stays.number, is_default: false, ..method.record.clone() };
-        draft.replace(method, &next, Action::Moved, &["customer"])?;
-        moved.push((PAYMENT_METHOD.name.to_owned(), method.number));
-    }
-    moved.extend(goes.addresses().iter().map(|a| ("address".to_owned(), a.number)));
-    let id = cx.app.next();
-    draft.insert(&Merge {
-        number: id.number,
-        uuid: id.uuid,
-        space: cx.space,
-        survivor: stays.number,
-        survivor_revision: stays.revision,
-        absorbed: goes.number,
-        absorbed_revision: goes.revision,
-        moved,
-        at: cx.now,
-    })?;
-    draft.outcome(after, stays.revision + 1, Action::Merged);
-    Ok(draft)
-}
-
-/// Everything of one kind that hangs on a customer, deleted records included.
-async fn hanging<T: Document>(cx: &Cx, customer: i64) -> Result<Vec<Loaded<T>>, Failure> {
-    let of_customer = Filter::equal(search::Field::Column("customer"), customer);
-    let limit = u32::try_from(MOVED_MAX + 1).unwrap_or(u32::MAX);
-    let query = Query { predicate: of_customer, limit, ..Query::of(cx.space) };
-    Ok(page(cx, &query).await?.items)
 }
 
 /// Every e-mail address ever linked to a customer, newest last.

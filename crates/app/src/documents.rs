@@ -2,6 +2,7 @@
 
 use patron_model::{
     Failure, Noun, Timestamp,
+    audit::AuditEntry,
     comment::Comment,
     customer::Customer,
     payment_method::PaymentMethod,
@@ -66,8 +67,11 @@ pub static ACCOUNT: Kind =
     Kind { name: "account", columns: &[int("parent", Index::Ordered)], terms: false };
 
 /// Spaces.
-pub static SPACE: Kind =
-    Kind { name: "space", columns: &[int("account", Index::Ordered)], terms: false };
+pub static SPACE: Kind = Kind {
+    name: "space",
+    columns: &[int("account", Index::Ordered), int("deleted_at", Index::Ordered)],
+    terms: false,
+};
 
 /// Keys.
 pub static KEY: Kind = Kind {
@@ -76,9 +80,24 @@ pub static KEY: Kind = Kind {
     terms: false,
 };
 
+/// Entries of the audit trail.
+pub static AUDIT: Kind = Kind {
+    name: "audit",
+    columns: &[
+        int("account", Index::Ordered),
+        int("at", Index::Ordered),
+        int("space", Index::None),
+        text("actor", Index::None),
+        text("action", Index::None),
+        text("outcome", Index::None),
+        text("address", Index::None),
+    ],
+    terms: false,
+};
+
 /// Every kind, for opening the store.
 pub static KINDS: &[&Kind] =
-    &[&CUSTOMER, &COMMENT, &PAYMENT_METHOD, &MERGE, &ACCOUNT, &SPACE, &KEY];
+    &[&CUSTOMER, &COMMENT, &PAYMENT_METHOD, &MERGE, &ACCOUNT, &SPACE, &KEY, &AUDIT];
 
 /// Tenant of records that belong to the deployment.
 pub const DEPLOYMENT: i64 = 0;
@@ -212,13 +231,26 @@ impl Document for Account {
     fn columns(&self) -> Vec<Value> {
         vec![self.parent.into()]
     }
+
+    fn audit_place(&self) -> (Option<i64>, Option<i64>) {
+        (Some(self.number), None)
+    }
 }
 
 impl Document for Space {
     named!(SPACE, Space, in_deployment);
 
     fn columns(&self) -> Vec<Value> {
-        vec![self.account.into()]
+        let deleted_at = self.deletion.as_ref().map(|deletion| deletion.at.micros());
+        vec![self.account.into(), deleted_at.into()]
+    }
+
+    fn audit_place(&self) -> (Option<i64>, Option<i64>) {
+        (Some(self.account), Some(self.number))
+    }
+
+    fn is_gone(&self) -> bool {
+        self.deletion.is_some()
     }
 }
 
@@ -227,6 +259,10 @@ impl Document for Key {
 
     fn columns(&self) -> Vec<Value> {
         vec![handle_column(&self.dialect, &self.handle).into(), self.account.into()]
+    }
+
+    fn audit_place(&self) -> (Option<i64>, Option<i64>) {
+        (Some(self.account), Some(self.space))
     }
 }
 
@@ -248,6 +284,7 @@ pub fn expected_columns(kind: &Kind, row: &Row) -> Option<Vec<Value>> {
         "account" => of::<Account>(row),
         "space" => of::<Space>(row),
         "key" => of::<Key>(row),
+        "audit" => of::<AuditEntry>(row),
         _ => None,
     }
 }

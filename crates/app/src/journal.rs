@@ -11,6 +11,7 @@ pub use patron_store::Entry;
 use crate::{
     Cx,
     commit::{Document, Loaded},
+    documents::CUSTOMER,
     failure,
 };
 
@@ -71,7 +72,7 @@ pub async fn at_time<T: Document>(
     at: Timestamp,
 ) -> Result<Loaded<T>, Failure> {
     let entry = cx.app.store.entry_at_time(cx.space, T::KIND.name, root, number, at.micros()).await;
-    read(&entry.map_err(failure)?.ok_or(Failure::NotFound { noun: Noun::Entry })?)
+    shown(cx, &entry.map_err(failure)?.ok_or(Failure::NotFound { noun: Noun::Entry })?)
 }
 
 /// A record as it was in a version, the latest state that had it.
@@ -93,6 +94,7 @@ pub async fn at_version<T: Document>(
         for entry in entries.iter().filter(|e| e.kind == T::KIND.name && e.number == number) {
             let loaded: Loaded<T> = read(entry)?;
             if has_version(&loaded) {
+                cx.saw(entry.tenant, entry.root);
                 return Ok(loaded);
             }
         }
@@ -103,11 +105,22 @@ pub async fn at_version<T: Document>(
     Err(Failure::NotFound { noun: Noun::Entry })
 }
 
+/// The record in an entry, to be shown; whoever reads a customer so is told to the audit trail.
+///
+/// # Errors
+/// `Internal` when it is not of this kind.
+pub fn shown<T: Document>(cx: &Cx, entry: &Entry) -> Result<Loaded<T>, Failure> {
+    if T::KIND.name == CUSTOMER.name {
+        cx.saw(entry.tenant, entry.number);
+    }
+    read(entry)
+}
+
 /// The record in an entry.
 ///
 /// # Errors
 /// `Internal` when it is not of this kind.
-pub fn read<T: Document>(entry: &Entry) -> Result<Loaded<T>, Failure> {
+fn read<T: Document>(entry: &Entry) -> Result<Loaded<T>, Failure> {
     let record = T::from_document(&entry.doc).map_err(Failure::internal)?;
     Ok(Loaded { record, revision: entry.revision })
 }

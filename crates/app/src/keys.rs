@@ -41,6 +41,7 @@ pub struct Caller {
     pub spaces: Vec<Arc<Space>>,
     /// The account.
     pub account: Account,
+    audits_reads: bool,
     opened: OnceLock<Vec<u8>>,
 }
 
@@ -48,6 +49,11 @@ impl Caller {
     /// A space this key opens.
     pub fn space(&self, number: i64) -> Option<&Arc<Space>> {
         self.spaces.iter().find(|space| space.number == number)
+    }
+
+    /// Whether a space it opens wants to know who reads its customers.
+    pub fn wants_reads_audited(&self) -> bool {
+        self.audits_reads
     }
 
     /// The space of the key itself.
@@ -169,11 +175,12 @@ impl App {
             vec![decode::<Space>(&row.ok_or_else(archived)?)?.record]
         };
         let spaces: Vec<Arc<Space>> =
-            spaces.into_iter().filter(|s| s.archived_at.is_none()).map(Arc::new).collect();
+            spaces.into_iter().filter(Space::is_open).map(Arc::new).collect();
         if spaces.is_empty() {
             return Err(archived());
         }
-        Ok(Caller { key, spaces, account, opened: OnceLock::new() })
+        let audits_reads = spaces.iter().any(|space| space.audit_reads);
+        Ok(Caller { key, spaces, account, audits_reads, opened: OnceLock::new() })
     }
 
     async fn spaces_of(&self, account: i64) -> Result<Vec<Space>, Failure> {

@@ -3,13 +3,15 @@
 //! - [`App`]: what every request shares; [`Cx`]: one request's context (who, where, when, why).
 //! - [`commit`]: the one write path: read, decide, commit if unchanged, again when raced.
 //! - One module per noun: [`customers`], [`addresses`], [`comments`], [`payment_methods`], [`spaces`],
-//!   [`keys`]; [`journal`] answers what happened; [`search`] is how questions are asked.
+//!   [`keys`]; [`journal`] answers what happened, [`audit`] who did what about access; [`search`]
+//!   is how questions are asked. [`offboarding`] deletes a space for good.
 //! - [`rights`]: who may do what, the one place that says yes.
 //! - [`secrets`]: sealing, fingerprints, hashes. [`idempotency`]: repeats give the same answer.
 //!
 //! No HTTP here and no dialect's name.
 
 pub mod addresses;
+pub mod audit;
 pub mod clock;
 pub mod comments;
 pub mod commit;
@@ -19,6 +21,7 @@ pub mod idempotency;
 pub mod ids;
 pub mod journal;
 pub mod keys;
+pub mod offboarding;
 pub mod payment_methods;
 pub mod rights;
 pub mod search;
@@ -26,7 +29,8 @@ pub mod secrets;
 pub mod shown;
 pub mod spaces;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use patron_model::{Failure, Permissions, Timestamp, space::Space};
 use patron_store::{Store, StoreError};
@@ -46,6 +50,11 @@ pub struct App {
     pub(crate) ids: ids::IdPool,
     pub(crate) callers: keys::CallerCache,
     pub(crate) running: idempotency::Running,
+    pub(crate) audit_numbers: audit::Numbers,
+    pub(crate) refusals: audit::refusals::Refusals,
+    pub(crate) login: OnceLock<String>,
+    /// Spaces whose deletion this process is finishing.
+    pub(crate) leaving: Mutex<HashSet<i64>>,
 }
 
 impl App {
@@ -58,7 +67,17 @@ impl App {
             ids: ids::IdPool::default(),
             callers: keys::CallerCache::default(),
             running: idempotency::Running::default(),
+            audit_numbers: audit::Numbers::default(),
+            refusals: audit::refusals::Refusals::default(),
+            login: OnceLock::new(),
+            leaving: Mutex::default(),
         })
+    }
+
+    /// Says who operates this process, by login name: the audit trail names them. Only the first
+    /// word counts.
+    pub fn operated_by(&self, login: String) {
+        let _ = self.login.set(login);
     }
 
     /// The context of work that no request caused: start-up, commands on the machine itself.
@@ -72,6 +91,8 @@ impl App {
             now: self.clock.now(),
             dry_run: false,
             idempotency: None,
+            origin: None,
+            seen: None,
         }
     }
 }
@@ -106,6 +127,10 @@ pub struct Cx {
     pub dry_run: bool,
     /// Idempotency key of the request.
     pub idempotency: Option<Arc<idempotency::Idempotency>>,
+    /// Where it came from; none: the machine itself.
+    pub origin: Option<Arc<dyn audit::Origin>>,
+    /// Whose data it has read, where a space wants that written down.
+    pub seen: Option<Arc<audit::Seen>>,
 }
 
 impl Cx {

@@ -14,10 +14,10 @@ use crate::{
     Cx,
     commit::{ATTEMPTS_MAX, Action, Document, Expect, Loaded, Saved, decode, raced},
     customers::{Page, page},
-    documents::DEPLOYMENT,
+    documents::{DEPLOYMENT, SPACE},
     failure,
     ids::new_uuid,
-    search::Query,
+    search::{Field, Filter, Query},
 };
 
 /// What shall become of a space.
@@ -27,6 +27,8 @@ pub struct SpacePatch {
     pub name: Option<Name>,
     /// Whether a change without precondition is refused.
     pub require_precondition: Option<bool>,
+    /// Whether the audit trail says who read which customer.
+    pub audit_reads: Option<bool>,
     /// Switches of single dialects; each named dialect's switches are replaced.
     pub dialects: Option<BTreeMap<String, Value>>,
     /// Whether it is archived.
@@ -98,6 +100,8 @@ pub async fn create_space(
         created_at: cx.now,
         updated_at: cx.now,
         archived_at: None,
+        audit_reads: false,
+        deletion: None,
     };
     let saved = insert(&cx, space).await?;
     cx.app.callers.forget();
@@ -121,7 +125,8 @@ async fn insert<T: Document>(cx: &Cx, noun: T) -> Result<Saved<T>, Failure> {
 /// `NotFound`.
 pub async fn get<T: Document>(cx: &Cx, number: i64) -> Result<Loaded<T>, Failure> {
     let row = cx.app.store.get(T::KIND, DEPLOYMENT, number).await.map_err(failure)?;
-    decode(&row.ok_or(Failure::NotFound { noun: T::NOUN })?)
+    let found: Loaded<T> = decode(&row.ok_or(Failure::NotFound { noun: T::NOUN })?)?;
+    if found.is_gone() { Err(Failure::NotFound { noun: T::NOUN }) } else { Ok(found) }
 }
 
 /// A page of accounts or spaces.
@@ -129,7 +134,10 @@ pub async fn get<T: Document>(cx: &Cx, number: i64) -> Result<Loaded<T>, Failure
 /// # Errors
 /// Whatever the store says.
 pub async fn list<T: Document>(cx: &Cx, query: Query) -> Result<Page<T>, Failure> {
-    let query = Query { tenants: vec![DEPLOYMENT], ..query };
+    let mut query = Query { tenants: vec![DEPLOYMENT], ..query };
+    if T::KIND.name == SPACE.name {
+        query.predicate = query.predicate.and(Filter::Missing(Field::Column("deleted_at")));
+    }
     page(&cx.in_space(DEPLOYMENT), &query).await
 }
 
@@ -149,6 +157,7 @@ pub async fn update_space(
         after.name = patch.name.clone().unwrap_or(after.name);
         after.require_precondition =
             patch.require_precondition.unwrap_or(after.require_precondition);
+        after.audit_reads = patch.audit_reads.unwrap_or(after.audit_reads);
         for (dialect, switches) in patch.dialects.clone().unwrap_or_default() {
             after.dialects.insert(dialect, switches);
         }

@@ -31,6 +31,9 @@ pub struct Dialect {
     pub route: fn(&str) -> Cow<'_, str>,
     /// Who asks, and in which space.
     pub authenticate: Authenticate,
+    /// Public half of the key that a refused request claimed to hold, for the audit trail. Looks at
+    /// the request only.
+    pub claimed: fn(&Exchange) -> Option<String>,
     /// Every operation: the one page.
     pub operations: fn() -> Vec<Operation>,
     /// A failure in its own error shape.

@@ -20,7 +20,7 @@ use axum::{
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{HeaderValue, Method, header};
-use patron_app::{Actor, App, Cx, idempotency::Idempotency};
+use patron_app::{Actor, App, Cx, audit::Seen, idempotency::Idempotency};
 use patron_model::{Failure, Permissions, Problems, Why};
 use tower::ServiceExt as _;
 
@@ -34,6 +34,7 @@ use crate::{
     operation::{Access, Operation},
     paths::{fold_path, longest_prefix, params, target},
     strangers::Strangers,
+    trail,
 };
 
 /// All APIs of one server.
@@ -183,7 +184,8 @@ impl Gateway {
     async fn serve(&self, route: &Route, request: HttpRequest) -> Response {
         let started = Instant::now();
         let request_id = self.request_id(&request);
-        let (exchange, body) = self.exchange(request, Some(&route.operation), request_id);
+        let (exchange, body) =
+            self.exchange(request, route.dialect.name, Some(&route.operation), request_id);
         let mut exchange = exchange;
         let body = match self.bodies.read(body).await {
             Ok(body) => body,
@@ -252,6 +254,7 @@ impl Gateway {
         let repeated = idempotency.as_ref().is_some_and(|i| i.outcome.is_some());
         let cx = Cx {
             app: Arc::clone(&self.app),
+            seen: Seen::wanted_by(&actor),
             actor,
             rights,
             space,
@@ -259,9 +262,15 @@ impl Gateway {
             now: exchange.now,
             dry_run: prefers_dry_run(&exchange),
             idempotency: idempotency.map(Arc::new),
+            origin: Some(exchange.clone()),
         };
         let is_dry_run = cx.dry_run && operation.writes();
+        let act = trail::act_of(operation).filter(|_| !cx.dry_run);
+        let watched = (cx.seen.is_some() || act.is_some()).then(|| cx.clone());
         let mut reply = (operation.handler)(Request { cx, exchange }).await?;
+        if let Some(cx) = watched {
+            trail::done(&cx, act).await?;
+        }
         if repeated {
             reply.set("idempotency-replayed", "true");
         }
@@ -301,6 +310,7 @@ impl Gateway {
     fn exchange(
         &self,
         request: HttpRequest,
+        via: &'static str,
         operation: Option<&Operation>,
         request_id: Arc<str>,
     ) -> (Exchange, Body) {
@@ -311,7 +321,7 @@ impl Gateway {
         };
         let path = target.split('?').next().unwrap_or_default();
         let params = operation.map(|operation| params(operation.path, path)).unwrap_or_default();
-        let exchange = Exchange {
+        let mut exchange = Exchange {
             method: parts.method,
             params,
             target,
@@ -319,9 +329,13 @@ impl Gateway {
             body: Bytes::new(),
             request_id,
             peer: parts.extensions.get::<Peer>().map(|peer| peer.0),
+            client: None,
+            via,
+            operation: operation.map_or("", |operation| operation.id),
             now: self.app.clock.now(),
             space: Arc::default(),
         };
+        exchange.client = self.strangers.address(&exchange);
         (exchange, body)
     }
 
@@ -333,11 +347,12 @@ impl Gateway {
         quota: Option<QuotaState>,
         started: Instant,
     ) -> Response {
+        trail::refused(&self.app, route.dialect, exchange, &outcome);
         let failure = outcome.as_ref().err().map(Failure::name);
         let mut reply = match outcome {
             Ok(reply) => reply,
             Err(failure) => {
-                note_failure(&failure, exchange, route.operation.id);
+                trail::note_failure(&failure, exchange, route.operation.id);
                 (route.dialect.render)(&failure, exchange)
             }
         };
@@ -357,7 +372,7 @@ impl Gateway {
     ) -> Response {
         let started = Instant::now();
         let request_id = self.request_id(&request);
-        let (exchange, _) = self.exchange(request, None, request_id);
+        let (exchange, _) = self.exchange(request, dialect.name, None, request_id);
         let mut reply = (dialect.render)(failure, &exchange);
         if let Failure::MethodNotAllowed { allowed } = failure {
             reply.set("allow", allowed);
@@ -394,25 +409,6 @@ impl Gateway {
                 "{operation} answered {status}"
             );
         }
-    }
-}
-
-/// Faults of the server are logged where they are known, with what only the log may say.
-fn note_failure(failure: &Failure, exchange: &Exchange, operation: &str) {
-    match failure {
-        Failure::Internal(report) => tracing::error!(
-            operation,
-            request.id = %exchange.request_id,
-            details = report.details,
-            "{operation} failed"
-        ),
-        Failure::Unauthenticated { reason } => tracing::info!(
-            operation,
-            request.id = %exchange.request_id,
-            reason,
-            "sign-in refused: {reason}"
-        ),
-        _ => {}
     }
 }
 

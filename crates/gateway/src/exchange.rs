@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use patron_app::Cx;
+use patron_app::{Cx, audit::Origin};
 use patron_model::{Failure, Problems, Timestamp, Why, space::Space};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -27,13 +27,37 @@ pub struct Exchange {
     pub params: Vec<(&'static str, String)>,
     /// Request id.
     pub request_id: Arc<str>,
-    /// Address of the client.
+    /// Address of the connection.
     pub peer: Option<IpAddr>,
+    /// Address of the client: as the proxy in front says, else that of the connection.
+    pub client: Option<IpAddr>,
+    /// Name of the API that was asked.
+    pub via: &'static str,
+    /// Id of the operation that was asked for; empty when the path leads to none.
+    pub operation: &'static str,
     /// When it arrived.
     pub now: Timestamp,
     /// The space it works in, once sign-in has found it. Copies share it, so that failures can be
     /// rendered as the space wants them.
     pub space: Arc<OnceLock<Arc<Space>>>,
+}
+
+impl Origin for Exchange {
+    fn via(&self) -> &str {
+        self.via
+    }
+
+    fn operation(&self) -> &str {
+        self.operation
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        self.client
+    }
+
+    fn agent(&self) -> Option<&str> {
+        self.header("user-agent")
+    }
 }
 
 impl Exchange {
@@ -47,6 +71,9 @@ impl Exchange {
             params: Vec::new(),
             request_id: "".into(),
             peer: None,
+            client: None,
+            via: "",
+            operation: "",
             now,
             space: Arc::default(),
         }
@@ -167,12 +194,20 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// Body.
     pub body: Bytes,
+    /// Whether it refuses a sign-in although it is no failure: for formats whose token endpoints
+    /// answer so.
+    pub refuses_sign_in: bool,
 }
 
 impl Reply {
     /// A reply without body.
     pub fn empty(status: u16) -> Reply {
-        Reply { status: code(status), headers: HeaderMap::new(), body: Bytes::new() }
+        Reply {
+            status: code(status),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            refuses_sign_in: false,
+        }
     }
 
     /// A JSON reply.

@@ -27,6 +27,7 @@ pub mod provision;
 pub mod reference;
 pub mod server;
 pub mod strangers;
+mod trail;
 
 pub use dialect::{Claim, Credentials, Dialect, Minted, SignRequest};
 pub use dispatch::Gateway;

@@ -126,6 +126,8 @@ pub fn well_known(dialects: &[&'static Dialect], base_url: &str, number: i64, uu
         created_at: at,
         updated_at: at,
         archived_at: None,
+        audit_reads: false,
+        deletion: None,
     };
     let mut credentials = Map::new();
     credentials.insert("base_url".into(), base_url.into());

@@ -70,8 +70,13 @@ impl Strangers {
         claim
     }
 
-    /// Who is counted: as the proxy in front says, else as connected.
+    /// Who is counted.
     fn client(&self, exchange: &Exchange) -> Option<IpAddr> {
+        self.address(exchange).map(network)
+    }
+
+    /// Address of the client: as the proxy in front says, else as connected.
+    pub(crate) fn address(&self, exchange: &Exchange) -> Option<IpAddr> {
         let named = match self.header.as_str() {
             "" => None,
             name => exchange.headers.get_all(name).iter().next_back(),
@@ -79,7 +84,7 @@ impl Strangers {
         // A list grows at its end: the last entry is what the nearest proxy saw.
         let last = named.and_then(|value| value.to_str().ok()?.rsplit(',').next());
         let named = last.and_then(|text| text.trim().parse().ok());
-        named.or(exchange.peer).map(network)
+        named.or(exchange.peer).map(|address| address.to_canonical())
     }
 }
 
@@ -88,7 +93,7 @@ fn too_many(retry_after_seconds: u64) -> Failure {
 }
 
 /// What stands for one client: an IPv4 address, or the network of an IPv6 address.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(four) => IpAddr::V4(four),
         IpAddr::V6(six) => {

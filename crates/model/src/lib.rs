@@ -8,9 +8,11 @@
 //! - Values that parse: [`text`], [`email`], [`phone`], [`country`], [`currency`], [`language`],
 //!   [`time_zone`], [`metadata`], [`time`]. One that exists is valid; `Debug` masks personal data.
 //! - [`card`]: recognising card numbers, so that they can be refused or tokenised.
+//! - [`audit`]: entries of the audit trail.
 //! - [`problem`] and [`failure`]: what can be wrong, without words and without HTTP.
 
 pub mod address;
+pub mod audit;
 pub mod card;
 pub mod comment;
 pub mod country;

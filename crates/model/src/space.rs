@@ -58,9 +58,37 @@ pub struct Space {
     /// When it was archived: it answers nothing any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archived_at: Option<Timestamp>,
+    /// Whether the audit trail says who read which customer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub audit_reads: bool,
+    /// Its deletion for good, once asked for: it is no more, and its records are on their way out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion: Option<Deletion>,
+}
+
+/// The deletion of a space for good. What is left of the space is this.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Deletion {
+    /// When it began.
+    pub at: Timestamp,
+    /// Rows by kind, counted then.
+    pub counts: BTreeMap<String, u64>,
+    /// Keys that opened this space only, counted then.
+    pub keys: u64,
+    /// SHA-256 of the export that was taken before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub export_sha256: Option<String>,
+    /// When nothing was left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_at: Option<Timestamp>,
 }
 
 impl Space {
+    /// Whether it answers: neither archived nor deleted.
+    pub fn is_open(&self) -> bool {
+        self.archived_at.is_none() && self.deletion.is_none()
+    }
+
     /// A switch of one dialect, when it is a text.
     pub fn switch(&self, dialect: &str, name: &str) -> Option<&str> {
         self.dialects.get(dialect)?.get(name)?.as_str()

@@ -84,9 +84,9 @@ pub enum Write {
         /// Revision it must still have.
         revision: i64,
     },
-    /// The journal forgets what a record that hangs on none looked like: the documents of its entries
-    /// so far become [`EMPTY`], everything else about them stays. Entries of the same batch are not
-    /// touched.
+    /// The journal forgets what a record that hangs on none looked like: the documents of its
+    /// entries so far become [`EMPTY`], everything else about them stays. Entries of the same batch
+    /// are not touched.
     Blank {
         /// Kind of the record.
         kind: &'static Kind,

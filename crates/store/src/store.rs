@@ -294,9 +294,10 @@ impl Store {
         on_engine!(self, engine => engine.count_tenant(tenant).await)
     }
 
-    /// Removes up to `limit` rows of a tenant for good, in one transaction: terms, records, answers,
-    /// then the journal from its end, so that what is left agrees with itself at any moment. Says how
-    /// many of each table; nothing when nothing is left. SQLite overwrites what it deletes.
+    /// Removes up to `limit` rows of a tenant for good, in one transaction: terms, records,
+    /// answers, then the journal from its end, so that what is left agrees with itself at any
+    /// moment. Says how many of each table; nothing when nothing is left. SQLite overwrites what it
+    /// deletes.
     ///
     /// # Errors
     /// For the deployment itself (tenant 0), which cannot be purged.

@@ -15,6 +15,7 @@
 
 pub mod auth;
 pub mod borders;
+mod claimed;
 pub mod credentials;
 pub mod customers;
 pub mod digest;
@@ -40,6 +41,7 @@ pub static DIALECT: Dialect = Dialect {
     mounts: &["/v2/customers", "/v2/merchants", "/v2/oauth"],
     route: exact,
     authenticate: auth::authenticate,
+    claimed: claimed::claimed,
     operations: operations::all,
     render: errors::render,
     finish,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use patron_app::{
+    Cx,
     customers::{self, Id},
     documents::CUSTOMER,
     journal::{self, Entry, WAIT_SECONDS_MAX},
@@ -57,9 +58,9 @@ pub(crate) struct EventsOut {
 }
 
 impl EventOut {
-    fn of(entry: Entry, with_record: bool) -> Result<EventOut, Failure> {
+    fn of(cx: &Cx, entry: Entry, with_record: bool) -> Result<EventOut, Failure> {
         let record = match with_record && entry.kind == CUSTOMER.name {
-            true => Some(record(&entry)?),
+            true => Some(record(cx, &entry)?),
             false => None,
         };
         Ok(EventOut {
@@ -77,8 +78,8 @@ impl EventOut {
     }
 }
 
-fn record(entry: &Entry) -> Result<Value, Failure> {
-    let customer = journal::read::<Customer>(entry)?;
+fn record(cx: &Cx, entry: &Entry) -> Result<Value, Failure> {
+    let customer = journal::shown::<Customer>(cx, entry)?;
     let out = CustomerOut::of(&customer, Timestamp::from_micros(entry.at));
     serde_json::to_value(&out).map_err(Failure::internal)
 }
@@ -116,6 +117,6 @@ fn answer(request: &Request, entries: Vec<Entry>, next: i64, limit: u32) -> Resu
     let with_record = with_record(request);
     let has_more = entries.len() == limit as usize;
     let data: Result<Vec<EventOut>, Failure> =
-        entries.into_iter().map(|entry| EventOut::of(entry, with_record)).collect();
+        entries.into_iter().map(|entry| EventOut::of(&request.cx, entry, with_record)).collect();
     Reply::json(200, &EventsOut { data: data?, next, has_more })
 }

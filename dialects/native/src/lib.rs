@@ -6,7 +6,9 @@
 
 mod accounts;
 mod addresses;
+pub mod audit_log;
 mod auth;
+mod claimed;
 mod comments;
 mod conditions;
 mod cursor;
@@ -36,6 +38,7 @@ pub static DIALECT: Dialect = Dialect {
     mounts: &["/v1"],
     route: exact,
     authenticate: auth::authenticate,
+    claimed: claimed::claimed,
     operations: operations::all,
     render: errors::render,
     finish: errors::finish,

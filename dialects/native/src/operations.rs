@@ -64,6 +64,8 @@ pub(crate) fn all() -> Vec<Operation> {
         event_operations(),
         admin::account_operations(),
         admin::space_operations(),
+        admin::offboarding_operations(),
+        admin::audit_operations(),
     ];
     groups.into_iter().flatten().collect()
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use patron_app::{
-    Loaded,
+    Actor, Loaded,
+    documents::DEPLOYMENT,
+    offboarding,
     search::{Field, Filter, Query},
     spaces::{self, SpacePatch},
 };
@@ -40,6 +42,8 @@ pub(crate) struct SpaceOut<'a> {
     name: &'a str,
     /// Whether a change without precondition is refused (428).
     require_precondition: bool,
+    /// Whether the audit trail says who read which customer.
+    audit_reads: bool,
     /// Switches of single APIs, by name.
     dialects: &'a BTreeMap<String, Value>,
     /// When it was created.
@@ -60,6 +64,7 @@ impl<'a> SpaceOut<'a> {
             version: space.version,
             name: space.name.as_str(),
             require_precondition: space.require_precondition,
+            audit_reads: space.audit_reads,
             dialects: &space.dialects,
             created_at: space.created_at.rfc3339_micros(),
             updated_at: space.updated_at.rfc3339_micros(),
@@ -79,6 +84,8 @@ pub(crate) struct SpaceIn {
     account: Member<i64>,
     /// Whether a change without precondition is refused (428).
     require_precondition: Member<bool>,
+    /// Whether the audit trail says who read which customer.
+    audit_reads: Member<bool>,
     /// Switches of single APIs, by name; `null` removes those of an API.
     dialects: Member<BTreeMap<String, Value>>,
     /// Whether it is archived: it answers nothing any more.
@@ -123,7 +130,8 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
     let account = body.account.value().unwrap_or(own);
     visible(&request, account).await?;
     let name = name(body.name)?.ok_or(Failure::invalid("name", Why::Required))?;
-    if body.dialects.as_ref().is_some() || body.require_precondition.as_ref().is_some() {
+    let set_up = body.require_precondition.as_ref().or(body.audit_reads.as_ref());
+    if body.dialects.as_ref().is_some() || set_up.is_some() {
         // A space is made plain and then set up: one call, one change in the journal.
         let why = Why::Mismatch { with: "nothing on creation; change the space afterwards" };
         return Err(Failure::invalid("require_precondition", why));
@@ -145,10 +153,67 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     let patch = SpacePatch {
         name: name(body.name)?,
         require_precondition: body.require_precondition.value(),
+        audit_reads: body.audit_reads.value(),
         dialects: body.dialects.value(),
         archived: body.archived.value(),
     };
     let expect = condition.expect(None);
     let space = spaces::update_space(&request.cx, number, expect, patch).await?;
     Ok(Reply::json(200, &SpaceOut::of(&space))?.with("etag", conditions::tag(space.version)))
+}
+
+/// A space on its way out.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "LeavingSpace")]
+pub(crate) struct LeavingOut<'a> {
+    /// Number of the space.
+    space: i64,
+    /// Rows by kind that go with it.
+    counts: &'a BTreeMap<String, u64>,
+    /// Keys that open this space only and go with it.
+    keys: u64,
+    /// When the deletion began; absent in a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted_at: Option<String>,
+    /// Where the receipt will be, once nothing is left; absent in a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<String>,
+}
+
+/// A space is deleted for good, with everything in it.
+pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
+    let condition = conditions::if_match(&request)?;
+    let number = match request.cx.in_space(DEPLOYMENT).replayed::<Space>().await {
+        Ok(Some(saved)) => saved.number,
+        Ok(None) => visible_space(&request).await?.number,
+        Err(failure) => return Err(failure),
+    };
+    if let Actor::Caller(caller) = &request.cx.actor
+        && caller.key.space == number
+    {
+        let (is, needs) = ("the space of this key", "another");
+        return Err(Failure::WrongState { is, needs });
+    }
+    if request.cx.dry_run {
+        let offboarding::Leaving { counts, keys, .. } =
+            offboarding::look(&request.cx, number).await?;
+        let out =
+            LeavingOut { space: number, counts: &counts, keys, deleted_at: None, receipt: None };
+        return Reply::json(200, &out);
+    }
+    if condition == conditions::Condition::None {
+        // Whoever deletes for good says which state they have looked at.
+        return Err(Failure::PreconditionRequired);
+    }
+    let space = offboarding::begin(&request.cx, number, condition.expect(None), None).await?;
+    offboarding::finish_later(&request.cx, number);
+    let deletion = space.deletion.as_ref().ok_or(Failure::internal("a deletion left no mark"))?;
+    let out = LeavingOut {
+        space: number,
+        counts: &deletion.counts,
+        keys: deletion.keys,
+        deleted_at: Some(deletion.at.rfc3339_micros()),
+        receipt: Some(format!("/v1/audit-log?space={number}&action=space.purged")),
+    };
+    Reply::json(202, &out)
 }

@@ -8,9 +8,30 @@ use serde_json::{Value, json};
 
 use crate::Native;
 
+impl Native {
+    /// A key that may read in a space.
+    pub async fn key_in(&self, space: &str) -> Value {
+        key_of(self, space.parse().unwrap(), Role::ReadOnly, false).await
+    }
+
+    /// A key that may do everything in a space.
+    pub async fn admin_key_in(&self, space: &str) -> Value {
+        key_of(self, space.parse().unwrap(), Role::Administrator, false).await
+    }
+
+    /// A key that may do everything in all spaces of the account that a space is of.
+    pub async fn owner_key_of(&self, space: &str) -> Value {
+        key_of(self, space.parse().unwrap(), Role::Owner, true).await
+    }
+}
+
 async fn key(native: &Native, role: Role, account_wide: bool) -> Value {
+    key_of(native, 1, role, account_wide).await
+}
+
+async fn key_of(native: &Native, space: i64, role: Role, account_wide: bool) -> Value {
     let cx = native.server.app.operator(0, "test");
-    let space = patron_app::spaces::get::<Space>(&cx, 1).await.unwrap().record;
+    let space = patron_app::spaces::get::<Space>(&cx, space).await.unwrap().record;
     let minted = (DIALECT.credentials.mint)();
     let new = NewKey {
         account_wide,

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail loudly")]
 
 mod admin;
+mod audit;
 mod concurrency;
 mod customers;
 mod events;
@@ -9,6 +10,7 @@ mod failures;
 mod hanging;
 mod idempotency;
 mod lists;
+mod offboarding;
 mod openapi;
 
 use patron_native::DIALECT;

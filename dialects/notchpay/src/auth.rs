@@ -67,6 +67,11 @@ pub fn authenticate<'a>(
     })
 }
 
+/// Which key a request claims to hold, for the audit trail of refusals: nothing is checked here.
+pub fn claimed(exchange: &Exchange) -> Option<String> {
+    public_key(exchange).map(str::to_owned)
+}
+
 /// The public key: raw, or with the scheme `Bearer`. A header that is no text is an unknown key.
 fn public_key(exchange: &Exchange) -> Option<&str> {
     let value = KEY_HEADERS.iter().find_map(|name| sent(exchange, name))?;

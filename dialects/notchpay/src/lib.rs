@@ -42,6 +42,7 @@ pub static DIALECT: Dialect = Dialect {
     mounts: &["/customers", "/channels", "/countries", "/currencies", "/resources"],
     route,
     authenticate: auth::authenticate,
+    claimed: auth::claimed,
     operations: operations::all,
     render: errors::render,
     finish: envelope::finish,

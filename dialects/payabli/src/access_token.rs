@@ -116,7 +116,8 @@ fn asked(words: &[String]) -> Option<Permissions> {
 }
 
 fn unknown_client() -> Reply {
-    refused("InvalidCredentials", "Client authentication failed.")
+    let refused = refused("InvalidCredentials", "Client authentication failed.");
+    Reply { refuses_sign_in: true, ..refused }
 }
 
 fn unknown_permissions() -> Reply {

@@ -15,6 +15,7 @@
 pub mod access_token;
 pub mod auth;
 pub mod body;
+mod claimed;
 pub mod consent;
 pub mod customers;
 pub mod envelopes;
@@ -50,6 +51,7 @@ pub static DIALECT: Dialect = Dialect {
     mounts: &["/api"],
     route,
     authenticate: auth::authenticate,
+    claimed: claimed::claimed,
     operations: operations::all,
     render: errors::render,
     finish,

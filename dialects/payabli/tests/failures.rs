@@ -18,6 +18,9 @@ fn rendered(failure: &Failure) -> (u16, Value, HeaderMap) {
         params: Vec::new(),
         request_id: "test".into(),
         peer: None,
+        client: None,
+        via: "payabli",
+        operation: "",
         now: Timestamp::from_micros(0),
         space: Default::default(),
     };

@@ -14,6 +14,7 @@
 //! - [`errors`]: failures in Verifone's shape, and in OAuth's on the token endpoint.
 
 mod auth;
+mod claimed;
 mod credentials;
 mod customers;
 mod entities;
@@ -48,6 +49,7 @@ pub static DIALECT: Dialect = Dialect {
     ],
     route: exact,
     authenticate: auth::authenticate,
+    claimed: claimed::claimed,
     operations: operations::all,
     render: errors::render,
     finish: errors::finish,

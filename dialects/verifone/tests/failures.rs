@@ -16,6 +16,9 @@ fn exchange(target: &str) -> Exchange {
         params: Vec::new(),
         request_id: Arc::from("one"),
         peer: None,
+        client: None,
+        via: "",
+        operation: "",
         space: Arc::default(),
         now: Timestamp::from_micros(1_735_689_600_123_456),
     }

@@ -13,6 +13,7 @@
 mod addresses;
 mod auth;
 mod bulk;
+mod claimed;
 mod comments;
 mod conditions;
 mod customer_search;
@@ -44,6 +45,7 @@ pub static DIALECT: Dialect = Dialect {
     mounts: &[MOUNT],
     route: exact,
     authenticate: auth::authenticate,
+    claimed: claimed::claimed,
     operations: operations::all,
     render: errors::render,
     finish: |_, _, _| {},

@@ -9,6 +9,7 @@ mod connect;
 mod keeper;
 #[cfg(test)]
 mod plans;
+mod purge;
 mod read;
 mod transfer;
 mod write;
@@ -30,10 +31,7 @@ use crate::page::{self, INLINE_ROWS_MAX};
 use crate::sql::{Dialect, Schema};
 use crate::statistics::{Counters, Statistics};
 use crate::store::{Committed, EngineInfo, Found};
-use crate::{
-    Answer, Batch, Counts, Entry, Kind, Options, Predicate, Query, Row, StoreError, Synchronous,
-    purge,
-};
+use crate::{Answer, Batch, Entry, Kind, Options, Predicate, Query, Row, StoreError, Synchronous};
 
 /// The SQLite engine.
 pub(crate) struct Sqlite {
@@ -64,8 +62,6 @@ const STEPS: i32 = 1000;
 /// A read on a thread of the runtime may take so many times [`STEPS`] (together about a
 /// millisecond) before it is left to a blocking thread.
 const INLINE_STEPS_MAX: u32 = 20;
-/// How often the log is tried to be emptied; each waits for readers as long as a write does.
-const COMPACT_ATTEMPTS_MAX: u32 = 3;
 /// A read that may take as long as it takes.
 const UNBOUNDED: u32 = u32::MAX;
 
@@ -424,44 +420,6 @@ impl Sqlite {
         n: i64,
     ) -> Result<Range<i64>, StoreError> {
         self.work(Work::Reserve { counter, n }).await.map(Done::block)
-    }
-
-    pub(crate) async fn count_tenant(&self, tenant: i64) -> Result<Counts, StoreError> {
-        self.scan(move |c, schema| {
-            let mut counts = Counts::new();
-            for (table, sql) in purge::counts(schema) {
-                let count: i64 = c.query_row(&sql, [tenant], |row| row.get(0)).map_err(failed)?;
-                counts.insert(table, count.unsigned_abs());
-            }
-            Ok(counts)
-        })
-        .await
-    }
-
-    pub(crate) async fn purge(&self, tenant: i64, limit: u32) -> Result<Counts, StoreError> {
-        self.work(Work::Purge { tenant, limit }).await.map(Done::counts)
-    }
-
-    /// Writes the file anew and empties the log: nothing that was deleted is left in either.
-    pub(crate) async fn compact(&self) -> Result<(), StoreError> {
-        let shared = Arc::clone(&self.shared);
-        blocking(move || {
-            let connection = connect(&shared.path, Access::Write, &shared.options)?;
-            connection.execute_batch("VACUUM").map_err(failed)?;
-            // The first one may find the keeper's snapshot in its way, which the change ends.
-            for _ in 0..COMPACT_ATTEMPTS_MAX {
-                let busy: i64 = connection
-                    .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
-                    .map_err(failed)?;
-                if busy == 0 {
-                    return Ok(());
-                }
-            }
-            Err(StoreError::Unavailable(
-                "readers keep the write-ahead log from being emptied: try again".to_owned(),
-            ))
-        })
-        .await
     }
 
     pub(crate) async fn ready(&self) -> Result<(), StoreError> {
