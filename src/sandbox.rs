@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
-use patron_app::{App, comments, customers, customers::Id};
+use patron_app::{App, Caller, comments, customers, customers::Id};
 use patron_gateway::{
     SignRequest,
     dialect::Example,
@@ -93,19 +93,20 @@ pub async fn has_well_known_key(app: &App) -> Result<bool> {
     for (number, dialect) in (1..).zip(DIALECTS) {
         let minted = (dialect.credentials.sandbox)();
         let handle = minted.handle.unwrap_or_else(|| i64::to_string(&number));
-        let caller = match app.caller(dialect.name, &handle).await {
-            Ok(caller) => caller,
+        let callers = match app.callers(dialect.name, &handle).await {
+            Ok(callers) => callers,
             Err(Failure::Unauthenticated { .. }) => continue,
             Err(failure) => anyhow::bail!("the keys cannot be read: {failure:?}"),
         };
-        let opens = match &minted.secret {
-            NewSecret::Bearer(secret) => caller.has_secret(secret),
+        let is_known = |caller: &Caller| match &minted.secret {
+            NewSecret::Bearer(secret) => Ok(caller.has_secret(secret)),
             // Sealed with a master key that is not this one: nobody can sign with it.
             NewSecret::Signing(secret) => {
-                caller.signing_secret(app).is_ok_and(|known| same(known, secret))
+                Ok(caller.signing_secret(app).is_ok_and(|known| same(known, secret)))
             }
         };
-        if opens {
+        let opener = callers.who(app, is_known);
+        if opener.is_ok_and(|opener| opener.is_some()) {
             return Ok(true);
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use patron_app::{App, audit, idempotency::REMEMBERED_SECONDS, offboarding};
-use patron_gateway::{Gateway, limits::Limits, metrics, server};
+use patron_gateway::{Gateway, Site, limits::Limits, metrics, server};
 use patron_store::EngineInfo;
 use tokio::net::TcpListener;
 
@@ -25,6 +25,8 @@ const FINISH_EVERY: Duration = Duration::from_secs(60);
 const SECONDS_PER_DAY: i64 = 24 * 3600;
 /// How often forgotten idempotency answers are removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+/// How often last uses of keys are looked through for those to be written.
+const KEY_USES_EVERY: Duration = Duration::from_secs(30);
 
 /// Start the server.
 #[derive(Debug, Args)]
@@ -157,22 +159,41 @@ pub async fn serve(
     let log = settings.request_log();
     let operations = doors.operations.map(|listener| {
         let (app, pages) = (Arc::clone(&app), pages.operations.clone());
+        let site = Site { dialects: Vec::new(), base_url: String::new() };
         // Limits of its own: it answers when the public door is crowded.
-        let gateway = Gateway::new(app, &[], limits.clone(), &[], log, pages);
+        let gateway = Gateway::new(app, site, limits.clone(), &[], log, pages);
         tokio::spawn(server::serve(gateway, listener, std::future::pending()))
     });
     let pages = if is_sandbox { pages.operations } else { pages.public };
-    let gateway = Gateway::new(Arc::clone(&app), DIALECTS, limits, &hosts, log, pages);
+    let site = Site { dialects: DIALECTS.to_vec(), base_url: settings.base_url() };
+    let gateway = Gateway::new(Arc::clone(&app), site, limits, &hosts, log, pages);
     let sweeper = tokio::spawn(sweep(Arc::clone(&app), settings.audit.keep_days));
     let leaving = tokio::spawn(finish_deletions(Arc::clone(&app)));
+    let keeper = tokio::spawn(keep_key_uses(Arc::clone(&app)));
     server::serve_with(gateway, doors.public, doors.tls, stop).await?;
     operations.inspect(tokio::task::JoinHandle::abort);
     sweeper.abort();
     leaving.abort();
+    keeper.abort();
+    write_key_uses(&app).await;
     app.finish_audit().await;
     tracing::info!("all requests are finished, closing the store");
     app.store.clone().close().await;
     Ok(())
+}
+
+/// Writes now and then when and from where keys were used.
+async fn keep_key_uses(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(KEY_USES_EVERY).await;
+        write_key_uses(&app).await;
+    }
+}
+
+async fn write_key_uses(app: &App) {
+    if let Err(failure) = app.write_key_uses().await {
+        tracing::warn!(failure = failure.name(), "last uses of keys could not be written");
+    }
 }
 
 /// Goes on with deletions of spaces that were interrupted, here or on another node.

@@ -258,6 +258,15 @@ async fn spaces_and_keys_are_made_listed_and_revoked_beside_a_running_server() {
     let listed = in_data(patron().args(["key", "list", "--json"]), folder.path());
     assert!(!listed.contains(reader), "secrets are shown once");
     let number = made["number"].to_string();
+    let rotate = ["key", "rotate", &number, "--overlap", "1h"];
+    let made: Value = serde_json::from_str(&in_data(patron().args(rotate), folder.path())).unwrap();
+    let newer = made["native"]["api_key"].as_str().unwrap();
+    for token in [reader, newer] {
+        running.native(token, "GET", "/v1/customers", None).await.expect(200);
+    }
+    let shown = in_data(patron().args(["key", "show", &number]), folder.path());
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!((&shown["state"], &shown["replaced_by"]), (&json!("expiring"), &made["number"]));
     in_data(patron().args(["key", "revoke", &number]), folder.path());
     // Callers are remembered for half a second: asking goes on until the answer turns.
     let mut status = 200;
@@ -269,6 +278,59 @@ async fn spaces_and_keys_are_made_listed_and_revoked_beside_a_running_server() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     assert_eq!(status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_made_with_limits_and_says_when_it_was_used() {
+    let folder = tempfile::tempdir().unwrap();
+    in_data(patron().args(["space", "create", "First"]), folder.path());
+    let create = |more: &[&str]| {
+        let mut command = patron();
+        command.args(["key", "create", "--space", "1"]).args(more);
+        serde_json::from_str::<Value>(&in_data(&mut command, folder.path())).unwrap()
+    };
+    let plain = create(&[]);
+    let here = create(&["--role", "read-only", "--expires", "90d", "--address", "127.0.0.1"]);
+    let elsewhere = create(&["--address", "192.0.2.0/24", "--address", "2001:db8::/32"]);
+    let listed = ["--permissions", "customer:read,event:read"];
+    let narrow = create(&listed);
+    for refused in [
+        ["--expires", "3y"],
+        ["--expires", "2020-01-01"],
+        ["--address", "192.0.2.1/24"],
+        ["--role", "root"],
+        ["--permissions", "customer:fly"],
+    ] {
+        let mut command = patron();
+        command.args(["key", "create", "--space", "1"]).args(refused).arg("--data");
+        assert!(!command.arg(folder.path()).output().unwrap().status.success(), "{refused:?}");
+    }
+    let mut running = Running::serve(folder.path()).await;
+    let ask = async |key: &Value, method: &str, target: &str, status: u16| {
+        let token = key["native"]["api_key"].as_str().unwrap();
+        running.native(token, method, target, Some(json!({}))).await.expect(status);
+    };
+    ask(&plain, "POST", "/v1/customers", 403).await;
+    ask(&here, "GET", "/v1/customers", 200).await;
+    ask(&elsewhere, "GET", "/v1/customers", 401).await;
+    ask(&narrow, "GET", "/v1/events", 200).await;
+    ask(&narrow, "POST", "/v1/customers", 403).await;
+    let pid = running.child.id().to_string();
+    succeed(Command::new("kill").args(["-TERM", &pid]));
+    assert!(running.child.wait().unwrap().success());
+    let show = |key: &Value| {
+        let number = key["number"].to_string();
+        let shown = in_data(patron().args(["key", "show", &number]), folder.path());
+        serde_json::from_str::<Value>(&shown).unwrap()
+    };
+    assert_eq!(show(&here)["last_used_from"], "127.0.0.1", "written when the server ends");
+    assert!(show(&elsewhere)["last_used_at"].is_null(), "who was refused did not use it");
+    assert_eq!(show(&here)["addresses"], json!(["127.0.0.1/32"]));
+    assert_eq!(show(&narrow)["permissions"], json!(["customer:read", "event:read"]));
+    let said = in_data(patron().arg("check"), folder.path());
+    assert!(said.contains("Everything agrees."), "{said}");
+    let said = in_data(patron().args(["key", "list"]), folder.path());
+    assert!(said.contains("read_only") && said.contains("active"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

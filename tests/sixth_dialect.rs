@@ -48,6 +48,7 @@ static TINY: Dialect = Dialect {
     error_media: "application/json",
     credentials: Credentials {
         roles: KeyRoles::INTEGRATION,
+        keeps_user: false,
         sandbox,
         sandbox_switches: || Value::Null,
         mint,

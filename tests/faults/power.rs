@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use patron_app::documents::{KINDS, expected_columns};
 use patron_app::{App, Clock, secrets::Secrets};
-use patron_gateway::{Gateway, dispatch::RequestLog, limits::Limits};
+use patron_gateway::{Gateway, Site, dispatch::RequestLog, limits::Limits};
 use patron_store::{Location, Options, Store};
 
 use super::dice::{Dice, times};
@@ -114,8 +114,9 @@ async fn inspect(folder: &Path, writers: &[(&Writer, usize)]) -> Result<(), Stri
     let store = store.map_err(|error| error.to_string())?;
     check(&store).await?;
     let app = App::new(store.clone(), Clock::System, secrets(folder)?);
+    let site = Site { dialects: ALL.to_vec(), base_url: String::new() };
     let gateway =
-        Gateway::new(app, &ALL, Limits::default(), &[], RequestLog::None, axum::Router::new());
+        Gateway::new(app, site, Limits::default(), &[], RequestLog::None, axum::Router::new());
     verify(&Door::Inside(&gateway), writers).await?;
     check(&store).await?;
     drop(gateway);

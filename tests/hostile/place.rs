@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::{Router, body::Body, http};
 use patron_app::{App, Clock, customers, documents::KINDS, secrets::Secrets};
 use patron_gateway::{
-    Dialect, Gateway, SignRequest,
+    Dialect, Gateway, SignRequest, Site,
     dispatch::RequestLog,
     limits::Limits,
     provision::{self, KeySource, NewSpace},
@@ -112,8 +112,9 @@ impl Place {
             let first = saved.into_iter().next().unwrap().unwrap();
             let limits = Limits { requests_per_minute: 0, ..Limits::default() };
             let pages = Router::new();
+            let site = Site { dialects: DIALECTS.to_vec(), base_url: "http://x".into() };
             let gateway =
-                Gateway::new(Arc::clone(&app), &DIALECTS, limits, &[], RequestLog::None, pages);
+                Gateway::new(Arc::clone(&app), site, limits, &[], RequestLog::None, pages);
             (app, gateway, made.credentials, made.number, (first.number, first.uuid))
         });
         Place { runtime, gateway, app, credentials, space, customer, _folder: folder }

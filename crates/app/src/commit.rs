@@ -5,7 +5,7 @@
 //! entries, the outcome under an idempotency key — is committed as a whole or refused as a whole.
 //! No transaction is open while the use case thinks.
 
-use patron_model::{Failure, Noun};
+use patron_model::{Failure, Noun, Permission};
 use patron_store::{Answer, Batch, Kind, NewEntry, Record, Row, StoreError, Value, Write};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
@@ -13,6 +13,8 @@ use uuid::Uuid;
 use crate::{
     Cx,
     audit::{self, Act},
+    customers::{self, Id},
+    documents::DEPLOYMENT,
     failure,
     idempotency::Outcome,
 };
@@ -212,10 +214,21 @@ impl Cx {
         Draft { cx: self, batch, outcome: None, acts: Vec::new() }
     }
 
+    /// A repeated answer shows a state that was. What hangs on a customer that is deleted by now is
+    /// not shown to who may not see the past; that it was deleted is.
+    async fn refuse_past(&self, root: i64, action: &str) -> Result<(), Failure> {
+        let is_free = self.space == DEPLOYMENT || self.has(Permission::CustomerPast);
+        if !is_free && action != Action::Deleted.as_str() {
+            customers::get(self, Id::Number(root)).await?;
+        }
+        Ok(())
+    }
+
     /// The answer of an earlier request with the same idempotency key.
     ///
     /// # Errors
-    /// When the journal no longer has it.
+    /// When the journal no longer has it; `NotFound` when it is of a customer that is deleted by
+    /// now and the caller may not see the past.
     pub async fn replayed<T: Document>(&self) -> Result<Option<Saved<T>>, Failure> {
         let Some(outcome) = self.idempotency.as_ref().and_then(|i| i.outcome.as_ref()) else {
             return Ok(None);
@@ -223,7 +236,8 @@ impl Cx {
         if outcome.kind != T::KIND.name {
             return Err(Failure::KeyReused);
         }
-        let Outcome { kind, root, number, revision, action } = outcome;
+        let Outcome { kind, root, number, revision, action, sealed: _ } = outcome;
+        self.refuse_past(*root, action).await?;
         let entry = self
             .app
             .store
@@ -325,7 +339,15 @@ impl Draft<'_> {
             number: noun.identity().0,
             revision,
             action: action.as_str().to_owned(),
+            sealed: None,
         });
+    }
+
+    /// What a repeat shows beside the record, sealed. To be called after [`Draft::outcome`].
+    pub fn seal_outcome(&mut self, sealed: Option<String>) {
+        if let Some(outcome) = &mut self.outcome {
+            outcome.sealed = sealed;
+        }
     }
 
     fn journal<T: Document>(

@@ -2,6 +2,7 @@
 
 mod many;
 mod merge;
+mod past;
 
 use patron_model::{
     Failure, Ids, Noun, Patch, Timestamp,
@@ -20,6 +21,8 @@ use crate::{
     shown::Seen,
 };
 
+pub use self::past::{Trace, get_any, space_of, trace};
+use self::past::{permitted, permitted_query, stored};
 pub use self::{many::create_many, merge::merge};
 
 /// Most records that hang on an absorbed customer and can move in one merge.
@@ -77,14 +80,6 @@ async fn row(cx: &Cx, id: Id) -> Result<Row, Failure> {
     Ok(row)
 }
 
-/// A customer, deleted ones included.
-///
-/// # Errors
-/// `NotFound`.
-pub async fn get_any(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
-    decode(&row(cx, id).await?)
-}
-
 /// A living customer to be shown; an absorbed one answers as the customer that took it over.
 ///
 /// # Errors
@@ -101,7 +96,7 @@ pub async fn see(cx: &Cx, id: Id) -> Result<Seen, Failure> {
 /// # Errors
 /// `NotFound`.
 pub async fn get(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
-    let found = get_any(cx, id).await?;
+    let found = stored(cx, id).await?;
     if found.is_deleted() { Err(not_found()) } else { Ok(found) }
 }
 
@@ -110,10 +105,10 @@ pub async fn get(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
 /// # Errors
 /// `NotFound`.
 pub async fn get_following(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
-    let mut found = get_any(cx, id).await?;
+    let mut found = stored(cx, id).await?;
     for _ in 0..MERGE_CHAIN_MAX {
         match found.merged_into {
-            Some(survivor) => found = get_any(cx, Id::Number(survivor)).await?,
+            Some(survivor) => found = stored(cx, Id::Number(survivor)).await?,
             None => break,
         }
     }
@@ -173,21 +168,22 @@ async fn find_by_reference(cx: &Cx, reference: &str) -> Result<Option<Loaded<Cus
     row.as_ref().map(decode).transpose()
 }
 
-/// A page of customers. Deleted ones appear unless the filter excludes them.
+/// A page of customers. Deleted ones appear unless the filter excludes them, to who may see them.
 ///
 /// # Errors
 /// Whatever the store says.
 pub async fn list(cx: &Cx, query: &Query) -> Result<Page<Customer>, Failure> {
-    page(cx, query).await
+    page(cx, &permitted_query(cx, query)).await
 }
 
 /// A page of customers to be shown, and whether others follow. Deleted ones appear unless the
-/// filter excludes them.
+/// filter excludes them, to who may see them.
 ///
 /// # Errors
 /// Whatever the store says.
 pub async fn see_list(cx: &Cx, query: &Query) -> Result<(Vec<Seen>, bool), Failure> {
-    let found = cx.app.store.find(&CUSTOMER, query).await.map_err(failure)?;
+    let found = cx.app.store.find(&CUSTOMER, &permitted_query(cx, query)).await;
+    let found = found.map_err(failure)?;
     found.rows.iter().for_each(|row| cx.saw(row.tenant, row.number));
     let items = found.rows.into_iter().map(Seen::of).collect::<Result<_, _>>()?;
     Ok((items, found.more))
@@ -211,7 +207,7 @@ pub(crate) async fn page<T: Document>(cx: &Cx, query: &Query) -> Result<Page<T>,
 /// # Errors
 /// Whatever the store says.
 pub async fn count(cx: &Cx, spaces: &[i64], filter: &Filter) -> Result<u64, Failure> {
-    cx.app.store.count(&CUSTOMER, spaces, filter).await.map_err(failure)
+    cx.app.store.count(&CUSTOMER, spaces, &permitted(cx, filter)).await.map_err(failure)
 }
 
 /// Where a free-text search continues: after this term and number.
@@ -421,8 +417,8 @@ pub async fn delete(cx: &Cx, id: Id, expect: Expect) -> Result<Saved<Customer>, 
 /// Brings a deleted customer back, with everything that hung on it.
 ///
 /// # Errors
-/// `NotFound`; `WrongState` when it was absorbed by another; `Exists` when its reference has been
-/// taken meanwhile.
+/// `NotFound`, also for who may not see the past; `WrongState` when it was absorbed by another;
+/// `Exists` when its reference has been taken meanwhile.
 pub async fn restore(cx: &Cx, id: Id, expect: Expect) -> Result<Saved<Customer>, Failure> {
     if let Some(saved) = cx.replayed().await? {
         return Ok(saved);

@@ -95,9 +95,12 @@ pub static AUDIT: Kind = Kind {
     terms: false,
 };
 
+/// When and from where each key was used last, under the key's number; not in the journal.
+pub static KEY_USE: Kind = Kind { name: "key_use", columns: &[], terms: false };
+
 /// Every kind, for opening the store.
 pub static KINDS: &[&Kind] =
-    &[&CUSTOMER, &COMMENT, &PAYMENT_METHOD, &MERGE, &ACCOUNT, &SPACE, &KEY, &AUDIT];
+    &[&CUSTOMER, &COMMENT, &PAYMENT_METHOD, &MERGE, &ACCOUNT, &SPACE, &KEY, &AUDIT, &KEY_USE];
 
 /// Tenant of records that belong to the deployment.
 pub const DEPLOYMENT: i64 = 0;
@@ -258,7 +261,9 @@ impl Document for Key {
     named!(KEY, Key, in_deployment);
 
     fn columns(&self) -> Vec<Value> {
-        vec![handle_column(&self.dialect, &self.handle).into(), self.account.into()]
+        // A handle leads to the latest key of its user.
+        let handle = (!self.handle_moved).then(|| handle_column(&self.dialect, &self.handle));
+        vec![handle.into(), self.account.into()]
     }
 
     fn audit_place(&self) -> (Option<i64>, Option<i64>) {
@@ -285,6 +290,7 @@ pub fn expected_columns(kind: &Kind, row: &Row) -> Option<Vec<Value>> {
         "space" => of::<Space>(row),
         "key" => of::<Key>(row),
         "audit" => of::<AuditEntry>(row),
+        "key_use" => Some(Vec::new()),
         _ => None,
     }
 }

@@ -48,6 +48,9 @@ pub struct Outcome {
     pub revision: i64,
     /// What happened.
     pub action: String,
+    /// What a repeat shows beside the record, sealed: the secret of a new key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<String>,
 }
 
 /// Keys of requests that are running in this process.

@@ -3,9 +3,10 @@
 //! Every change appends exactly one entry in the same batch, numbered 1, 2, 3, … within its space in
 //! commit order. Webhooks and the audit chain are readers of the same journal.
 
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
-use patron_model::{Failure, Noun, Timestamp};
+use patron_model::{Failure, Noun, Permission, Timestamp, Why};
 pub use patron_store::Entry;
 
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     commit::{Document, Loaded},
     documents::CUSTOMER,
     failure,
+    search::{Field, Filter, Query, customer::living},
 };
 
 /// Longest wait for new entries.
@@ -51,26 +53,33 @@ pub async fn events(
 /// Entries of one record and what hangs on it, newest first.
 ///
 /// # Errors
-/// Whatever the store says.
+/// `Forbidden` for who may not see the past.
 pub async fn history(
     cx: &Cx,
     root: i64,
     before: Option<i64>,
     limit: u32,
 ) -> Result<Vec<Entry>, Failure> {
+    cx.may(Permission::CustomerPast)?;
     cx.app.store.history(cx.space, root, before, limit).await.map_err(failure)
 }
 
 /// A record as it was at a moment.
 ///
 /// # Errors
-/// `NotFound` when it did not exist then.
+/// `NotFound` when it did not exist then; `Forbidden` for who may not see the past; `Malformed`
+/// when the moment is still to come: nobody knows what will be then.
 pub async fn at_time<T: Document>(
     cx: &Cx,
     root: i64,
     number: i64,
     at: Timestamp,
 ) -> Result<Loaded<T>, Failure> {
+    cx.may(Permission::CustomerPast)?;
+    if at > cx.now {
+        let why = Why::Malformed { expected: "a moment that has been" };
+        return Err(Failure::malformed("as_of", why));
+    }
     let entry = cx.app.store.entry_at_time(cx.space, T::KIND.name, root, number, at.micros()).await;
     shown(cx, &entry.map_err(failure)?.ok_or(Failure::NotFound { noun: Noun::Entry })?)
 }
@@ -78,7 +87,7 @@ pub async fn at_time<T: Document>(
 /// A record as it was in a version, the latest state that had it.
 ///
 /// # Errors
-/// `NotFound` when there is no such version.
+/// `NotFound` when there is no such version; `Forbidden` for who may not see the past.
 pub async fn at_version<T: Document>(
     cx: &Cx,
     root: i64,
@@ -114,6 +123,28 @@ pub fn shown<T: Document>(cx: &Cx, entry: &Entry) -> Result<Loaded<T>, Failure> 
         cx.saw(entry.tenant, entry.number);
     }
     read(entry)
+}
+
+/// The entries whose customer still is, and is what the entry says, by position: all that may be
+/// shown of customers to who may not see the past.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn present(cx: &Cx, entries: &[Entry]) -> Result<HashSet<i64>, Failure> {
+    let of_customers = || entries.iter().filter(|entry| entry.kind == CUSTOMER.name);
+    let numbers: BTreeSet<i64> = of_customers().map(|entry| entry.number).collect();
+    if numbers.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let limit = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+    let numbers = numbers.into_iter().map(Into::into).collect();
+    let predicate = Filter::OneOf(Field::Number, numbers).and(living());
+    let query = Query { predicate, limit, ..Query::of(cx.space) };
+    let found = cx.app.store.find(&CUSTOMER, &query).await.map_err(failure)?;
+    let now: HashSet<(i64, i64)> =
+        found.rows.iter().map(|row| (row.number, row.revision)).collect();
+    let is_now = |entry: &&Entry| now.contains(&(entry.number, entry.revision));
+    Ok(of_customers().filter(is_now).map(|entry| entry.seq).collect())
 }
 
 /// The record in an entry.

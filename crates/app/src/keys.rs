@@ -1,195 +1,41 @@
-//! Keys and the callers they identify.
+//! Keys: how they are made, changed, rotated and ended.
 //!
-//! A key is looked up by its public handle; what it opens (account, spaces) is read with it and
-//! remembered for [`REMEMBERED`], so a revoked key is refused everywhere within that time, and at
-//! once by the process that revoked it.
+//! Changes of keys happen in [`create`], [`issue`], [`update`], [`rotate`] and [`revoke`], and
+//! nowhere else. Whom a key identifies: [`Caller`].
 
-use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+mod callers;
+mod changes;
+mod uses;
 
 use patron_model::{
-    Failure, Noun, Permissions, Timestamp,
-    space::{Account, Key, Role, Secret, Space},
+    Failure, Noun, Permissions, Problems, Timestamp, Why,
+    network::Network,
+    space::{EXPIRY_SECONDS_MAX, Key, NETWORKS_MAX, PublicRights, Role, Secret, Space},
+    text::Name,
 };
 
 use crate::{
-    App, Cx,
-    commit::{ATTEMPTS_MAX, Action, Loaded, Saved, decode, raced},
-    customers::page,
-    documents::{ACCOUNT, DEPLOYMENT, KEY, SPACE, handle_column},
+    Cx,
+    commit::{ATTEMPTS_MAX, Action, Draft, Loaded, Saved, decode, raced},
+    customers::{Id, Page, page},
+    documents::{DEPLOYMENT, KEY},
     failure,
     ids::new_uuid,
     rights,
     search::{Field, Filter, Query},
-    secrets::{same, sha256_hex},
+    secrets::sha256_hex,
 };
 
-/// How long a caller is remembered before the key is read again.
-pub const REMEMBERED: Duration = Duration::from_millis(500);
-/// Callers remembered at most.
-const CALLERS_MAX: usize = 10_000;
-/// Spaces of one account that a key can open.
+pub(crate) use self::callers::CallerCache;
+pub use self::callers::{Caller, Callers, REMEMBERED};
+pub use self::changes::{
+    KeyPatch, NewHalves, OVERLAP_SECONDS, OVERLAP_SECONDS_MAX, SECRETS_MAX, rotate, update,
+};
+pub use self::uses::KeyUse;
+pub(crate) use self::uses::Uses;
+
+/// Keys, or spaces of one account, that are read at once.
 const SPACES_MAX: u32 = 10_000;
-
-/// A key in good standing and what it opens.
-#[derive(Debug)]
-pub struct Caller {
-    /// The key.
-    pub key: Key,
-    /// Spaces it opens, by number.
-    pub spaces: Vec<Arc<Space>>,
-    /// The account.
-    pub account: Account,
-    audits_reads: bool,
-    opened: OnceLock<Vec<u8>>,
-}
-
-impl Caller {
-    /// A space this key opens.
-    pub fn space(&self, number: i64) -> Option<&Arc<Space>> {
-        self.spaces.iter().find(|space| space.number == number)
-    }
-
-    /// Whether a space it opens wants to know who reads its customers.
-    pub fn wants_reads_audited(&self) -> bool {
-        self.audits_reads
-    }
-
-    /// The space of the key itself.
-    ///
-    /// # Errors
-    /// `Forbidden` when it is archived.
-    pub fn home(&self) -> Result<&Arc<Space>, Failure> {
-        self.space(self.key.space).ok_or(Failure::Forbidden)
-    }
-
-    /// Checks a bearer secret against the stored hash, in constant time.
-    pub fn has_secret(&self, secret: &str) -> bool {
-        self.has_secret_hash(&sha256_hex(secret))
-    }
-
-    /// The same for a secret that was hashed already, because its hash is the handle too.
-    pub fn has_secret_hash(&self, hash: &str) -> bool {
-        match &self.key.secret {
-            Secret::Hashed(known) => same(known.as_bytes(), hash.as_bytes()),
-            Secret::Sealed(_) => false,
-        }
-    }
-
-    /// The secret of a key that signs, decrypted once and kept in memory.
-    ///
-    /// # Errors
-    /// `Internal` when it was sealed with another master key.
-    pub fn signing_secret(&self, app: &App) -> Result<&[u8], Failure> {
-        if let Some(opened) = self.opened.get() {
-            return Ok(opened);
-        }
-        let opened = match &self.key.secret {
-            Secret::Sealed(sealed) => app.secrets.open(&self.key.dialect, sealed)?,
-            Secret::Hashed(_) => return Err(Failure::internal("the key has no signing secret")),
-        };
-        Ok(self.opened.get_or_init(|| opened))
-    }
-}
-
-/// Callers seen lately.
-#[derive(Default)]
-pub(crate) struct CallerCache(RwLock<Remembered>);
-
-#[derive(Default)]
-struct Remembered {
-    /// Each with the moment before it was read.
-    callers: HashMap<String, (Arc<Caller>, Instant)>,
-    /// How often everything was forgotten.
-    forgotten: u64,
-}
-
-/// A look at the store that has begun: what it finds is as old as this.
-struct Look {
-    since: Instant,
-    forgotten: u64,
-}
-
-impl CallerCache {
-    fn get(&self, column: &str) -> Result<Arc<Caller>, Look> {
-        let remembered = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        match remembered.callers.get(column) {
-            Some((caller, since)) if since.elapsed() < REMEMBERED => Ok(Arc::clone(caller)),
-            _ => Err(Look { since: Instant::now(), forgotten: remembered.forgotten }),
-        }
-    }
-
-    /// Remembers what a look found, unless a key was revoked here meanwhile.
-    fn put(&self, column: String, caller: Arc<Caller>, look: &Look) {
-        let mut remembered = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if remembered.forgotten != look.forgotten {
-            return;
-        }
-        if remembered.callers.len() >= CALLERS_MAX {
-            remembered.callers.clear();
-        }
-        remembered.callers.insert(column, (caller, look.since));
-    }
-
-    pub(crate) fn forget(&self) {
-        let mut remembered = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        remembered.callers.clear();
-        remembered.forgotten += 1;
-    }
-}
-
-impl App {
-    /// The holder of a key of one dialect, by the key's public handle.
-    ///
-    /// # Errors
-    /// `Unauthenticated` when the handle is unknown, the key revoked, or what it opens archived.
-    pub async fn caller(&self, dialect: &str, handle: &str) -> Result<Arc<Caller>, Failure> {
-        let column = handle_column(dialect, handle);
-        let look = match self.callers.get(&column) {
-            Ok(caller) => return Ok(caller),
-            Err(look) => look,
-        };
-        let unknown = || Failure::Unauthenticated { reason: "unknown key" };
-        let row = self.store.get_by(&KEY, DEPLOYMENT, "handle", &column).await.map_err(failure)?;
-        let key = decode::<Key>(&row.ok_or_else(unknown)?)?.record;
-        if key.revoked_at.is_some() {
-            return Err(Failure::Unauthenticated { reason: "revoked key" });
-        }
-        let caller = Arc::new(self.open_key(key).await?);
-        self.callers.put(column, Arc::clone(&caller), &look);
-        Ok(caller)
-    }
-
-    async fn open_key(&self, key: Key) -> Result<Caller, Failure> {
-        let archived = || Failure::Unauthenticated { reason: "archived account or space" };
-        let row = self.store.get(&ACCOUNT, DEPLOYMENT, key.account).await.map_err(failure)?;
-        let account = decode::<Account>(&row.ok_or_else(archived)?)?.record;
-        if account.archived_at.is_some() {
-            return Err(archived());
-        }
-        let spaces = if key.account_wide {
-            self.spaces_of(key.account).await?
-        } else {
-            let row = self.store.get(&SPACE, DEPLOYMENT, key.space).await.map_err(failure)?;
-            vec![decode::<Space>(&row.ok_or_else(archived)?)?.record]
-        };
-        let spaces: Vec<Arc<Space>> =
-            spaces.into_iter().filter(Space::is_open).map(Arc::new).collect();
-        if spaces.is_empty() {
-            return Err(archived());
-        }
-        let audits_reads = spaces.iter().any(|space| space.audit_reads);
-        Ok(Caller { key, spaces, account, audits_reads, opened: OnceLock::new() })
-    }
-
-    async fn spaces_of(&self, account: i64) -> Result<Vec<Space>, Failure> {
-        let predicate = Filter::equal(Field::Column("account"), account);
-        let query = Query { predicate, limit: SPACES_MAX, ..Query::of(DEPLOYMENT) };
-        let found = self.store.find(&SPACE, &query).await.map_err(failure)?;
-        found.rows.iter().map(|row| decode(row).map(|loaded| loaded.record)).collect()
-    }
-}
 
 /// A key to be made.
 #[derive(Debug, Clone)]
@@ -208,6 +54,12 @@ pub struct NewKey {
     pub role: Role,
     /// Cuts the role.
     pub cap: Option<Permissions>,
+    /// Networks it may be used from; any when there are none.
+    pub addresses: Vec<Network>,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+    /// What its public half may do alone, where keys are pairs.
+    pub public_rights: PublicRights,
     /// Public half; the key's own number when none is given.
     pub handle: Option<String>,
     /// Secret half.
@@ -231,6 +83,9 @@ impl NewKey {
             name: String::new(),
             role,
             cap: None,
+            addresses: Vec::new(),
+            expires_at: None,
+            public_rights: PublicRights::default(),
             handle,
             secret,
         }
@@ -252,22 +107,44 @@ impl std::fmt::Debug for NewSecret {
     }
 }
 
+/// A key that was made, and its secret while it may be shown.
+#[derive(Debug)]
+pub struct Issued {
+    /// The key.
+    pub key: Saved<Key>,
+    /// Its secret as it is shown; none on a repeat that comes too late, or from somebody else.
+    pub shown: Option<String>,
+}
+
+/// Seconds that a repeat under an idempotency key shows the secret again.
+pub const SHOWN_SECONDS: i64 = 24 * 3600;
+/// Characters of a secret that tell people which one it is.
+const HINT_CHARS: usize = 4;
+
 /// Makes a key.
 ///
 /// # Errors
-/// `Exists` when the handle is taken; `Forbidden` when it would have rights that the giver lacks.
+/// `Exists` when the handle is taken; `Forbidden` when it would have rights that the giver lacks;
+/// `Invalid`.
 pub async fn create(cx: &Cx, new: NewKey) -> Result<Saved<Key>, Failure> {
-    let given = new.cap.map_or(new.role.permissions(), |cap| new.role.permissions().and(cap));
-    rights::may_give(cx.rights, given)?;
+    Ok(issue(cx, new, "").await?.key)
+}
+
+/// Makes a key whose secret is shown so, and shows it again when the request is repeated.
+///
+/// # Errors
+/// As [`create`].
+pub async fn issue(cx: &Cx, new: NewKey, shown: &str) -> Result<Issued, Failure> {
     let cx = cx.in_space(DEPLOYMENT);
-    let number = cx.app.store.reserve("key", 1).await.map_err(failure)?.start;
-    let secret = match &new.secret {
-        NewSecret::Bearer(secret) => Secret::Hashed(sha256_hex(secret)),
-        NewSecret::Signing(secret) => Secret::Sealed(cx.app.secrets.seal(new.dialect, secret)?),
-    };
+    if let Some(saved) = cx.replayed::<Key>().await? {
+        let shown = remembered_secret(&cx, &saved)?;
+        return Ok(Issued { key: saved, shown });
+    }
+    let number = next_number(&cx).await?;
     let key = Key {
         number,
         uuid: new_uuid(),
+        secret: kept(&cx, new.dialect, &new.secret)?,
         account: new.account,
         space: new.space,
         account_wide: new.account_wide,
@@ -275,18 +152,119 @@ pub async fn create(cx: &Cx, new: NewKey) -> Result<Saved<Key>, Failure> {
         name: new.name,
         role: new.role,
         cap: new.cap,
+        addresses: new.addresses,
+        expires_at: new.expires_at,
+        replaces: None,
+        replaced_by: None,
+        earlier: Vec::new(),
+        public_rights: new.public_rights,
         handle: new.handle.unwrap_or_else(|| number.to_string()),
-        secret,
+        handle_moved: false,
+        hint: hint(shown),
         created_at: cx.now,
         revoked_at: None,
     };
+    rights::may_give(cx.rights, key.permissions())?;
+    check(&cx, &key, true)?;
     let mut draft = cx.draft();
-    draft.insert(&key)?;
+    insert(&mut draft, &key)?;
+    draft.seal_outcome(sealed(&cx, number, shown)?);
     if draft.settle().await? {
-        Ok(Saved { record: key, revision: 1, action: Action::Created, replayed: false })
+        let key = Saved { record: key, revision: 1, action: Action::Created, replayed: false };
+        let shown = (!cx.dry_run).then(|| shown.to_owned());
+        Ok(Issued { key, shown })
     } else {
         Err(raced())
     }
+}
+
+async fn next_number(cx: &Cx) -> Result<i64, Failure> {
+    Ok(cx.app.store.reserve("key", 1).await.map_err(failure)?.start)
+}
+
+fn insert(draft: &mut Draft<'_>, key: &Key) -> Result<(), Failure> {
+    draft.insert(key)?;
+    draft.outcome(key, 1, Action::Created);
+    Ok(())
+}
+
+/// The secret half as it is kept.
+fn kept(cx: &Cx, dialect: &str, secret: &NewSecret) -> Result<Secret, Failure> {
+    Ok(match secret {
+        NewSecret::Bearer(secret) => Secret::Hashed(sha256_hex(secret)),
+        NewSecret::Signing(secret) => Secret::Sealed(cx.app.secrets.seal(dialect, secret)?),
+    })
+}
+
+/// The end of a secret, for people who have several.
+fn hint(shown: &str) -> String {
+    let chars: Vec<char> = shown.chars().collect();
+    // Of a short secret nothing is told.
+    let is_long = chars.len() >= 8 * HINT_CHARS;
+    if is_long { chars[chars.len() - HINT_CHARS..].iter().collect() } else { String::new() }
+}
+
+/// The secret sealed for a repeat of the request; none where it has no idempotency key.
+fn sealed(cx: &Cx, number: i64, shown: &str) -> Result<Option<String>, Failure> {
+    if cx.idempotency.is_none() {
+        return Ok(None);
+    }
+    cx.app.secrets.seal(&purpose(cx, number), shown.as_bytes()).map(Some)
+}
+
+/// What the sealed secret of a new key is for: to be shown again to whoever made it.
+fn purpose(cx: &Cx, number: i64) -> String {
+    format!("new key {number} for {}", cx.actor_name())
+}
+
+/// The secret of a key that the same caller made under the same idempotency key a while ago.
+fn remembered_secret(cx: &Cx, made: &Key) -> Result<Option<String>, Failure> {
+    rights::may_give(cx.rights, made.permissions())?;
+    let outcome = cx.idempotency.as_ref().and_then(|i| i.outcome.as_ref());
+    let sealed = outcome.and_then(|outcome| outcome.sealed.as_ref());
+    let is_late = made.created_at.plus_seconds(SHOWN_SECONDS) <= cx.now;
+    let Some(sealed) = sealed.filter(|_| !is_late) else { return Ok(None) };
+    let opened = cx.app.secrets.open(&purpose(cx, made.number), sealed).ok();
+    Ok(opened.and_then(|secret| String::from_utf8(secret).ok()))
+}
+
+/// What no type checks: name, number of networks, the end.
+fn check(cx: &Cx, key: &Key, is_end_new: bool) -> Result<(), Failure> {
+    let mut problems = Problems::new();
+    if let Err(why) = Name::parse(&key.name) {
+        problems.add("name", why);
+    }
+    if key.addresses.len() > NETWORKS_MAX {
+        problems.add("addresses", Why::TooMany { max: NETWORKS_MAX });
+    }
+    let latest = cx.now.plus_seconds(EXPIRY_SECONDS_MAX);
+    if let Some(end) = key.expires_at.filter(|_| is_end_new)
+        && (end <= cx.now || end > latest)
+    {
+        let expected = "a moment in the future, at most two years away";
+        problems.add("expires_at", Why::Malformed { expected });
+    }
+    problems.into_result().map_err(Failure::Invalid)
+}
+
+/// A key, also one that has ended.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn get(cx: &Cx, id: Id) -> Result<Loaded<Key>, Failure> {
+    let row = match id {
+        Id::Number(number) => cx.app.store.get(&KEY, DEPLOYMENT, number).await,
+        Id::Uuid(uuid) => cx.app.store.get_by_uuid(&KEY, DEPLOYMENT, uuid).await,
+    };
+    decode(&row.map_err(failure)?.ok_or(Failure::NotFound { noun: Noun::Key })?)
+}
+
+/// A page of keys, those that have ended included.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn find(cx: &Cx, query: Query) -> Result<Page<Key>, Failure> {
+    page(&cx.in_space(DEPLOYMENT), &Query { tenants: vec![DEPLOYMENT], ..query }).await
 }
 
 /// Keys of an account, revoked ones included; of every account when none is named.
@@ -308,9 +286,7 @@ pub async fn list(cx: &Cx, account: Option<i64>) -> Result<Vec<Key>, Failure> {
 pub async fn revoke(cx: &Cx, number: i64) -> Result<Saved<Key>, Failure> {
     let cx = cx.in_space(DEPLOYMENT);
     for _ in 0..ATTEMPTS_MAX {
-        let row = cx.app.store.get(&KEY, DEPLOYMENT, number).await.map_err(failure)?;
-        let row = row.ok_or(Failure::NotFound { noun: Noun::Key })?;
-        let before: Loaded<Key> = decode(&row)?;
+        let before = get(&cx, Id::Number(number)).await?;
         if before.revoked_at.is_some() {
             let (record, revision) = (before.record, before.revision);
             return Ok(Saved { record, revision, action: Action::Unchanged, replayed: false });

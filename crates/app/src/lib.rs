@@ -37,7 +37,7 @@ use patron_store::{Store, StoreError};
 
 pub use clock::Clock;
 pub use commit::{Action, Draft, Expect, Loaded, Saved};
-pub use keys::Caller;
+pub use keys::{Caller, Callers};
 
 /// What every request shares.
 pub struct App {
@@ -49,6 +49,7 @@ pub struct App {
     pub secrets: secrets::Secrets,
     pub(crate) ids: ids::IdPool,
     pub(crate) callers: keys::CallerCache,
+    pub(crate) uses: keys::Uses,
     pub(crate) running: idempotency::Running,
     pub(crate) audit_numbers: audit::Numbers,
     pub(crate) refusals: audit::refusals::Refusals,
@@ -66,6 +67,7 @@ impl App {
             secrets,
             ids: ids::IdPool::default(),
             callers: keys::CallerCache::default(),
+            uses: keys::Uses::default(),
             running: idempotency::Running::default(),
             audit_numbers: audit::Numbers::default(),
             refusals: audit::refusals::Refusals::default(),

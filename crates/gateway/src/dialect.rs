@@ -101,6 +101,9 @@ impl KeyRoles {
 pub struct Credentials {
     /// Roles of keys for which none is named.
     pub roles: KeyRoles,
+    /// Whether a rotated key keeps its public half, because it is the name of a user whose several
+    /// secrets may be good at once.
+    pub keeps_user: bool,
     /// The well-known key of the sandbox.
     pub sandbox: fn() -> Minted,
     /// What the sandbox's space has switched for this API; `null` for nothing.

@@ -28,7 +28,7 @@ use crate::{
     bodies::Bodies,
     cards,
     dialect::{Claim, Dialect},
-    exchange::{Exchange, Reply, Request},
+    exchange::{Exchange, Reply, Request, Site},
     limits::{Limits, QuotaState, RateLimit},
     metrics::Meters,
     operation::{Access, Operation},
@@ -48,6 +48,7 @@ pub struct Gateway {
     mounts: Vec<Mount>,
     hosts: HashMap<String, usize>,
     pages: Router,
+    site: Arc<Site>,
     log: RequestLog,
     next_id: AtomicU64,
     id_prefix: String,
@@ -87,11 +88,11 @@ pub struct Peer(pub std::net::IpAddr);
 struct RawTarget(String);
 
 impl Gateway {
-    /// All APIs over one app. `hosts` binds a dialect, by name, to a host name of its own; `pages`
-    /// answers what no dialect does.
+    /// All APIs of a site over one app. `hosts` binds a dialect, by name, to a host name of its
+    /// own; `pages` answers what no dialect does.
     pub fn new(
         app: Arc<App>,
-        dialects: &[&'static Dialect],
+        site: Site,
         limits: Limits,
         hosts: &[(String, String)],
         log: RequestLog,
@@ -102,8 +103,8 @@ impl Gateway {
                 dialect,
                 router: router(dialect, this.clone()),
             };
-            let mounts: Vec<Mount> = dialects.iter().map(mount).collect();
-            let position = |name: &str| dialects.iter().position(|d| d.name == name);
+            let mounts: Vec<Mount> = site.dialects.iter().map(mount).collect();
+            let position = |name: &str| site.dialects.iter().position(|d| d.name == name);
             let host = |(host, name): &(String, String)| {
                 position(name).map(|at| (host.to_ascii_lowercase(), at))
             };
@@ -116,6 +117,7 @@ impl Gateway {
                 mounts,
                 hosts: hosts.iter().filter_map(host).collect(),
                 pages,
+                site: Arc::new(site),
                 log,
                 limits,
                 next_id: AtomicU64::new(1),
@@ -228,6 +230,7 @@ impl Gateway {
                 let attempt = (route.dialect.authenticate)(&self.app, &exchange);
                 let claim = self.strangers.sign_in(&exchange, attempt).await?;
                 let Claim { caller, space, rights } = claim;
+                caller.note_use(&self.app, exchange.client);
                 if let Some(record) = caller.space(space) {
                     // Only this request sets it, and only once.
                     let _ = exchange.space.set(Arc::clone(record));
@@ -244,9 +247,9 @@ impl Gateway {
             cards::found(&exchange).into_result()?;
         }
         let (scope, owner) = match &actor {
-            // Outside of any space the account's number keeps the keys of two accounts apart.
+            // Outside of any space the caller's place keeps the keys of two accounts apart.
             Actor::Caller(caller) if operation.is_for_deployment || space == 0 => {
-                (0, format!("{}/", caller.key.account))
+                (0, caller.place())
             }
             _ => (space, String::new()),
         };
@@ -260,14 +263,15 @@ impl Gateway {
             space,
             request: Arc::clone(&exchange.request_id),
             now: exchange.now,
-            dry_run: prefers_dry_run(&exchange),
+            dry_run: exchange.prefers_dry_run(),
             idempotency: idempotency.map(Arc::new),
             origin: Some(exchange.clone()),
         };
         let is_dry_run = cx.dry_run && operation.writes();
         let act = trail::act_of(operation).filter(|_| !cx.dry_run);
         let watched = (cx.seen.is_some() || act.is_some()).then(|| cx.clone());
-        let mut reply = (operation.handler)(Request { cx, exchange }).await?;
+        let mut reply =
+            (operation.handler)(Request { cx, exchange, site: Arc::clone(&self.site) }).await?;
         if let Some(cx) = watched {
             trail::done(&cx, act).await?;
         }
@@ -297,7 +301,7 @@ impl Gateway {
             let why = if key.is_empty() { Why::Required } else { Why::TooLong { max } };
             return Err(Failure::Malformed(Problems::one(rule.header, why)));
         }
-        if prefers_dry_run(exchange) {
+        if exchange.prefers_dry_run() {
             return Ok(None);
         }
         let fingerprint = fingerprint(exchange);
@@ -420,12 +424,6 @@ fn response(reply: Reply, exchange: &Exchange) -> Response {
         response.headers_mut().insert("x-request-id", id);
     }
     response
-}
-
-/// `Prefer: dry-run` (RFC 7240 form): check and show, but change nothing.
-fn prefers_dry_run(exchange: &Exchange) -> bool {
-    let Some(prefer) = exchange.header("prefer") else { return false };
-    prefer.split(',').any(|part| matches!(part.trim(), "dry-run" | "handling=dry-run"))
 }
 
 /// What makes two requests the same: method, target, body, and the preconditions.

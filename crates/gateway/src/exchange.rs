@@ -10,7 +10,10 @@ use patron_app::{Cx, audit::Origin};
 use patron_model::{Failure, Problems, Timestamp, Why, space::Space};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::decode::{self, Params};
+use crate::{
+    decode::{self, Params},
+    dialect::Dialect,
+};
 
 /// A request: signatures are checked over exactly these bytes.
 #[derive(Debug, Clone)]
@@ -127,6 +130,12 @@ impl Exchange {
         problems.into_result().map_err(Failure::Invalid)
     }
 
+    /// `Prefer: dry-run` (RFC 7240 form): check and show, but change nothing.
+    pub(crate) fn prefers_dry_run(&self) -> bool {
+        let Some(prefer) = self.header("prefer") else { return false };
+        prefer.split(',').any(|part| matches!(part.trim(), "dry-run" | "handling=dry-run"))
+    }
+
     /// Whether the body's media type is JSON (or `+json`, or not stated).
     pub fn is_json(&self) -> bool {
         match self.header("content-type") {
@@ -169,6 +178,15 @@ impl Exchange {
     }
 }
 
+/// What a server knows of itself: its APIs, for whom keys are made, and where it answers.
+#[derive(Clone)]
+pub struct Site {
+    /// Every API.
+    pub dialects: Vec<&'static Dialect>,
+    /// Where clients reach it, without trailing slash.
+    pub base_url: String,
+}
+
 /// A request on its way through a handler: the context and the exchange.
 #[derive(Clone)]
 pub struct Request {
@@ -176,6 +194,8 @@ pub struct Request {
     pub cx: Cx,
     /// What was sent.
     pub exchange: Arc<Exchange>,
+    /// What the server knows of itself.
+    pub site: Arc<Site>,
 }
 
 impl Deref for Request {

@@ -31,7 +31,7 @@ mod trail;
 
 pub use dialect::{Claim, Credentials, Dialect, Minted, SignRequest};
 pub use dispatch::Gateway;
-pub use exchange::{Exchange, Reply, Request};
+pub use exchange::{Exchange, Reply, Request, Site};
 pub use fields::{Fields, Member, Reading};
 pub use operation::{Access, Operation};
 

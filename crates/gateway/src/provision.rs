@@ -10,7 +10,7 @@ use patron_app::{
 };
 use patron_model::{
     Failure,
-    space::{Key, Role, Secret, Space},
+    space::{Key, PublicRights, Role, Secret, Space},
     text::Name,
 };
 use serde_json::{Map, Value};
@@ -95,17 +95,21 @@ async fn key(
     space: &Space,
     new: &NewSpace<'_>,
 ) -> Result<Value, Failure> {
-    let (minted, role) = match new.keys {
+    let (minted, role, public_rights) = match new.keys {
         // The sandbox is there to try everything.
-        KeySource::WellKnown => ((dialect.credentials.sandbox)(), Role::Owner),
-        KeySource::Random => ((dialect.credentials.mint)(), dialect.credentials.roles.first),
+        KeySource::WellKnown => ((dialect.credentials.sandbox)(), Role::Owner, PublicRights::Full),
+        KeySource::Random => {
+            let role = dialect.credentials.roles.first;
+            ((dialect.credentials.mint)(), role, PublicRights::default())
+        }
     };
     let wanted = NewKey {
         account_wide: new.account.is_none(),
         name: format!("{} of {}", dialect.title, space.name.as_str()),
+        public_rights,
         ..NewKey::of_space(space, dialect.name, role, minted.handle, minted.secret)
     };
-    let key = keys::create(&app.operator(0, "provision"), wanted).await?.record;
+    let key = keys::issue(&app.operator(0, "provision"), wanted, &minted.shown).await?.key.record;
     let shown = Shown { base_url: new.base_url, space, key: &key, secret: &minted.shown };
     Ok((dialect.credentials.show)(&shown))
 }
@@ -143,6 +147,14 @@ pub fn well_known(dialects: &[&'static Dialect], base_url: &str, number: i64, uu
             name: String::new(),
             role: Role::Owner,
             cap: None,
+            addresses: Vec::new(),
+            expires_at: None,
+            replaces: None,
+            replaced_by: None,
+            earlier: Vec::new(),
+            public_rights: PublicRights::Full,
+            handle_moved: false,
+            hint: String::new(),
             handle: minted.handle.unwrap_or_else(|| key_number.to_string()),
             secret: Secret::Hashed(String::new()),
             created_at: at,

@@ -44,24 +44,26 @@ impl Strangers {
     /// # Errors
     /// `TooMany`.
     pub fn come(&self, exchange: &Exchange) -> Result<(), Failure> {
-        let Some(client) = self.client(exchange) else { return Ok(()) };
+        let Some(client) = exchange.client.map(network) else { return Ok(()) };
         self.public.take(client, Instant::now()).map_err(too_many)
     }
 
     /// Signs in, unless too much failed from there; counts it when it fails.
     ///
     /// # Errors
-    /// `TooMany` without looking at the credentials; otherwise as sign-in says.
+    /// `TooMany` without looking at the credentials; `Unauthenticated` also from where the key may
+    /// not be used; otherwise as sign-in says.
     pub async fn sign_in(
         &self,
         exchange: &Exchange,
         attempt: impl Future<Output = Result<Claim, Failure>>,
     ) -> Result<Claim, Failure> {
-        let client = self.client(exchange);
+        let client = exchange.client.map(network);
         if let Some(client) = client {
             self.sign_ins.look(client, Instant::now()).map_err(too_many)?;
         }
-        let claim = attempt.await;
+        let admitted = |claim: Claim| claim.caller.admit(exchange.client).map(|()| claim);
+        let claim = attempt.await.and_then(admitted);
         if let (Some(client), Err(Failure::Unauthenticated { .. })) = (client, &claim) {
             // Among simultaneous failures the last ones may find the quota used up: they are told
             // so with the next request.
@@ -70,12 +72,7 @@ impl Strangers {
         claim
     }
 
-    /// Who is counted.
-    fn client(&self, exchange: &Exchange) -> Option<IpAddr> {
-        self.address(exchange).map(network)
-    }
-
-    /// Address of the client: as the proxy in front says, else as connected.
+    /// The client's address: as the proxy in front says, else as connected.
     pub(crate) fn address(&self, exchange: &Exchange) -> Option<IpAddr> {
         let named = match self.header.as_str() {
             "" => None,
@@ -228,8 +225,8 @@ mod tests {
         exchange.peer = Some(address("127.0.0.1"));
         let sent = "203.0.113.9, 198.51.100.7".parse().expect("a value");
         exchange.headers.insert("x-forwarded-for", sent);
-        assert_eq!(named("").client(&exchange), Some(address("127.0.0.1")));
-        assert_eq!(named("X-Forwarded-For").client(&exchange), Some(address("198.51.100.7")));
-        assert_eq!(named("X-Real-IP").client(&exchange), Some(address("127.0.0.1")));
+        assert_eq!(named("").address(&exchange), Some(address("127.0.0.1")));
+        assert_eq!(named("X-Forwarded-For").address(&exchange), Some(address("198.51.100.7")));
+        assert_eq!(named("X-Real-IP").address(&exchange), Some(address("127.0.0.1")));
     }
 }

@@ -6,7 +6,8 @@
 //! - [`space`]: accounts, spaces (tenants) and the keys that open them; [`permission`]: what a key
 //!   may do, and the built-in roles.
 //! - Values that parse: [`text`], [`email`], [`phone`], [`country`], [`currency`], [`language`],
-//!   [`time_zone`], [`metadata`], [`time`]. One that exists is valid; `Debug` masks personal data.
+//!   [`network`], [`time_zone`], [`metadata`], [`time`]. One that exists is valid; `Debug` masks
+//!   personal data.
 //! - [`card`]: recognising card numbers, so that they can be refused or tokenised.
 //! - [`audit`]: entries of the audit trail.
 //! - [`problem`] and [`failure`]: what can be wrong, without words and without HTTP.
@@ -24,6 +25,7 @@ pub mod identity;
 pub mod language;
 pub mod metadata;
 pub mod names;
+pub mod network;
 pub mod patch;
 pub mod payment_method;
 pub mod permission;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use patron_app::{App, Clock, secrets::Secrets};
 use patron_gateway::{
-    Dialect, Gateway,
+    Dialect, Gateway, Site,
     dispatch::RequestLog,
     limits::Limits,
     provision::{self, KeySource, NewSpace},
@@ -83,8 +83,8 @@ impl TestServer {
         };
         let credentials = provision::space(&app, dialects, &new).await.unwrap().credentials;
         let pages = axum::Router::new();
-        let gateway =
-            Gateway::new(Arc::clone(&app), dialects, limits, &[], RequestLog::None, pages);
+        let site = Site { dialects: dialects.to_vec(), base_url: base_url.clone() };
+        let gateway = Gateway::new(Arc::clone(&app), site, limits, &[], RequestLog::None, pages);
         let task = tokio::spawn(async move {
             server::serve(gateway, listener, std::future::pending()).await.unwrap();
         });

@@ -22,6 +22,7 @@ const KEY_BYTES: usize = 16;
 /// Keys of this API.
 pub const CREDENTIALS: Credentials = Credentials {
     roles: KeyRoles::INTEGRATION,
+    keeps_user: false,
     sandbox,
     sandbox_switches: settings::of_sandbox,
     mint,

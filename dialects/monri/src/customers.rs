@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use patron_app::{
     Expect, Loaded,
-    customers::{self, Id},
+    customers::{self, Id, Trace},
     search::{self, Field, Order, Query, SortKey},
 };
 use patron_gateway::{Fields, Member, Reading, Reply, Request};
@@ -123,6 +123,35 @@ impl<'a> CustomerObject<'a> {
             created_at: customer.created_at.rfc3339_seconds(),
             updated_at: customer.updated_at.rfc3339_seconds(),
             deleted_at: customer.deleted_at.map(|at| at.rfc3339_seconds()),
+        }
+    }
+}
+
+/// Metadata of a customer of whom nothing is shown.
+static NO_METADATA: BTreeMap<String, Value> = BTreeMap::new();
+
+impl CustomerObject<'static> {
+    /// A deleted customer: that it is deleted, and no word about a person.
+    fn deleted(trace: &Trace) -> CustomerObject<'static> {
+        let deleted_at = trace.deleted_at.rfc3339_seconds();
+        CustomerObject {
+            status: APPROVED,
+            id: trace.uuid,
+            uuid: trace.uuid,
+            merchant_customer_id: None,
+            description: None,
+            email: None,
+            name: None,
+            phone: None,
+            zip_code: None,
+            city: None,
+            address: None,
+            country: None,
+            metadata: &NO_METADATA,
+            deleted: true,
+            created_at: trace.created_at.rfc3339_seconds(),
+            updated_at: deleted_at.clone(),
+            deleted_at: Some(deleted_at),
         }
     }
 }
@@ -282,19 +311,26 @@ pub fn uuid_of(text: &str) -> Result<Id, Failure> {
     uuid.map(Id::Uuid).ok_or(Failure::NotFound { noun: Noun::Customer })
 }
 
-/// A customer by UUID, deleted ones included. One that was merged into another answers as that one.
+/// A customer by UUID as this API shows it, one that was merged into another as that one. Of a
+/// deleted one no more is shown than that it is deleted.
+#[derive(Debug)]
+pub enum Named {
+    /// It lives.
+    Living(Box<Loaded<Customer>>),
+    /// It is deleted.
+    Deleted(Trace),
+}
+
+/// A customer by UUID.
 ///
 /// # Errors
-/// `NotFound`.
-pub async fn find(request: &Request, id: Id) -> Result<Loaded<Customer>, Failure> {
-    let found = customers::get_any(&request.cx, id).await?;
-    if found.merged_into.is_none() {
-        return Ok(found);
-    }
+/// `NotFound` for one that never was.
+pub async fn find(request: &Request, id: Id) -> Result<Named, Failure> {
     match customers::get_following(&request.cx, id).await {
-        // The one that took it over has been deleted itself.
-        Err(Failure::NotFound { .. }) => Ok(found),
-        followed => followed,
+        Err(Failure::NotFound { .. }) => {
+            customers::trace(&request.cx, id).await.map(Named::Deleted)
+        }
+        found => found.map(|customer| Named::Living(Box::new(customer))),
     }
 }
 
@@ -309,13 +345,15 @@ pub async fn create(request: Request) -> Result<Reply, Failure> {
 }
 
 /// `GET /v2/customers/{uuid}`. A deleted customer is answered too: nothing else would ever show
-/// `deleted` and `deleted_at` (dossier B.4).
+/// `deleted` and `deleted_at` (dossier B.4). Who it was is not shown, to nobody.
 ///
 /// # Errors
 /// `NotFound`.
 pub async fn retrieve(request: Request) -> Result<Reply, Failure> {
-    let found = find(&request, uuid_of(request.param("uuid"))?).await?;
-    Reply::json(200, &CustomerObject::of(&found))
+    match find(&request, uuid_of(request.param("uuid"))?).await? {
+        Named::Living(customer) => Reply::json(200, &CustomerObject::of(&customer)),
+        Named::Deleted(trace) => Reply::json(200, &CustomerObject::deleted(&trace)),
+    }
 }
 
 /// `GET /v2/merchants/customers/{merchant_customer_id}`
@@ -348,7 +386,7 @@ pub async fn delete(request: Request) -> Result<Reply, Failure> {
     let id = uuid_of(request.param("uuid"))?;
     let uuid = match customers::delete(&request.cx, id, Expect::Any).await {
         Ok(deleted) => deleted.uuid,
-        Err(Failure::NotFound { .. }) => customers::get_any(&request.cx, id).await?.uuid,
+        Err(Failure::NotFound { .. }) => customers::trace(&request.cx, id).await?.uuid,
         Err(failure) => return Err(failure),
     };
     Reply::json(200, &DeletedCustomer { status: APPROVED, id: uuid, uuid, deleted: true })

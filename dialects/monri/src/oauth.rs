@@ -102,6 +102,7 @@ pub async fn token(request: Request) -> Result<Reply, Failure> {
     if !same(caller.signing_secret(app)?, wanted.client_secret.as_bytes()) {
         return Err(Failure::Unauthenticated { reason: "wrong client secret" });
     }
+    caller.admit(request.client)?;
     caller.home()?;
     let answer = TokenAnswer {
         access_token: tokens::issue(app, &wanted.client_id, wanted.scopes, request.now)?,

@@ -18,7 +18,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    customers::{find, newest_first, uuid_of},
+    customers::{Named, find, newest_first, uuid_of},
     errors::APPROVED,
     pages::{List, Page},
 };
@@ -78,10 +78,9 @@ const ACTIVE: &str = "active";
 /// `NotFound`, `Malformed`.
 pub async fn list(request: Request) -> Result<Reply, Failure> {
     let Page { limit, offset } = Page::of(&request)?;
-    let customer = by_either_id(&request).await?;
-    if customer.is_deleted() {
+    let Some(customer) = by_either_id(&request).await? else {
         return Reply::json(200, &List::<PaymentMethodObject<'_>>::of(Vec::new()));
-    }
+    };
     let query = Query {
         predicate: can_be_shown(),
         order: newest_first(Field::Whole(vec!["created_at".into()])),
@@ -96,15 +95,18 @@ pub async fn list(request: Request) -> Result<Reply, Failure> {
     Reply::json(200, &List::of(data))
 }
 
-async fn by_either_id(request: &Request) -> Result<Customer, Failure> {
+/// The customer of the path; none when it is deleted.
+async fn by_either_id(request: &Request) -> Result<Option<Customer>, Failure> {
     let sent = request.param("uuid");
     if let Ok(id) = uuid_of(sent) {
         match find(request, id).await {
             Err(Failure::NotFound { .. }) => {}
-            found => return found.map(|loaded| loaded.record),
+            Err(failure) => return Err(failure),
+            Ok(Named::Living(customer)) => return Ok(Some(customer.record)),
+            Ok(Named::Deleted(_)) => return Ok(None),
         }
     }
-    customers::get_by_reference(&request.cx, sent).await.map(|loaded| loaded.record)
+    customers::get_by_reference(&request.cx, sent).await.map(|loaded| Some(loaded.record))
 }
 
 #[cfg(test)]

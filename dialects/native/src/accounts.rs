@@ -70,6 +70,16 @@ pub(crate) fn own_account(request: &Request) -> Result<i64, Failure> {
     }
 }
 
+/// Numbers of the caller's own account and of those made by it.
+pub(crate) async fn own_and_made(request: &Request) -> Result<Vec<i64>, Failure> {
+    let own = own_account(request)?;
+    let predicate = Filter::equal(Field::Column("parent"), own);
+    let limit = u32::try_from(PAGE_MAX).unwrap_or(200);
+    let query = Query { predicate, limit, ..Query::of(0) };
+    let made = spaces::list::<Account>(&request.cx, query).await?;
+    Ok([own].into_iter().chain(made.items.iter().map(|account| account.number)).collect())
+}
+
 /// An account the caller may see.
 pub(crate) async fn visible(request: &Request, number: i64) -> Result<Loaded<Account>, Failure> {
     let own = own_account(request)?;

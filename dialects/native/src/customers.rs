@@ -9,7 +9,7 @@ use patron_app::{
 };
 use patron_gateway::{Member, Reading, Reply, Request};
 use patron_model::{
-    Failure, Timestamp, Why,
+    Failure, Permission, Timestamp, Why,
     address::Postal,
     customer::{Customer, CustomerPatch, NewAddress},
     text::Reference,
@@ -51,7 +51,10 @@ fn expand(request: &Request) -> Result<Expand, Failure> {
     for word in params.all("expand").flat_map(|words| words.split(',')) {
         match word {
             "addresses" => expand.addresses = true,
-            "comments" => expand.comments = true,
+            "comments" => {
+                request.cx.may(Permission::CommentRead)?;
+                expand.comments = true;
+            }
             "" => {}
             _ => {
                 let why = Why::NotOneOf { allowed: "addresses, comments" };
@@ -186,7 +189,7 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
     let params = request.query();
     let limit = params.int("limit", PAGE_DEFAULT, 1, PAGE_MAX)?;
     let limit = u32::try_from(limit).unwrap_or(50);
-    let filter = filters::filter(&params)?.and(deleted(params.get("deleted"))?);
+    let filter = filters::filter(&params)?.and(deleted(&request, params.get("deleted"))?);
     let expand = expand(&request)?;
     let question: Vec<&str> = params
         .iter()
@@ -215,16 +218,18 @@ fn wants_total(word: Option<&str>) -> Result<bool, Failure> {
     }
 }
 
-fn deleted(word: Option<&str>) -> Result<Filter, Failure> {
-    match word {
-        None | Some("false" | "") => Ok(fields::living()),
-        Some("true" | "include") => Ok(Filter::All),
-        Some("only") => Ok(Filter::Not(Box::new(fields::living()))),
+fn deleted(request: &Request, word: Option<&str>) -> Result<Filter, Failure> {
+    let filter = match word {
+        None | Some("false" | "") => return Ok(fields::living()),
+        Some("true" | "include") => Filter::All,
+        Some("only") => Filter::Not(Box::new(fields::living())),
         Some(_) => {
             let why = Why::NotOneOf { allowed: "false, true, only" };
-            Err(Failure::malformed("deleted", why))
+            return Err(Failure::malformed("deleted", why));
         }
-    }
+    };
+    request.cx.may(Permission::CustomerPast)?;
+    Ok(filter)
 }
 
 type PageOf = (Vec<Seen>, Option<Place>);

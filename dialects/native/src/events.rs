@@ -1,5 +1,6 @@
 //! What happened: the feed of a space and the history of a customer.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use patron_app::{
@@ -7,9 +8,10 @@ use patron_app::{
     customers::{self, Id},
     documents::CUSTOMER,
     journal::{self, Entry, WAIT_SECONDS_MAX},
+    rights,
 };
 use patron_gateway::{Reply, Request};
-use patron_model::{Failure, Timestamp, customer::Customer};
+use patron_model::{Failure, Permission, Timestamp, customer::Customer};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
@@ -40,7 +42,8 @@ pub(crate) struct EventOut {
     actor: String,
     /// Request that caused it.
     request_id: String,
-    /// The customer after the change, with `expand=record`.
+    /// The customer after the change, with `expand=record`; who may not see the past sees it only
+    /// where the customer is so now.
     #[serde(skip_serializing_if = "Option::is_none")]
     record: Option<Value>,
 }
@@ -99,7 +102,7 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
     let limit = u32::try_from(limit).unwrap_or(100);
     let entries = journal::events(&request.cx, after, limit, wait).await?;
     let next = entries.last().map_or(after, |entry| entry.seq);
-    answer(&request, entries, next, limit)
+    answer(&request, entries, next, limit).await
 }
 
 /// Everything that happened to a customer and what hangs on it, newest first.
@@ -110,13 +113,52 @@ pub(crate) async fn history(request: Request) -> Result<Reply, Failure> {
     let limit = u32::try_from(params.int("limit", 100, 1, PAGE_MAX)?).unwrap_or(100);
     let entries = journal::history(&request.cx, customer.number, Some(before), limit).await?;
     let next = entries.last().map_or(before, |entry| entry.seq);
-    answer(&request, entries, next, limit)
+    answer(&request, entries, next, limit).await
 }
 
-fn answer(request: &Request, entries: Vec<Entry>, next: i64, limit: u32) -> Result<Reply, Failure> {
-    let with_record = with_record(request);
+async fn answer(
+    request: &Request,
+    entries: Vec<Entry>,
+    next: i64,
+    limit: u32,
+) -> Result<Reply, Failure> {
     let has_more = entries.len() == limit as usize;
-    let data: Result<Vec<EventOut>, Failure> =
-        entries.into_iter().map(|entry| EventOut::of(&request.cx, entry, with_record)).collect();
-    Reply::json(200, &EventsOut { data: data?, next, has_more })
+    let shown = shown(request, &entries).await?;
+    let mut data = Vec::new();
+    for entry in entries {
+        if rights::sees_kind(&request.cx, &entry.kind) {
+            let with_record = shown.has(&entry);
+            data.push(EventOut::of(&request.cx, entry, with_record)?);
+        }
+    }
+    Reply::json(200, &EventsOut { data, next, has_more })
+}
+
+/// Entries whose record is shown.
+enum ShownRecords {
+    None,
+    All,
+    /// Those at these positions.
+    Some(HashSet<i64>),
+}
+
+impl ShownRecords {
+    fn has(&self, entry: &Entry) -> bool {
+        match self {
+            ShownRecords::None => false,
+            ShownRecords::All => true,
+            ShownRecords::Some(positions) => positions.contains(&entry.seq),
+        }
+    }
+}
+
+async fn shown(request: &Request, entries: &[Entry]) -> Result<ShownRecords, Failure> {
+    if !with_record(request) {
+        return Ok(ShownRecords::None);
+    }
+    request.cx.may(Permission::CustomerRead)?;
+    match request.cx.has(Permission::CustomerPast) {
+        true => Ok(ShownRecords::All),
+        false => Ok(ShownRecords::Some(journal::present(&request.cx, entries).await?)),
+    }
 }

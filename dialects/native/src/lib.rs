@@ -16,6 +16,7 @@ mod customers;
 mod errors;
 mod events;
 mod filters;
+mod keys;
 mod operations;
 mod patches;
 mod payment_methods;
@@ -47,6 +48,7 @@ pub static DIALECT: Dialect = Dialect {
     error_media: "application/problem+json",
     credentials: Credentials {
         roles: KeyRoles { first: Role::Administrator, later: Role::ReadOnly },
+        keeps_user: false,
         sandbox: auth::sandbox,
         sandbox_switches: || serde_json::Value::Null,
         mint: auth::mint,

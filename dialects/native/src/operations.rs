@@ -66,6 +66,7 @@ pub(crate) fn all() -> Vec<Operation> {
         admin::space_operations(),
         admin::offboarding_operations(),
         admin::audit_operations(),
+        admin::key_operations(),
     ];
     groups.into_iter().flatten().collect()
 }

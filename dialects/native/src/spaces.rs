@@ -10,16 +10,13 @@ use patron_app::{
     spaces::{self, SpacePatch},
 };
 use patron_gateway::{Member, Reply, Request};
-use patron_model::{
-    Failure, Noun, Timestamp, Why,
-    space::{Account, Space},
-};
+use patron_model::{Failure, Noun, Timestamp, Why, space::Space};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    accounts::{name, own_account, visible},
+    accounts::{name, own_account, own_and_made, visible},
     conditions,
     customers::PAGE_MAX,
     patches,
@@ -102,13 +99,8 @@ async fn visible_space(request: &Request) -> Result<Loaded<Space>, Failure> {
 
 /// The spaces of the own account and of those made by it.
 pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
-    let own = own_account(&request)?;
-    let made = Filter::equal(Field::Column("parent"), own);
     let limit = u32::try_from(PAGE_MAX).unwrap_or(200);
-    let children = Query { predicate: made, limit, ..Query::of(0) };
-    let children = spaces::list::<Account>(&request.cx, children).await?;
-    let mut accounts = vec![own.into()];
-    accounts.extend(children.items.iter().map(|account| account.number.into()));
+    let accounts = own_and_made(&request).await?.into_iter().map(Into::into).collect();
     let predicate = Filter::OneOf(Field::Column("account"), accounts);
     let page =
         spaces::list::<Space>(&request.cx, Query { predicate, limit, ..Query::of(0) }).await?;

@@ -9,6 +9,7 @@ mod events;
 mod failures;
 mod hanging;
 mod idempotency;
+mod keys;
 mod lists;
 mod offboarding;
 mod openapi;

@@ -38,6 +38,7 @@ const SANDBOX_PRIVATE: &str = "sk_test.patronsandbox000000000000000000";
 /// How keys look.
 pub const CREDENTIALS: Credentials = Credentials {
     roles: KeyRoles::INTEGRATION,
+    keeps_user: false,
     sandbox,
     sandbox_switches: || Value::Null,
     mint,

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
-use patron_app::App;
+use patron_app::{App, Caller};
 use patron_gateway::{Reply, Request};
 use patron_model::{Failure, Permission, Permissions, Timestamp};
 use schemars::JsonSchema;
@@ -90,7 +90,8 @@ pub async fn create(request: Request) -> Result<Reply, Failure> {
     let Credentials { client_id, client_secret, state, permissions } = credentials;
     let (Some(id), Some(secret)) = (client_id, client_secret) else { return Ok(unknown_client()) };
     let app = &request.cx.app;
-    match auth::by_secret(app, &id.to_ascii_lowercase(), &secret).await {
+    let admit = |caller: Arc<Caller>| caller.admit(request.client).map(|()| caller);
+    match auth::by_secret(app, &id.to_ascii_lowercase(), &secret).await.and_then(admit) {
         Err(Failure::Unauthenticated { .. }) => Ok(unknown_client()),
         Err(other) => Err(other),
         Ok(caller) => {

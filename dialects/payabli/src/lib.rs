@@ -60,6 +60,7 @@ pub static DIALECT: Dialect = Dialect {
     error_media: "application/json",
     credentials: Credentials {
         roles: KeyRoles::INTEGRATION,
+        keeps_user: false,
         sandbox: auth::sandbox,
         sandbox_switches: || Value::Null,
         mint: auth::mint,

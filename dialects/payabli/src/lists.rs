@@ -8,7 +8,7 @@ use patron_app::{
     search::{Field, Order, Query, customer},
 };
 use patron_gateway::{Reply, Request};
-use patron_model::{Failure, space::Space};
+use patron_model::{Failure, Permission, space::Space};
 
 use crate::{
     envelopes::{Listed, Summary},
@@ -124,6 +124,7 @@ async fn answer(request: &Request, spaces: &[Arc<Space>]) -> Result<Reply, Failu
     let asked = query.int("limitRecord")?.unwrap_or(LIMIT);
     let limit = if asked <= 0 { LIMIT_MAX } else { asked.unsigned_abs().min(LIMIT_MAX) };
     if let Some(format) = query.get("exportFormat") {
+        request.cx.may(Permission::CustomerExport)?;
         return exports::file(&request.cx, &listing, &query, format, limit).await;
     }
     let total = listing.count(&request.cx).await?;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use patron_app::{Cx, payment_methods};
 use patron_model::{
-    Failure,
+    Failure, Permission,
     payment_method::{MethodType, PaymentMethod},
 };
 use schemars::JsonSchema;
@@ -85,6 +85,10 @@ impl MethodsOf {
     /// # Errors
     /// Whatever the store says.
     pub async fn read(cx: &Cx, spaces: &[i64], customers: &[i64]) -> Result<MethodsOf, Failure> {
+        // Without the right to see them a record has none.
+        if !cx.has(Permission::PaymentMethodRead) {
+            return Ok(MethodsOf(HashMap::new()));
+        }
         let found = payment_methods::of_customers(cx, spaces, customers).await?;
         let mut methods: HashMap<i64, Vec<PaymentMethod>> = HashMap::new();
         for method in found {

@@ -56,8 +56,10 @@ pub(crate) fn pair(encoded: &str) -> Option<(String, String)> {
 
 /// The holder of an API key.
 pub(crate) async fn by_key(app: &App, user: &str, key: &str) -> Result<Arc<Caller>, Failure> {
-    let caller = app.caller(NAME, user).await?;
-    if caller.has_secret(key) { Ok(caller) } else { Err(refused("wrong API key")) }
+    // After a rotation the user has several keys, and each is good.
+    let callers = app.callers(NAME, user).await?;
+    let caller = callers.who(app, |caller| Ok(caller.has_secret(key)))?;
+    caller.ok_or(refused("wrong API key"))
 }
 
 /// OpenAPI security schemes.

@@ -1,12 +1,11 @@
 //! Create, read, update and delete (dossier §6).
 
 use patron_app::{
-    Expect, Loaded,
+    Cx, Expect, Loaded,
     customers::{self, Id},
-    search::{Field, Filter, Query},
 };
 use patron_gateway::{Exchange, Reply, Request};
-use patron_model::{Failure, Noun, Why, customer::Customer};
+use patron_model::{Failure, Why, customer::Customer};
 use uuid::Uuid;
 
 use crate::{entities, shown, wire::CustomerBody, written};
@@ -45,9 +44,8 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
 /// `DELETE /v2/customer/{customerId}`. Only by the customer's own id: who deletes an id that
 /// another customer took over must not lose that one.
 pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
-    let found = find_any(&request).await?;
-    let cx = request.cx.in_space(found.space);
-    customers::delete(&cx, Id::Uuid(found.uuid), Expect::Any).await?;
+    let (cx, id) = place(&request).await?;
+    customers::delete(&cx, id, Expect::Any).await?;
     Ok(Reply::empty(204))
 }
 
@@ -60,29 +58,22 @@ fn body(exchange: &Exchange) -> Result<CustomerBody, Failure> {
 
 /// The living customer of the path; one that was merged answers as the customer that took it over.
 async fn find(request: &Request) -> Result<Loaded<Customer>, Failure> {
-    let found = find_any(request).await?;
-    if found.merged_into.is_none() {
-        return if found.is_deleted() { Err(not_found()) } else { Ok(found) };
-    }
-    let cx = request.cx.in_space(found.space);
-    customers::get_following(&cx, Id::Uuid(found.uuid)).await
+    let (cx, id) = place(request).await?;
+    customers::get_following(&cx, id).await
 }
 
-/// The customer of the path in any space the key opens, deleted ones included.
-async fn find_any(request: &Request) -> Result<Loaded<Customer>, Failure> {
+/// Which customer the path names, and the space it is in, of those that the key opens.
+async fn place(request: &Request) -> Result<(Cx, Id), Failure> {
     let uuid = customer_id(request)?;
     let spaces = &entities::caller(&request.cx)?.spaces;
-    if let [only] = spaces.as_slice() {
-        return customers::get_any(&request.cx.in_space(only.number), Id::Uuid(uuid)).await;
-    }
-    let query = Query {
-        tenants: spaces.iter().map(|space| space.number).collect(),
-        predicate: Filter::equal(Field::Uuid, uuid.to_string()),
-        limit: 1,
-        ..Query::of(request.cx.space)
+    let space = match spaces.as_slice() {
+        [only] => only.number,
+        several => {
+            let numbers: Vec<i64> = several.iter().map(|space| space.number).collect();
+            customers::space_of(&request.cx, uuid, &numbers).await?
+        }
     };
-    let page = customers::list(&request.cx, &query).await?;
-    page.items.into_iter().next().ok_or_else(not_found)
+    Ok((request.cx.in_space(space), Id::Uuid(uuid)))
 }
 
 /// The path's id: a UUID in its usual form, or 400 (dossier §6).
@@ -91,8 +82,4 @@ fn customer_id(request: &Request) -> Result<Uuid, Failure> {
     let hyphenated = (text.len() == 36).then(|| Uuid::parse_str(text).ok()).flatten();
     let expected = "a UUID";
     hyphenated.ok_or_else(|| Failure::malformed("customerId", Why::Malformed { expected }))
-}
-
-fn not_found() -> Failure {
-    Failure::NotFound { noun: Noun::Customer }
 }

@@ -58,6 +58,7 @@ pub static DIALECT: Dialect = Dialect {
     error_media: "application/json",
     credentials: Credentials {
         roles: KeyRoles::INTEGRATION,
+        keeps_user: true,
         sandbox: credentials::sandbox,
         sandbox_switches: || serde_json::Value::Null,
         mint: credentials::mint,

@@ -77,6 +77,7 @@ pub(crate) async fn issue(request: Request) -> Result<Reply, Failure> {
     let wanted = if asked.is_empty() { EVERYTHING } else { carried(asked).ok_or_else(unknown)? };
     let (user, key) = client(&request.exchange, &form)?;
     let caller = auth::by_key(&request.cx.app, &user, &key).await?;
+    caller.admit(request.client)?;
     let granted = wanted.and(caller.key.permissions());
     if granted.is_empty() {
         let expected = "scopes of which the key has at least one";
@@ -159,9 +160,7 @@ pub(crate) async fn accept(
     }
     // Tokens of an earlier version carry whatever was asked for.
     let carried = carried(&claims.scope).ok_or(refused("a token with unknown scopes"))?;
-    let caller = app.caller(crate::NAME, &claims.sub).await?;
-    if caller.key.uuid != claims.key {
-        return Err(refused("a token of another key"));
-    }
-    Ok((caller, carried))
+    let callers = app.callers(crate::NAME, &claims.sub).await?;
+    let caller = callers.who(app, |caller| Ok(caller.key.uuid == claims.key))?;
+    Ok((caller.ok_or(refused("a token of another key"))?, carried))
 }

@@ -1,15 +1,22 @@
-//! Operations on accounts and spaces: records of the deployment.
+//! Operations on accounts, spaces and keys: records of the deployment.
 
 use http::Method;
-use patron_gateway::{Access::Needs, Operation, operation::Parameter};
+use patron_gateway::{
+    Access::Needs,
+    Operation,
+    operation::{IdempotencyRule, Parameter},
+};
 use patron_model::Permission::{
-    AccountRead, AccountWrite, AuditExport, AuditRead, SpaceDelete, SpaceRead, SpaceWrite,
+    AccountRead, AccountWrite, AuditExport, AuditRead, KeyRead, KeyWrite, SpaceDelete, SpaceRead,
+    SpaceWrite,
 };
 
-use super::{CURSOR, IF_MATCH, LIMIT, write};
+use super::{CURSOR, IF_MATCH, IF_NONE_MATCH, KEY, LIMIT, PREFER, write};
 use crate::{
     accounts::{self, AccountIn, AccountOut},
     audit_log::{self, AuditOut},
+    keys::{self, KeyIn, KeyOut, RotateIn},
+    patches::MERGE_PATCH,
     spaces::{self, LeavingOut, SpaceIn, SpaceOut},
     wire::ListOut,
 };
@@ -167,4 +174,76 @@ pub(super) fn audit_operations() -> Vec<Operation> {
         get.replies::<AuditOut<'_>>(200),
     ];
     tagged.map(|operation| operation.tag("Audit log")).into()
+}
+
+/// The secret of a new key is shown again for a day: as long as its making is remembered.
+const SHOWN_AGAIN: IdempotencyRule = IdempotencyRule {
+    header: "idempotency-key",
+    remembered_seconds: patron_app::keys::SHOWN_SECONDS,
+};
+
+/// A call that makes a key.
+fn makes_key(operation: Operation) -> Operation {
+    operation.idempotent(SHOWN_AGAIN).takes(&[KEY, PREFER]).replies::<KeyOut<'_>>(201)
+}
+
+pub(super) fn key_operations() -> Vec<Operation> {
+    const ALL: &str = "/v1/keys";
+    const ONE: &str = "/v1/keys/{key}";
+    const ROTATE: &str = "/v1/keys/{key}/rotate";
+    let tagged = [
+        Operation::new(Method::GET, Needs(KeyRead), ALL, "list_keys", "List keys", keys::list)
+            .takes(&[
+                LIMIT,
+                CURSOR,
+                Parameter::query("dialect", "string", "the API they are for"),
+                Parameter::query("space", "integer", "number of the space they open at first"),
+                Parameter::query("state", "string", "active, expiring, expired, revoked"),
+            ])
+            .replies::<ListOut<KeyOut<'_>>>(200),
+        makes_key(Operation::new(
+            Method::POST,
+            Needs(KeyWrite),
+            ALL,
+            "create_key",
+            "Make a key for any of the APIs; its credentials are shown once",
+            keys::create,
+        ))
+        .body::<KeyIn>(),
+        Operation::new(Method::GET, Needs(KeyRead), ONE, "get_key", "Get a key", keys::get)
+            .takes(&[IF_NONE_MATCH])
+            .replies::<KeyOut<'_>>(200)
+            .replies_empty(304),
+        write(Operation::new(
+            Method::PATCH,
+            Needs(KeyWrite),
+            ONE,
+            "update_key",
+            "Change name, rights, networks or end of a key (JSON Merge Patch)",
+            keys::update,
+        ))
+        .takes(&[IF_MATCH])
+        .body::<KeyIn>()
+        .media(&[MERGE_PATCH, "application/json"])
+        .replies::<KeyOut<'_>>(200),
+        write(Operation::new(
+            Method::DELETE,
+            Needs(KeyWrite),
+            ONE,
+            "revoke_key",
+            "Revoke a key",
+            keys::revoke,
+        ))
+        .replies_empty(204),
+        makes_key(Operation::new(
+            Method::POST,
+            Needs(KeyWrite),
+            ROTATE,
+            "rotate_key",
+            "Replace a key by a new one with the same rights; the old one ends after the overlap",
+            keys::rotate,
+        ))
+        .body::<RotateIn>(),
+    ];
+    tagged.map(|operation| operation.tag("Keys").for_deployment()).into()
 }

@@ -1,0 +1,84 @@
+//! What is deleted. Only who may see the past sees it; to everybody else a deleted customer is as
+//! missing as one that never was, whatever way leads to it.
+
+use std::borrow::Cow;
+
+use patron_model::{Failure, Permission, Timestamp, customer::Customer};
+use uuid::Uuid;
+
+use super::{Id, not_found, row};
+use crate::{
+    Cx,
+    commit::{Loaded, decode},
+    documents::CUSTOMER,
+    failure,
+    search::{Field, Filter, Query, customer::living},
+};
+
+/// What anybody who may read customers is told of a deleted one, in APIs that promise to say that
+/// it is deleted: nothing about a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// UUID.
+    pub uuid: Uuid,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was deleted.
+    pub deleted_at: Timestamp,
+}
+
+/// A customer whatever became of it.
+pub(super) async fn stored(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
+    decode(&row(cx, id).await?)
+}
+
+/// A customer; a deleted one too, for who may see the past.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn get_any(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
+    let found = stored(cx, id).await?;
+    let is_hidden = found.is_deleted() && !cx.has(Permission::CustomerPast);
+    if is_hidden { Err(not_found()) } else { Ok(found) }
+}
+
+/// What is left to say of a deleted customer.
+///
+/// # Errors
+/// `NotFound`, also when it lives.
+pub async fn trace(cx: &Cx, id: Id) -> Result<Trace, Failure> {
+    let found = stored(cx, id).await?.record;
+    let deleted_at = found.deleted_at.ok_or_else(not_found)?;
+    Ok(Trace { uuid: found.uuid, created_at: found.created_at, deleted_at })
+}
+
+/// The space, of several, in which a customer is or was.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn space_of(cx: &Cx, uuid: Uuid, spaces: &[i64]) -> Result<i64, Failure> {
+    let query = Query {
+        tenants: spaces.to_vec(),
+        predicate: Filter::equal(Field::Uuid, uuid.to_string()),
+        limit: 1,
+        ..Query::of(cx.space)
+    };
+    let found = cx.app.store.find(&CUSTOMER, &query).await.map_err(failure)?;
+    found.rows.first().map(|row| row.tenant).ok_or_else(not_found)
+}
+
+/// A filter without what the caller must not see.
+pub(super) fn permitted<'a>(cx: &Cx, filter: &'a Filter) -> Cow<'a, Filter> {
+    match cx.has(Permission::CustomerPast) {
+        true => Cow::Borrowed(filter),
+        false => Cow::Owned(living().and(filter.clone())),
+    }
+}
+
+/// The same for a whole question.
+pub(super) fn permitted_query<'a>(cx: &Cx, query: &'a Query) -> Cow<'a, Query> {
+    match permitted(cx, &query.predicate) {
+        Cow::Borrowed(_) => Cow::Borrowed(query),
+        Cow::Owned(predicate) => Cow::Owned(Query { predicate, ..query.clone() }),
+    }
+}

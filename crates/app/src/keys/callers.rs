@@ -1,0 +1,278 @@
+//! Keys and the callers they identify.
+//!
+//! A key is looked up by its public handle; what it opens (account, spaces) is read with it and
+//! remembered for [`REMEMBERED`], so a revoked key is refused everywhere within that time, and at
+//! once by the process that revoked it. Its end is compared at each use.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{
+    Arc, OnceLock, PoisonError, RwLock,
+    atomic::{AtomicBool, Ordering},
+};
+use std::time::{Duration, Instant};
+
+use patron_model::{
+    Failure,
+    space::{Account, Key, Secret, Space},
+};
+
+use super::SPACES_MAX;
+use crate::{
+    App,
+    commit::decode,
+    documents::{ACCOUNT, DEPLOYMENT, KEY, SPACE, handle_column},
+    failure,
+    search::{Field, Filter, Query},
+    secrets::{same, sha256_hex},
+};
+
+/// How long a caller is remembered before the key is read again.
+pub const REMEMBERED: Duration = Duration::from_millis(500);
+/// Callers remembered at most.
+const CALLERS_MAX: usize = 10_000;
+
+/// A key in good standing and what it opens.
+#[derive(Debug)]
+pub struct Caller {
+    /// The key.
+    pub key: Key,
+    /// Spaces it opens, by number.
+    pub spaces: Vec<Arc<Space>>,
+    /// The account.
+    pub account: Account,
+    audits_reads: bool,
+    opened: OnceLock<Vec<u8>>,
+    /// Whether its use was noted since it was read.
+    is_noted: AtomicBool,
+}
+
+impl Caller {
+    /// What tells the places that keys open apart: the account, or one of its spaces.
+    pub fn place(&self) -> String {
+        let Key { account, space, account_wide, .. } = self.key;
+        if account_wide { format!("{account}/") } else { format!("{account}/{space}/") }
+    }
+
+    /// Lets in who comes from where the key may be used.
+    ///
+    /// # Errors
+    /// `Unauthenticated`.
+    pub fn admit(&self, address: Option<IpAddr>) -> Result<(), Failure> {
+        let reason = "a key that may not be used from there";
+        if self.key.admits(address) { Ok(()) } else { Err(Failure::Unauthenticated { reason }) }
+    }
+
+    /// Notes that the key was used: once for each time it is read, for this is on the hot path.
+    pub fn note_use(&self, app: &App, address: Option<IpAddr>) {
+        if !self.is_noted.load(Ordering::Relaxed) && !self.is_noted.swap(true, Ordering::Relaxed) {
+            app.note_use(self.key.number, app.clock.now(), address);
+        }
+    }
+
+    /// A space this key opens.
+    pub fn space(&self, number: i64) -> Option<&Arc<Space>> {
+        self.spaces.iter().find(|space| space.number == number)
+    }
+
+    /// Whether a space it opens wants to know who reads its customers.
+    pub fn wants_reads_audited(&self) -> bool {
+        self.audits_reads
+    }
+
+    /// The space of the key itself.
+    ///
+    /// # Errors
+    /// `Forbidden` when it is archived.
+    pub fn home(&self) -> Result<&Arc<Space>, Failure> {
+        self.space(self.key.space).ok_or(Failure::Forbidden)
+    }
+
+    /// Checks a bearer secret against the stored hash, in constant time.
+    pub fn has_secret(&self, secret: &str) -> bool {
+        self.has_secret_hash(&sha256_hex(secret))
+    }
+
+    /// The same for a secret that was hashed already, because its hash is the handle too.
+    pub fn has_secret_hash(&self, hash: &str) -> bool {
+        match &self.key.secret {
+            Secret::Hashed(known) => same(known.as_bytes(), hash.as_bytes()),
+            Secret::Sealed(_) => false,
+        }
+    }
+
+    /// The secret of a key that signs, decrypted once and kept in memory.
+    ///
+    /// # Errors
+    /// `Internal` when it was sealed with another master key.
+    pub fn signing_secret(&self, app: &App) -> Result<&[u8], Failure> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        let opened = match &self.key.secret {
+            Secret::Sealed(sealed) => app.secrets.open(&self.key.dialect, sealed)?,
+            Secret::Hashed(_) => return Err(Failure::internal("the key has no signing secret")),
+        };
+        Ok(self.opened.get_or_init(|| opened))
+    }
+}
+
+/// Keys of one user that are in good standing, the latest first: after a rotation there are two.
+#[derive(Debug, Clone)]
+pub struct Callers(Arc<[Arc<Caller>]>);
+
+impl Callers {
+    /// The caller for whose key the test holds. Every key is tried, whichever it is.
+    ///
+    /// # Errors
+    /// Whatever the test says.
+    pub fn who(
+        &self,
+        app: &App,
+        is_it: impl Fn(&Caller) -> Result<bool, Failure>,
+    ) -> Result<Option<Arc<Caller>>, Failure> {
+        let mut found = None;
+        for caller in self.good(app) {
+            if is_it(caller)? && found.is_none() {
+                found = Some(Arc::clone(caller));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Those whose end has not come.
+    fn good(&self, app: &App) -> impl Iterator<Item = &Arc<Caller>> {
+        let is_over =
+            |caller: &Caller| caller.key.expires_at.is_some_and(|end| end <= app.clock.now());
+        self.0.iter().filter(move |caller| !is_over(caller))
+    }
+}
+
+/// Callers seen lately.
+#[derive(Default)]
+pub(crate) struct CallerCache(RwLock<Remembered>);
+
+#[derive(Default)]
+struct Remembered {
+    /// Each with the moment before it was read.
+    callers: HashMap<String, (Callers, Instant)>,
+    /// How often everything was forgotten.
+    forgotten: u64,
+}
+
+/// A look at the store that has begun: what it finds is as old as this.
+struct Look {
+    since: Instant,
+    forgotten: u64,
+}
+
+impl CallerCache {
+    fn get(&self, column: &str) -> Result<Callers, Look> {
+        let remembered = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        match remembered.callers.get(column) {
+            Some((callers, since)) if since.elapsed() < REMEMBERED => Ok(callers.clone()),
+            _ => Err(Look { since: Instant::now(), forgotten: remembered.forgotten }),
+        }
+    }
+
+    /// Remembers what a look found, unless a key was revoked here meanwhile.
+    fn put(&self, column: String, callers: Callers, look: &Look) {
+        let mut remembered = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if remembered.forgotten != look.forgotten {
+            return;
+        }
+        if remembered.callers.len() >= CALLERS_MAX {
+            remembered.callers.clear();
+        }
+        remembered.callers.insert(column, (callers, look.since));
+    }
+
+    pub(crate) fn forget(&self) {
+        let mut remembered = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        remembered.callers.clear();
+        remembered.forgotten += 1;
+    }
+}
+
+impl App {
+    /// The holder of a key of one dialect, by the key's public handle; the latest of its keys, in
+    /// dialects where a user may have several.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the handle is unknown, the key revoked or over, or what it opens
+    /// archived.
+    pub async fn caller(&self, dialect: &str, handle: &str) -> Result<Arc<Caller>, Failure> {
+        let callers = self.callers(dialect, handle).await?;
+        let latest = callers.good(self).next().map(Arc::clone);
+        latest.ok_or(Failure::Unauthenticated { reason: "a key that is over" })
+    }
+
+    /// All keys in good standing with one public handle.
+    ///
+    /// # Errors
+    /// As [`App::caller`].
+    pub async fn callers(&self, dialect: &str, handle: &str) -> Result<Callers, Failure> {
+        let column = handle_column(dialect, handle);
+        let look = match self.callers.get(&column) {
+            Ok(callers) => return Ok(callers),
+            Err(look) => look,
+        };
+        let unknown = || Failure::Unauthenticated { reason: "unknown key" };
+        let row = self.store.get_by(&KEY, DEPLOYMENT, "handle", &column).await.map_err(failure)?;
+        let latest = decode::<Key>(&row.ok_or_else(unknown)?)?.record;
+        let mut callers = Vec::new();
+        for key in self.with_earlier(latest).await? {
+            callers.push(Arc::new(self.open_key(key).await?));
+        }
+        if callers.is_empty() {
+            return Err(Failure::Unauthenticated { reason: "revoked key" });
+        }
+        let callers = Callers(callers.into());
+        self.callers.put(column, callers.clone(), &look);
+        Ok(callers)
+    }
+
+    /// Those of a key and the keys it replaced at the same user that are good now.
+    async fn with_earlier(&self, latest: Key) -> Result<Vec<Key>, Failure> {
+        let now = self.clock.now();
+        let still = latest.earlier.iter().filter(|key| key.until > now);
+        let numbers: Vec<i64> = still.map(|key| key.number).collect();
+        let mut keys = vec![latest];
+        for number in numbers {
+            let row = self.store.get(&KEY, DEPLOYMENT, number).await.map_err(failure)?;
+            keys.extend(row.as_ref().map(decode::<Key>).transpose()?.map(|key| key.record));
+        }
+        keys.retain(|key| key.is_good(now));
+        Ok(keys)
+    }
+
+    async fn open_key(&self, key: Key) -> Result<Caller, Failure> {
+        let archived = || Failure::Unauthenticated { reason: "archived account or space" };
+        let row = self.store.get(&ACCOUNT, DEPLOYMENT, key.account).await.map_err(failure)?;
+        let account = decode::<Account>(&row.ok_or_else(archived)?)?.record;
+        if account.archived_at.is_some() {
+            return Err(archived());
+        }
+        let spaces = if key.account_wide {
+            self.spaces_of(key.account).await?
+        } else {
+            let row = self.store.get(&SPACE, DEPLOYMENT, key.space).await.map_err(failure)?;
+            vec![decode::<Space>(&row.ok_or_else(archived)?)?.record]
+        };
+        let spaces: Vec<Arc<Space>> =
+            spaces.into_iter().filter(Space::is_open).map(Arc::new).collect();
+        if spaces.is_empty() {
+            return Err(archived());
+        }
+        let (opened, is_noted) = (OnceLock::new(), AtomicBool::new(false));
+        let audits_reads = spaces.iter().any(|space| space.audit_reads);
+        Ok(Caller { key, spaces, account, audits_reads, opened, is_noted })
+    }
+
+    async fn spaces_of(&self, account: i64) -> Result<Vec<Space>, Failure> {
+        let predicate = Filter::equal(Field::Column("account"), account);
+        let query = Query { predicate, limit: SPACES_MAX, ..Query::of(DEPLOYMENT) };
+        let found = self.store.find(&SPACE, &query).await.map_err(failure)?;
+        found.rows.iter().map(|row| decode(row).map(|loaded| loaded.record)).collect()
+    }
+}
