@@ -176,6 +176,8 @@ async fn metrics_page(State(shared): State<Arc<Shared>>) -> Response {
         ("patron_store_groups_committed", counted.groups_committed),
         ("patron_store_group_largest", counted.group_largest),
         ("patron_store_retries", counted.retries),
+        ("patron_store_long_reads", counted.long_reads),
+        ("patron_store_long_reads_given_up", counted.long_reads_given_up),
         ("patron_store_wal_bytes", counted.wal_bytes),
         ("patron_store_connections", counted.connections),
     ] {

@@ -88,6 +88,8 @@ pub struct StoreSettings {
     pub write_queue_max: usize,
     /// Connections to PostgreSQL at most.
     pub postgres_connections_max: usize,
+    /// Seconds a question to the store may take.
+    pub query_seconds_max: u64,
     /// Whether SQLite commits are flushed to the disk.
     pub synchronous: SynchronousSetting,
 }
@@ -180,6 +182,8 @@ limit_settings! {
     body_bytes_max: usize,
     /// Bytes of all request bodies.
     bodies_bytes_max: usize,
+    /// Bytes of the bodies of those who have not signed in yet.
+    stranger_bodies_bytes_max: usize,
     /// Seconds for the TLS handshake.
     handshake_seconds_max: u64,
     /// Seconds for the head.
@@ -196,9 +200,11 @@ limit_settings! {
     connections_max: usize,
     /// Requests in work.
     requests_in_work_max: usize,
+    /// Long polls that wait.
+    waits_max: usize,
     /// Requests per minute and key.
     requests_per_minute: u32,
-    /// Failed sign-ins per minute and client address.
+    /// Failed sign-ins per minute, by client address and claimed key.
     failed_sign_ins_per_minute: u32,
     /// Requests without sign-in per minute and client address.
     public_requests_per_minute: u32,
@@ -237,6 +243,7 @@ impl Default for StoreSettings {
             url: "sqlite:patron-data".into(),
             write_queue_max: Options::default().write_queue_max,
             postgres_connections_max: Options::default().postgres_pool_max,
+            query_seconds_max: Options::default().query_ms_max / 1_000,
             synchronous: SynchronousSetting::Full,
         }
     }
@@ -289,6 +296,9 @@ impl Settings {
         if self.limits.requests_in_work_max == 0 || self.limits.connections_max == 0 {
             bail!("limits.requests_in_work_max and limits.connections_max must be at least 1");
         }
+        if self.store.query_seconds_max == 0 {
+            bail!("store.query_seconds_max must be at least 1");
+        }
         let TlsSettings { certificate, key, client_ca } = &self.tls;
         let [certificate, key, client_ca] =
             [certificate, key, client_ca].map(|path| !path.as_os_str().is_empty());
@@ -325,6 +335,7 @@ impl Settings {
         Options {
             write_queue_max: self.store.write_queue_max,
             postgres_pool_max: self.store.postgres_connections_max,
+            query_ms_max: self.store.query_seconds_max.saturating_mul(1_000),
             synchronous: match self.store.synchronous {
                 SynchronousSetting::Full => Synchronous::Full,
                 SynchronousSetting::Off => Synchronous::Off,

@@ -49,21 +49,18 @@ async fn failed_sign_ins_of_an_address_are_limited_in_every_api() {
         }
         let answer = server.raw(method, &path, &[(ADDRESS, &bad)], b"").await;
         assert_told_to_wait(&answer, dialect.name);
-        // A right key does not tell itself from a wrong one there, and is good elsewhere.
+        // A right key is good there and elsewhere, however much is wrong beside it.
         let keys = server.credentials(dialect.name);
         let right = server.signed(dialect, &keys, method, &path, "");
-        let ask = |from| {
+        for from in [&bad, &good, &bad, &good] {
             let mut headers: Vec<(&str, &str)> =
                 right.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             headers.push((ADDRESS, from));
-            let (server, path) = (&server, &path);
-            async move { server.raw(method, path, &headers, b"").await }
-        };
-        assert_told_to_wait(&ask(&bad).await, dialect.name);
-        for _ in 0..5 {
-            let status = ask(&good).await.status;
+            let status = server.raw(method, &path, &headers, b"").await.status;
             assert!(status != 401 && status != 429, "{}: {status}", dialect.name);
         }
+        let answer = server.raw(method, &path, &[(ADDRESS, &bad)], b"").await;
+        assert_told_to_wait(&answer, dialect.name);
     }
 }
 
@@ -226,6 +223,7 @@ async fn a_handler_that_breaks_ends_one_request() {
         route,
         authenticate,
         claimed,
+        covers_body: |_| false,
         operations,
         render,
         finish,

@@ -12,6 +12,7 @@ mod hostile;
 mod isolation;
 mod keys;
 mod linear;
+mod neighbours;
 mod offboarding;
 mod operations;
 mod past;

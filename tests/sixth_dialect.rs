@@ -40,6 +40,7 @@ static TINY: Dialect = Dialect {
     route: exact,
     authenticate,
     claimed,
+    covers_body: |_| false,
     operations,
     render,
     finish: |_, _, _| {},

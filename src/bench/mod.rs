@@ -4,6 +4,7 @@
 
 mod client;
 mod instructions;
+mod neighbour;
 mod overload;
 pub mod peer;
 mod postgres;
@@ -43,6 +44,9 @@ pub struct BenchArgs {
     /// Measure instead what is left of the peak at three times its load.
     #[arg(long)]
     overload: bool,
+    /// Measure instead the times of one tenant, alone and while another does the worst it can.
+    #[arg(long)]
+    neighbour: bool,
     /// Print JSON too, one figure a line.
     #[arg(long)]
     json: bool,
@@ -89,6 +93,9 @@ pub async fn run(args: BenchArgs) -> Result<()> {
         works::all().into_iter().filter(|work| work.name.contains(&args.only)).collect();
     if args.instructions {
         return instructions::run(&args.data, &data, &works).await;
+    }
+    if args.neighbour {
+        return neighbour::run(&args.data, &data, args.rounds, args.seconds).await;
     }
     if args.overload {
         let server = Server::patron(&args.data, servers::Flush::Disk).await?;

@@ -83,7 +83,8 @@ pub async fn run(args: SoakArgs) -> Result<()> {
     ensure!(!length.is_zero() && args.rate > 0 && args.callers > 0, "nothing to do");
     ensure!(args.every > 0, "--every is at least one second");
     let data = Arc::new(preload::ensure(&args.data, args.customers).await?);
-    let program = Program::serve(&args.data, &[]).await?;
+    let program =
+        Program::serve(&args.data, &[("PATRON__LIMITS__REQUESTS_PER_MINUTE", "0")]).await?;
     println!(
         "{} requests/s by {} callers over six APIs for {} s; {} customers; seed {}.",
         args.rate,

@@ -132,8 +132,11 @@ async fn slow_bodies_keep_nobody_out() {
     let mut held = Vec::new();
     for dialect in DIALECTS {
         let (_, target) = paths(dialect, &server);
+        let keys = server.credentials(dialect.name);
+        let signed = server.signed(dialect, &keys, "POST", &target, "");
+        let signed: String = signed.iter().map(|(n, v)| format!("{n}: {v}\r\n")).collect();
         let head = format!(
-            "POST {target} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+            "POST {target} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{signed}\
              content-length: 100\r\n\r\n{{"
         );
         held.push((dialect.name, sent(&server, head.as_bytes()).await));

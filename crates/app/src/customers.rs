@@ -1,5 +1,6 @@
 //! Use cases of customers. Each reads, decides with the pure functions of the model, and settles.
 
+mod lists;
 mod many;
 mod merge;
 mod past;
@@ -14,21 +15,20 @@ use uuid::Uuid;
 
 use crate::{
     Cx,
-    commit::{ATTEMPTS_MAX, Action, Document, Draft, Expect, Loaded, Saved, decode, raced},
+    commit::{ATTEMPTS_MAX, Action, Draft, Expect, Loaded, Saved, decode, raced},
     documents::CUSTOMER,
     failure,
-    search::{self, Filter, Query},
     shown::Seen,
 };
 
+pub(crate) use self::lists::page;
+pub use self::lists::{Page, TextPosition, count, list, search_text, see_list};
+use self::past::stored;
 pub use self::past::{Trace, get_any, space_of, trace};
-use self::past::{permitted, permitted_query, stored};
 pub use self::{many::create_many, merge::merge};
 
 /// Most records that hang on an absorbed customer and can move in one merge.
 pub const MOVED_MAX: usize = 10_000;
-/// Rows looked at for one page of a free-text search before it is answered short.
-const TEXT_SCAN_MAX: usize = 5_000;
 /// Numbers that a customer with as many addresses as allowed takes.
 const ADDRESSES_MAX_IDS: i64 = patron_model::address::ADDRESSES_MAX as i64;
 /// Absorbed customers followed from one to the next.
@@ -54,15 +54,6 @@ impl Id {
             .or_else(|| text.parse().ok().map(Id::Uuid))
             .ok_or(Failure::NotFound { noun: Noun::Customer })
     }
-}
-
-/// One page of a list.
-#[derive(Debug)]
-pub struct Page<T> {
-    /// The records.
-    pub items: Vec<Loaded<T>>,
-    /// Whether others follow.
-    pub more: bool,
 }
 
 fn not_found() -> Failure {
@@ -166,97 +157,6 @@ async fn find_by_reference(cx: &Cx, reference: &str) -> Result<Option<Loaded<Cus
         cx.saw(row.tenant, row.number);
     }
     row.as_ref().map(decode).transpose()
-}
-
-/// A page of customers. Deleted ones appear unless the filter excludes them, to who may see them.
-///
-/// # Errors
-/// Whatever the store says.
-pub async fn list(cx: &Cx, query: &Query) -> Result<Page<Customer>, Failure> {
-    page(cx, &permitted_query(cx, query)).await
-}
-
-/// A page of customers to be shown, and whether others follow. Deleted ones appear unless the
-/// filter excludes them, to who may see them.
-///
-/// # Errors
-/// Whatever the store says.
-pub async fn see_list(cx: &Cx, query: &Query) -> Result<(Vec<Seen>, bool), Failure> {
-    let found = cx.app.store.find(&CUSTOMER, &permitted_query(cx, query)).await;
-    let found = found.map_err(failure)?;
-    found.rows.iter().for_each(|row| cx.saw(row.tenant, row.number));
-    let items = found.rows.into_iter().map(Seen::of).collect::<Result<_, _>>()?;
-    Ok((items, found.more))
-}
-
-/// A page of records of any kind.
-///
-/// # Errors
-/// Whatever the store says.
-pub(crate) async fn page<T: Document>(cx: &Cx, query: &Query) -> Result<Page<T>, Failure> {
-    let found = cx.app.store.find(T::KIND, query).await.map_err(failure)?;
-    if T::KIND.name == CUSTOMER.name {
-        found.rows.iter().for_each(|row| cx.saw(row.tenant, row.number));
-    }
-    let items = found.rows.iter().map(decode).collect::<Result<_, _>>()?;
-    Ok(Page { items, more: found.more })
-}
-
-/// How many customers of the given spaces match.
-///
-/// # Errors
-/// Whatever the store says.
-pub async fn count(cx: &Cx, spaces: &[i64], filter: &Filter) -> Result<u64, Failure> {
-    cx.app.store.count(&CUSTOMER, spaces, &permitted(cx, filter)).await.map_err(failure)
-}
-
-/// Where a free-text search continues: after this term and number.
-pub type TextPosition = (String, i64);
-
-/// Living customers whose names, e-mail address, phone, company or reference have words beginning
-/// with all the searched ones, ordered by the word that matched. The filter is applied on top.
-///
-/// # Errors
-/// Whatever the store says.
-pub async fn search_text(
-    cx: &Cx,
-    text: &str,
-    filter: &Filter,
-    after: Option<TextPosition>,
-    limit: usize,
-) -> Result<(Vec<Seen>, Option<TextPosition>), Failure> {
-    let wanted = search::searched_words(text);
-    let Some((lead, others)) = wanted.split_first() else { return Ok((Vec::new(), None)) };
-    let mut position = after;
-    let mut found = Vec::new();
-    let mut looked_at = 0;
-    while looked_at < TEXT_SCAN_MAX {
-        let chunk = u32::try_from((limit - found.len()).clamp(20, 200)).unwrap_or(200);
-        let from = position.as_ref().map(|(term, number)| (term.as_str(), *number));
-        let rows = cx.app.store.scan_terms(&CUSTOMER, cx.space, lead, from, chunk).await;
-        let rows = rows.map_err(failure)?;
-        let last_chunk = rows.len() < chunk as usize;
-        for (term, row) in rows {
-            looked_at += 1;
-            // Only living customers have terms.
-            let matches = (others.is_empty() && search::is_living(filter)) || {
-                let customer = decode::<Customer>(&row)?.record;
-                search::has_words(&customer, others) && search::is_match(filter, &row, &customer)
-            };
-            if matches && found.len() == limit {
-                return Ok((found, position));
-            }
-            position = Some((term, row.number));
-            if matches {
-                cx.saw(row.tenant, row.number);
-                found.push(Seen::of(row)?);
-            }
-        }
-        if last_chunk {
-            return Ok((found, None));
-        }
-    }
-    Ok((found, position))
 }
 
 /// A new customer.

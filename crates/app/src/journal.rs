@@ -21,33 +21,49 @@ use crate::{
 pub const WAIT_SECONDS_MAX: u64 = 60;
 /// Longest time between two looks at the store while waiting: other processes may write to it.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Shortest time between two looks: every commit of this process wakes all who wait.
+const LOOK_GAP: Duration = Duration::from_millis(50);
 /// Entries looked at for a version that lies far back.
 const LOOK_BACK_MAX: usize = 100_000;
 /// Entries read at a time.
 const CHUNK: u32 = 200;
 
-/// Entries of the space after a position, oldest first. Waits up to `wait` for the first one.
+/// Entries of the space after a position, oldest first. Waits up to `wait` for the first one; the
+/// request gives its place back meanwhile, so that waiting keeps nobody from working.
 ///
 /// # Errors
-/// Whatever the store says.
+/// `Unavailable` when too many wait already, or there is no place to come back to; whatever the
+/// store says.
 pub async fn events(
     cx: &Cx,
     after: i64,
     limit: u32,
     wait: Duration,
 ) -> Result<Vec<Entry>, Failure> {
-    let deadline = tokio::time::Instant::now() + wait;
+    let look = || cx.app.store.entries(cx.space, after, limit);
     let mut news = cx.app.store.watch();
-    loop {
-        let entries = cx.app.store.entries(cx.space, after, limit).await.map_err(failure)?;
+    let entries = look().await.map_err(failure)?;
+    if !entries.is_empty() || wait.is_zero() {
+        return Ok(entries);
+    }
+    let outside = cx.work.as_ref().map(|work| work.wait()).transpose()?;
+    let deadline = tokio::time::Instant::now() + wait;
+    let entries = loop {
         let now = tokio::time::Instant::now();
-        if !entries.is_empty() || now >= deadline {
-            return Ok(entries);
-        }
         let look_again = (now + LOOK_EVERY).min(deadline);
         // Either a commit of this process, or time to look for commits of others.
         let _ = tokio::time::timeout_at(look_again, news.changed()).await;
+        tokio::time::sleep_until((now + LOOK_GAP).min(deadline)).await;
+        news.mark_unchanged();
+        let entries = look().await.map_err(failure)?;
+        if !entries.is_empty() || tokio::time::Instant::now() >= deadline {
+            break entries;
+        }
+    };
+    if let Some(outside) = outside {
+        outside.end().await?;
     }
+    Ok(entries)
 }
 
 /// Entries of one record and what hangs on it, newest first.

@@ -36,7 +36,6 @@ pub(crate) use self::uses::Uses;
 
 /// Keys, or spaces of one account, that are read at once.
 const SPACES_MAX: u32 = 10_000;
-
 /// A key to be made.
 #[derive(Debug, Clone)]
 pub struct NewKey {

@@ -6,6 +6,7 @@
 //!   [`keys`]; [`journal`] answers what happened, [`audit`] who did what about access; [`search`]
 //!   is how questions are asked. [`offboarding`] deletes a space for good.
 //! - [`rights`]: who may do what, the one place that says yes.
+//! - [`shares`]: what one key may hold of what everybody shares.
 //! - [`secrets`]: sealing, fingerprints, hashes. [`idempotency`]: repeats give the same answer.
 //!
 //! No HTTP here and no dialect's name.
@@ -26,6 +27,7 @@ pub mod payment_methods;
 pub mod rights;
 pub mod search;
 pub mod secrets;
+pub mod shares;
 pub mod shown;
 pub mod spaces;
 
@@ -56,6 +58,8 @@ pub struct App {
     pub(crate) login: OnceLock<String>,
     /// Spaces whose deletion this process is finishing.
     pub(crate) leaving: Mutex<HashSet<i64>>,
+    holders: shares::Holders,
+    heavy: Arc<tokio::sync::Semaphore>,
 }
 
 impl App {
@@ -73,6 +77,8 @@ impl App {
             refusals: audit::refusals::Refusals::default(),
             login: OnceLock::new(),
             leaving: Mutex::default(),
+            holders: shares::Holders::default(),
+            heavy: Arc::new(tokio::sync::Semaphore::new(shares::HEAVY_MAX)),
         })
     }
 
@@ -80,6 +86,11 @@ impl App {
     /// word counts.
     pub fn operated_by(&self, login: String) {
         let _ = self.login.set(login);
+    }
+
+    /// Who shares for all that have no key.
+    pub fn strangers(&self) -> Arc<shares::Holder> {
+        shares::Holders::of_strangers(self.store.long_reads_max())
     }
 
     /// The context of work that no request caused: start-up, commands on the machine itself.
@@ -95,6 +106,7 @@ impl App {
             idempotency: None,
             origin: None,
             seen: None,
+            work: None,
         }
     }
 }
@@ -133,6 +145,8 @@ pub struct Cx {
     pub origin: Option<Arc<dyn audit::Origin>>,
     /// Whose data it has read, where a space wants that written down.
     pub seen: Option<Arc<audit::Seen>>,
+    /// What the request holds while it works; the operator's work holds nothing.
+    pub work: Option<Arc<shares::Work>>,
 }
 
 impl Cx {
@@ -161,6 +175,15 @@ impl Cx {
         }
     }
 
+    /// Waits for a turn at heavy work: making a file, hashing a password. Few are done at a time,
+    /// and one for each key, so that their memory and time are bounded.
+    pub async fn heavy_turn(&self) -> Option<shares::HeavyTurn> {
+        match &self.work {
+            Some(work) => Some(work.heavy(&self.app.heavy).await),
+            None => None,
+        }
+    }
+
     /// The same context in another space.
     #[must_use]
     pub fn in_space(&self, space: i64) -> Cx {
@@ -176,6 +199,8 @@ pub fn failure(error: StoreError) -> Failure {
             tracing::error!(store.error = why, "the store is not available");
             Failure::Unavailable { retry_after_seconds: 5 }
         }
+        // Too expensive a question, or the machine is too slow for it.
+        StoreError::GivenUp => Failure::TimedOut,
         StoreError::Answered => Failure::InFlight,
         StoreError::Conflict { .. } => Failure::Unavailable { retry_after_seconds: 1 },
         StoreError::Unique { .. } | StoreError::Engine(_) => Failure::internal(error),

@@ -9,6 +9,16 @@ use std::collections::BTreeSet;
 use patron_model::customer::Customer;
 pub use patron_store::{After, Compare, Field, Order, Predicate as Filter, Query, SortKey, Value};
 
+/// Most conditions of one request, in the words of every API; more are refused.
+pub const CONDITIONS_MAX: usize = 50;
+/// Most of them that search inside texts ("contains", "begins with", patterns): each costs work on
+/// every record that the others leave.
+pub const SEARCHES_MAX: usize = 10;
+/// Most values of all lists of one request.
+pub const VALUES_MAX: usize = 500;
+/// Most comparisons that the conditions of one request are made of: a word of an API may stand for
+/// several. This is the last line, behind what each API counts in its own words.
+pub const COMPARISONS_MAX: usize = 600;
 /// Most words of one record that are found by free text.
 const TERMS_MAX: usize = 64;
 /// Most characters of a term; longer ones are cut, and so are the words searched for.
@@ -231,6 +241,35 @@ fn cut(term: &str) -> String {
 pub(crate) fn has_words(customer: &Customer, wanted: &[String]) -> bool {
     let terms = terms(customer);
     wanted.iter().all(|word| terms.iter().any(|term| term.starts_with(word.as_str())))
+}
+
+/// Comparisons that a filter is made of.
+fn comparisons(filter: &Filter) -> usize {
+    match filter {
+        Filter::All => 0,
+        Filter::And(parts) | Filter::Or(parts) => parts.iter().map(comparisons).sum(),
+        Filter::Not(inner) => comparisons(inner),
+        Filter::Compare(..)
+        | Filter::OneOf(..)
+        | Filter::Missing(_)
+        | Filter::Contains(..)
+        | Filter::StartsWith(..)
+        | Filter::EqualFolded(..)
+        | Filter::Matches(..)
+        | Filter::HasTerm(_) => 1,
+    }
+}
+
+/// Refuses a filter that is made of too many comparisons, whichever API wrote it.
+///
+/// # Errors
+/// `Malformed`.
+pub(crate) fn bounded(filter: &Filter) -> Result<(), patron_model::Failure> {
+    if comparisons(filter) <= COMPARISONS_MAX {
+        return Ok(());
+    }
+    let why = patron_model::Why::TooMany { max: COMPARISONS_MAX };
+    Err(patron_model::Failure::malformed("conditions", why))
 }
 
 /// Whether a filter asks for nothing but that the customer lives.

@@ -34,6 +34,9 @@ pub struct Dialect {
     /// Public half of the key that a refused request claimed to hold, for the audit trail. Looks at
     /// the request only.
     pub claimed: fn(&Exchange) -> Option<String>,
+    /// Whether the signature of a request covers its body, so that who asks is only known once the
+    /// body is there. All others sign in before their body is read.
+    pub covers_body: fn(&Exchange) -> bool,
     /// Every operation: the one page.
     pub operations: fn() -> Vec<Operation>,
     /// A failure in its own error shape.

@@ -1,9 +1,8 @@
 //! The request pipeline. [`Gateway::answer`] reads top to bottom: which dialect, which operation,
-//! the body, who asks, how often, may they, no card data, then the handler; every failure is
-//! rendered by the dialect whose path was asked for.
+//! who asks, how often, the body, a place (`admission.rs`), may they, no card data, then the
+//! handler; every failure is rendered by the dialect whose path was asked for.
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -17,34 +16,32 @@ use axum::{
     response::Response,
     routing::{MethodFilter, MethodRouter},
 };
-use bytes::Bytes;
-use futures_util::FutureExt as _;
 use http::{HeaderValue, Method, header};
 use patron_app::{Actor, App, Cx, audit::Seen, idempotency::Idempotency};
 use patron_model::{Failure, Permissions, Problems, Why};
 use tower::ServiceExt as _;
 
 use crate::{
-    bodies::Bodies,
+    admission::{Admission, Admitted},
     cards,
     dialect::{Claim, Dialect},
     exchange::{Exchange, Reply, Request, Site},
-    limits::{Limits, QuotaState, RateLimit},
+    limits::{Limits, QuotaState},
     metrics::Meters,
     operation::{Access, Operation},
     paths::{fold_path, longest_prefix, params, target},
-    strangers::Strangers,
     trail,
 };
+
+/// Pause before somebody who asks too often is told so: whoever goes on at once is slowed down
+/// without costing anything but a connection.
+const TOO_MANY_PAUSE: Duration = Duration::from_millis(500);
 
 /// All APIs of one server.
 pub struct Gateway {
     app: Arc<App>,
     limits: Limits,
-    rate: RateLimit,
-    strangers: Strangers,
-    in_work: tokio::sync::Semaphore,
-    bodies: Bodies,
+    admission: Admission,
     mounts: Vec<Mount>,
     hosts: HashMap<String, usize>,
     pages: Router,
@@ -109,11 +106,8 @@ impl Gateway {
                 position(name).map(|at| (host.to_ascii_lowercase(), at))
             };
             Gateway {
+                admission: Admission::new(&app, &limits),
                 app,
-                rate: RateLimit::new(limits.requests_per_minute),
-                strangers: Strangers::new(&limits),
-                in_work: tokio::sync::Semaphore::new(limits.requests_in_work_max),
-                bodies: Bodies::new(&limits),
                 mounts,
                 hosts: hosts.iter().filter_map(host).collect(),
                 pages,
@@ -186,61 +180,44 @@ impl Gateway {
     async fn serve(&self, route: &Route, request: HttpRequest) -> Response {
         let started = Instant::now();
         let request_id = self.request_id(&request);
-        let (exchange, body) =
+        let (mut exchange, body) =
             self.exchange(request, route.dialect.name, Some(&route.operation), request_id);
-        let mut exchange = exchange;
-        let body = match self.bodies.read(body).await {
-            Ok(body) => body,
-            Err(failure) => return self.finish(route, &exchange, Err(failure), None, started),
-        };
-        exchange.body = body.bytes.clone();
-        // Only now: a client that is slow to send its body must not keep others out.
-        let Ok(_in_work) = self.in_work.try_acquire() else {
-            let failure = Failure::Unavailable { retry_after_seconds: 1 };
-            return self.finish(route, &exchange, Err(failure), None, started);
-        };
-        let exchange = Arc::new(exchange);
         let mut quota = None;
-        let work = self.pass(route, Arc::clone(&exchange), &mut quota);
-        let longest = Duration::from_secs(self.limits.request_seconds_max);
-        let guarded = AssertUnwindSafe(tokio::time::timeout(longest, work)).catch_unwind();
-        let outcome = match guarded.await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(Failure::TimedOut),
-            Err(_) => Err(Failure::internal("a handler panicked")),
+        let asked = (route.dialect, &route.operation);
+        let admission = &self.admission;
+        let admitted = admission.admit(&self.app, asked, &mut exchange, body, &mut quota).await;
+        let exchange = Arc::new(exchange);
+        let mut outcome = match admitted {
+            Ok(admitted) => {
+                let holder = Arc::clone(&admitted.holder);
+                let work = self.pass(route, Arc::clone(&exchange), admitted);
+                admission.work(&holder, work).await
+            }
+            Err(failure) => Err(failure),
         };
+        if route.operation.access == Access::Public {
+            outcome = admission.strangers.come(&exchange, outcome);
+        }
+        if matches!(outcome, Err(Failure::TooMany { .. })) {
+            tokio::time::sleep(TOO_MANY_PAUSE).await;
+        }
         self.finish(route, &exchange, outcome, quota, started)
     }
 
-    /// From a complete request to the handler's reply.
+    /// From an admitted request to the handler's reply.
     async fn pass(
         &self,
         route: &Route,
         exchange: Arc<Exchange>,
-        quota: &mut Option<QuotaState>,
+        admitted: Admitted,
     ) -> Result<Reply, Failure> {
         let operation = &route.operation;
-        exchange.refuse_nul()?;
-        let (actor, space, rights) = match operation.access {
-            Access::Public => {
-                self.strangers.come(&exchange)?;
-                (Actor::Anonymous, 0, Permissions::NONE)
-            }
-            Access::AnyKey | Access::Needs(_) => {
-                let attempt = (route.dialect.authenticate)(&self.app, &exchange);
-                let claim = self.strangers.sign_in(&exchange, attempt).await?;
-                let Claim { caller, space, rights } = claim;
-                caller.note_use(&self.app, exchange.client);
-                if let Some(record) = caller.space(space) {
-                    // Only this request sets it, and only once.
-                    let _ = exchange.space.set(Arc::clone(record));
-                }
-                *quota = self
-                    .rate
-                    .take(caller.key.number)
-                    .map_err(|retry_after_seconds| Failure::TooMany { retry_after_seconds })?;
-                operation.access.admits(rights)?;
-                (Actor::Caller(caller), space, rights)
+        let (actor, space, rights) = match &admitted.claim {
+            None if operation.access == Access::Public => (Actor::Anonymous, 0, Permissions::NONE),
+            None => return Err(Failure::internal("nobody signed in")),
+            Some(Claim { caller, space, rights }) => {
+                operation.access.admits(*rights)?;
+                (Actor::Caller(Arc::clone(caller)), *space, *rights)
             }
         };
         if operation.writes() && !operation.tokenises {
@@ -266,6 +243,7 @@ impl Gateway {
             dry_run: exchange.prefers_dry_run(),
             idempotency: idempotency.map(Arc::new),
             origin: Some(exchange.clone()),
+            work: Some(Arc::clone(&admitted.work)),
         };
         let is_dry_run = cx.dry_run && operation.writes();
         let act = trail::act_of(operation).filter(|_| !cx.dry_run);
@@ -325,21 +303,15 @@ impl Gateway {
         };
         let path = target.split('?').next().unwrap_or_default();
         let params = operation.map(|operation| params(operation.path, path)).unwrap_or_default();
-        let mut exchange = Exchange {
-            method: parts.method,
-            params,
-            target,
-            headers: parts.headers,
-            body: Bytes::new(),
-            request_id,
-            peer: parts.extensions.get::<Peer>().map(|peer| peer.0),
-            client: None,
-            via,
-            operation: operation.map_or("", |operation| operation.id),
-            now: self.app.clock.now(),
-            space: Arc::default(),
-        };
-        exchange.client = self.strangers.address(&exchange);
+        let mut exchange = Exchange::new(parts.method, "", self.app.clock.now());
+        exchange.target = target;
+        exchange.params = params;
+        exchange.headers = parts.headers;
+        exchange.request_id = request_id;
+        exchange.peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
+        exchange.via = via;
+        exchange.operation = operation.map_or("", |operation| operation.id);
+        exchange.client = self.admission.strangers.address(&exchange);
         (exchange, body)
     }
 

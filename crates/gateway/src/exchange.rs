@@ -43,6 +43,8 @@ pub struct Exchange {
     /// The space it works in, once sign-in has found it. Copies share it, so that failures can be
     /// rendered as the space wants them.
     pub space: Arc<OnceLock<Arc<Space>>>,
+    /// Number of the key the request claims to be signed with; see [`Exchange::claims`].
+    pub claimed: OnceLock<i64>,
 }
 
 impl Origin for Exchange {
@@ -79,7 +81,20 @@ impl Exchange {
             operation: "",
             now,
             space: Arc::default(),
+            claimed: OnceLock::new(),
         }
+    }
+
+    /// Notes which key the request claims to be signed with, before it is known whether it is: a
+    /// wrong sign-in counts against that key and the client's address.
+    pub fn claims(&self, key: i64) {
+        // The first claim stands.
+        let _ = self.claimed.set(key);
+    }
+
+    /// Number of the key that was claimed, where that exists.
+    pub fn claimed(&self) -> Option<i64> {
+        self.claimed.get().copied()
     }
 
     /// A switch of one dialect in the space the request works in; none before sign-in.

@@ -10,6 +10,8 @@
 //! - [`openapi`] and [`reference`]: descriptions for machines and for people.
 //! - [`server`]: connections. [`metrics`]: what is counted.
 
+mod addresses;
+mod admission;
 mod bodies;
 pub mod cards;
 pub mod decode;

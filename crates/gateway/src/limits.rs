@@ -14,6 +14,9 @@ pub struct Limits {
     pub body_bytes_max: usize,
     /// Bytes of all request bodies held at a time; further ones are answered 503.
     pub bodies_bytes_max: usize,
+    /// Bytes of the bodies held at a time whose senders have not signed in yet; further ones are
+    /// answered 503.
+    pub stranger_bodies_bytes_max: usize,
     /// Seconds a client may take for the TLS handshake, where the server has TLS.
     pub handshake_seconds_max: u64,
     /// Seconds a client may take to send the head of a request.
@@ -30,13 +33,15 @@ pub struct Limits {
     pub connections_max: usize,
     /// Requests in work at a time; further ones are answered 503.
     pub requests_in_work_max: usize,
+    /// Long polls that wait at a time, outside the requests in work; further ones are answered 503.
+    pub waits_max: usize,
     /// Requests per minute and key; further ones are answered 429. Zero: no limit.
     pub requests_per_minute: u32,
-    /// Sign-ins that may fail per minute and client address; then all are answered 429. Zero: no
-    /// limit.
+    /// Sign-ins that may fail per minute, by client address and claimed key; further ones that fail
+    /// are answered 429, those that are right never. Zero: no limit.
     pub failed_sign_ins_per_minute: u32,
-    /// Requests per minute and client address to operations without sign-in; further ones are
-    /// answered 429. Zero: no limit.
+    /// Requests per minute to operations without sign-in, by client address, and by the key they
+    /// were for where they went well; further ones are answered 429. Zero: no limit.
     pub public_requests_per_minute: u32,
     /// Header in which the proxy in front names the client's address, the last entry if it is a
     /// list. Empty: the address of the connection.
@@ -50,6 +55,7 @@ impl Default for Limits {
         Limits {
             body_bytes_max: 4 * 1024 * 1024,
             bodies_bytes_max: 256 * 1024 * 1024,
+            stranger_bodies_bytes_max: 16 * 1024 * 1024,
             handshake_seconds_max: 10,
             head_seconds_max: 10,
             body_seconds_max: 30,
@@ -58,7 +64,8 @@ impl Default for Limits {
             head_bytes_max: 64 * 1024,
             connections_max: 4_096,
             requests_in_work_max: 1_024,
-            requests_per_minute: 60_000_000,
+            waits_max: 1_024,
+            requests_per_minute: 60_000,
             failed_sign_ins_per_minute: 6_000,
             public_requests_per_minute: 6_000,
             client_address_header: String::new(),
@@ -66,6 +73,12 @@ impl Default for Limits {
         }
     }
 }
+
+/// Parts of a minute: a key may send so much of its quota at once, then as it grows again. A burst
+/// keeps everybody else waiting.
+const BURST_PARTS: u32 = 60;
+/// Requests that may always come at once.
+const BURST_MIN: u32 = 600;
 
 /// What is left of a caller's quota.
 #[derive(Debug, Clone, Copy)]
@@ -88,17 +101,20 @@ type Keyed = RateLimiter<
 /// The rate limit of one server: per key, in memory of this process.
 pub struct RateLimit {
     limiter: Option<(Keyed, u32)>,
+    burst: u32,
 }
 
 impl RateLimit {
     /// A limit per minute and key; zero means none.
     pub fn new(requests_per_minute: u32) -> RateLimit {
-        let limiter = NonZeroU32::new(requests_per_minute).map(|limit| {
-            let limiter: DefaultKeyedRateLimiter<i64> =
-                RateLimiter::keyed(Quota::per_minute(limit));
+        let burst = requests_per_minute.min(BURST_MIN.max(requests_per_minute / BURST_PARTS));
+        let quota = NonZeroU32::new(requests_per_minute).zip(NonZeroU32::new(burst));
+        let limiter = quota.map(|(limit, burst)| {
+            let quota = Quota::per_minute(limit).allow_burst(burst);
+            let limiter: DefaultKeyedRateLimiter<i64> = RateLimiter::keyed(quota);
             (limiter.with_middleware::<StateInformationMiddleware>(), requests_per_minute)
         });
-        RateLimit { limiter }
+        RateLimit { limiter, burst }
     }
 
     /// Counts a request of a key.
@@ -110,7 +126,7 @@ impl RateLimit {
         match limiter.check_key(&key) {
             Ok(state) => {
                 let remaining = state.remaining_burst_capacity();
-                let used = u64::from(limit.saturating_sub(remaining));
+                let used = u64::from(self.burst.saturating_sub(remaining));
                 let reset_seconds = (used * 60).div_ceil(u64::from(*limit));
                 Ok(Some(QuotaState { limit: *limit, remaining, reset_seconds }))
             }
@@ -134,5 +150,16 @@ mod tests {
         assert!(limit.take(1).is_err());
         assert!(limit.take(2).is_ok(), "another key has its own quota");
         assert!(RateLimit::new(0).take(1).expect("no limit").is_none());
+    }
+
+    #[test]
+    fn a_large_quota_is_not_spent_at_once() {
+        let limit = RateLimit::new(120_000);
+        let first = limit.take(1).expect("allowed").expect("a state");
+        assert_eq!((first.limit, first.remaining, first.reset_seconds), (120_000, 1_999, 1));
+        assert_eq!(
+            RateLimit::new(6_000).take(1).expect("allowed").expect("a state").remaining,
+            599
+        );
     }
 }

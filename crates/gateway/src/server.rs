@@ -19,6 +19,7 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 
 use crate::{
+    addresses::AddressBudget,
     dispatch::{Gateway, Peer},
     limits::Limits,
     patience::Patient,
@@ -51,6 +52,9 @@ pub async fn serve_with(
 ) -> std::io::Result<()> {
     let limits = gateway.limits().clone();
     let places = Arc::new(Semaphore::new(limits.connections_max));
+    // Behind a proxy that names the clients all connections come from one address.
+    let is_proxied = !limits.client_address_header.is_empty();
+    let by_address = AddressBudget::new(limits.connections_max);
     let graceful = GracefulShutdown::new();
     tokio::pin!(stop);
     loop {
@@ -70,12 +74,17 @@ pub async fn serve_with(
             },
             () = &mut stop => break,
         };
+        let mut own = by_address.share(Some(peer.ip()).filter(|_| !is_proxied));
+        if !own.more(1) {
+            // One address would take the places of all others: closed without a word.
+            continue;
+        }
         let _ = stream.set_nodelay(true);
         let stream = Patient::new(stream, Duration::from_secs(limits.answer_seconds_max));
         let tls = tls.as_ref().map(|tls| TlsAcceptor::from(Arc::clone(&tls.borrow())));
         let (gateway, watcher) = (Arc::clone(&gateway), graceful.watcher());
         tokio::spawn(async move {
-            let _place = place;
+            let _place = (place, own);
             let Some(tls) = tls else { return talk(&gateway, stream, peer, watcher).await };
             let longest = Duration::from_secs(gateway.limits().handshake_seconds_max);
             // Who is too slow or speaks no TLS has lost his place.

@@ -1,26 +1,30 @@
-//! What an address may try before anybody knows who asks: failed sign-ins and operations without
-//! sign-in are counted by the client's address, so that guessing and floods without a key stay
-//! cheap for the server. Who signs in rightly is not counted.
+//! What an address may try before anybody knows who asks: wrong sign-ins and operations without
+//! sign-in are counted, so that guessing and floods without a key stay cheap for the server.
+//!
+//! Who signs in rightly is always let in, whatever else comes from the same address: credentials
+//! are looked at first (an HMAC or a hash), and only what is wrong is counted. It counts against
+//! the address and the key that was claimed, so a shop with a wrong secret does not stand in the
+//! way of its neighbours behind the same proxy; keys that do not exist count against the address.
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use patron_model::Failure;
 
-use crate::{dialect::Claim, exchange::Exchange, limits::Limits};
+use crate::{
+    addresses::network,
+    dialect::Claim,
+    exchange::{Exchange, Reply},
+    limits::Limits,
+};
 
 /// The minute that the limits speak of.
 const MINUTE: Duration = Duration::from_secs(60);
 /// Addresses counted before those that have their whole quota again are forgotten.
 const ADDRESSES_MAX: usize = 100_000;
-/// Leading bits of an IPv6 address that are one client: what a single connection is given.
-const IPV6_CLIENT_BITS: u32 = 64;
 
 /// The limits of one server, in memory of this process.
 pub struct Strangers {
@@ -39,35 +43,39 @@ impl Strangers {
         }
     }
 
-    /// Counts a request to an operation without sign-in.
+    /// Counts a request to an operation without sign-in, by its outcome: one that went well against
+    /// the address and the key it was for, any other against the address alone.
     ///
     /// # Errors
-    /// `TooMany`.
-    pub fn come(&self, exchange: &Exchange) -> Result<(), Failure> {
-        let Some(client) = exchange.client.map(network) else { return Ok(()) };
-        self.public.take(client, Instant::now()).map_err(too_many)
+    /// `TooMany` instead of the outcome.
+    pub fn come(
+        &self,
+        exchange: &Exchange,
+        outcome: Result<Reply, Failure>,
+    ) -> Result<Reply, Failure> {
+        let Some(client) = exchange.client.map(network) else { return outcome };
+        let is_well = outcome.as_ref().is_ok_and(|reply| reply.status.is_success());
+        let key = if is_well { exchange.claimed() } else { None };
+        self.public.take((client, key), Instant::now()).map_err(too_many)?;
+        outcome
     }
 
-    /// Signs in, unless too much failed from there; counts it when it fails.
+    /// Signs in; counts it when it fails.
     ///
     /// # Errors
-    /// `TooMany` without looking at the credentials; `Unauthenticated` also from where the key may
-    /// not be used; otherwise as sign-in says.
+    /// As sign-in says, `Unauthenticated` also from where the key may not be used; `TooMany` instead
+    /// of it when too much failed.
     pub async fn sign_in(
         &self,
         exchange: &Exchange,
         attempt: impl Future<Output = Result<Claim, Failure>>,
     ) -> Result<Claim, Failure> {
-        let client = exchange.client.map(network);
-        if let Some(client) = client {
-            self.sign_ins.look(client, Instant::now()).map_err(too_many)?;
-        }
         let admitted = |claim: Claim| claim.caller.admit(exchange.client).map(|()| claim);
         let claim = attempt.await.and_then(admitted);
+        let client = exchange.client.map(network);
         if let (Some(client), Err(Failure::Unauthenticated { .. })) = (client, &claim) {
-            // Among simultaneous failures the last ones may find the quota used up: they are told
-            // so with the next request.
-            let _ = self.sign_ins.take(client, Instant::now());
+            let from = (client, exchange.claimed());
+            self.sign_ins.take(from, Instant::now()).map_err(too_many)?;
         }
         claim
     }
@@ -89,61 +97,42 @@ fn too_many(retry_after_seconds: u64) -> Failure {
     Failure::TooMany { retry_after_seconds }
 }
 
-/// What stands for one client: an IPv4 address, or the network of an IPv6 address.
-pub(crate) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(four) => IpAddr::V4(four),
-        IpAddr::V6(six) => {
-            let mask = u128::MAX << (128 - IPV6_CLIENT_BITS);
-            IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() & mask))
-        }
-    }
-}
+/// Who is counted: an address, with the number of the key it claimed where that exists.
+type From = (IpAddr, Option<i64>);
+/// Who stands for all that there is no room to count alone.
+const FLOOD: From = (IpAddr::V6(Ipv6Addr::UNSPECIFIED), None);
 
-/// So many a minute for each address, all at once if wanted. Unlike the limit of keys it can be
-/// looked at without being used, so that only failures use it up.
+/// So many a minute for each, all at once if wanted.
 struct AddressLimit {
     per_minute: u32,
-    /// When each address has its whole quota again; it may be a minute ahead at most.
-    whole_at: Mutex<HashMap<IpAddr, Instant>>,
-    /// Addresses in it: none costs no lock.
-    counted: AtomicUsize,
+    /// When each has its whole quota again; it may be a minute ahead at most.
+    whole_at: Mutex<HashMap<From, Instant>>,
 }
 
 impl AddressLimit {
     /// Zero: no limit.
     fn new(per_minute: u32) -> AddressLimit {
-        AddressLimit { per_minute, whole_at: Mutex::default(), counted: AtomicUsize::new(0) }
-    }
-
-    /// Whether there is anything left; otherwise the seconds to wait.
-    fn look(&self, client: IpAddr, now: Instant) -> Result<(), u64> {
-        if self.per_minute == 0 || self.counted.load(Ordering::Relaxed) == 0 {
-            return Ok(());
-        }
-        let whole_at = self.whole_at.lock().unwrap_or_else(PoisonError::into_inner);
-        self.left(whole_at.get(&client).copied(), now)
+        AddressLimit { per_minute, whole_at: Mutex::default() }
     }
 
     /// Uses one; otherwise the seconds to wait.
-    fn take(&self, client: IpAddr, now: Instant) -> Result<(), u64> {
+    fn take(&self, from: From, now: Instant) -> Result<(), u64> {
         if self.per_minute == 0 {
             return Ok(());
         }
         let mut whole_at = self.whole_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = whole_at.get(&client).copied();
+        let known = whole_at.get(&from).copied();
         self.left(known, now)?;
         if known.is_none() && whole_at.len() >= ADDRESSES_MAX {
             whole_at.retain(|_, whole_at| *whole_at > now);
         }
         // Full of addresses that are all in use: a flood. New ones share what is left of one.
         let room = known.is_some() || whole_at.len() < ADDRESSES_MAX;
-        let client = if room { client } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
-        let from = whole_at.get(&client).copied();
-        self.left(from, now)?;
-        let from = from.map_or(now, |at| at.max(now));
-        whole_at.insert(client, from + MINUTE / self.per_minute);
-        self.counted.store(whole_at.len(), Ordering::Relaxed);
+        let from = if room { from } else { FLOOD };
+        let since = whole_at.get(&from).copied();
+        self.left(since, now)?;
+        let since = since.map_or(now, |at| at.max(now));
+        whole_at.insert(from, since + MINUTE / self.per_minute);
         Ok(())
     }
 
@@ -169,18 +158,15 @@ mod tests {
     #[test]
     fn so_many_a_minute_and_address_and_then_one_at_a_time() {
         let limit = AddressLimit::new(3);
-        let (one, other) = (address("192.0.2.1"), address("192.0.2.2"));
+        let [one, other] = ["192.0.2.1", "192.0.2.2"].map(|text| (address(text), None));
         let start = Instant::now();
-        assert!(limit.look(one, start).is_ok());
         for _ in 0..3 {
             assert!(limit.take(one, start).is_ok());
         }
         assert!(matches!(limit.take(one, start), Err(20 | 21)));
-        assert!(matches!(limit.look(one, start), Err(20 | 21)));
         assert!(limit.take(other, start).is_ok(), "another address has its own");
+        assert!(limit.take((one.0, Some(7)), start).is_ok(), "and so has a key claimed from there");
         let later = start + Duration::from_secs(20);
-        assert!(limit.look(one, later).is_ok());
-        assert!(limit.look(one, later).is_ok(), "looking uses nothing");
         assert!(limit.take(one, later).is_ok());
         assert!(limit.take(one, later).is_err());
         let whole = later + MINUTE;
@@ -193,25 +179,18 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_a_flood_shares_one_quota() {
         let limit = AddressLimit::new(1);
+        let counted = || limit.whole_at.lock().expect("not poisoned").len();
         let start = Instant::now();
         for n in 0..ADDRESSES_MAX {
-            let n = u32::try_from(n).expect("small");
-            assert!(limit.take(IpAddr::V4(n.into()), start).is_ok());
+            let (key, n) = (i64::try_from(n).ok(), u32::try_from(n).expect("small"));
+            assert!(limit.take((IpAddr::V4((n / 2).into()), key), start).is_ok());
         }
-        assert!(limit.take(address("203.0.113.1"), start).is_ok(), "the shared quota");
-        assert!(limit.take(address("203.0.113.2"), start).is_err());
-        let counted = limit.counted.load(Ordering::Relaxed);
-        assert_eq!(counted, ADDRESSES_MAX + 1);
-        assert!(limit.take(address("203.0.113.3"), start + MINUTE).is_ok());
-        assert_eq!(limit.counted.load(Ordering::Relaxed), 1, "the others are forgotten");
-    }
-
-    #[test]
-    fn an_ipv6_client_is_its_network() {
-        let same = |a: &str, b: &str| network(address(a)) == network(address(b));
-        assert!(same("2001:db8:1:2::1", "2001:db8:1:2:ffff::9"));
-        assert!(!same("2001:db8:1:2::1", "2001:db8:1:3::1"));
-        assert!(same("::ffff:192.0.2.1", "192.0.2.1"));
+        let from = |text: &str| (address(text), None);
+        assert!(limit.take(from("203.0.113.1"), start).is_ok(), "the shared quota");
+        assert!(limit.take(from("203.0.113.2"), start).is_err());
+        assert_eq!(counted(), ADDRESSES_MAX + 1);
+        assert!(limit.take(from("203.0.113.3"), start + MINUTE).is_ok());
+        assert_eq!(counted(), 1, "the others are forgotten");
     }
 
     #[test]

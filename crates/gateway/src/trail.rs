@@ -11,10 +11,10 @@ use patron_app::{
 use patron_model::{Failure, audit::kept_agent};
 
 use crate::{
+    addresses::network,
     dialect::Dialect,
     exchange::{Exchange, Reply},
     operation::{Access, Operation},
-    strangers::network,
 };
 
 /// Longest claim that is looked at as it is (bytes); of longer ones only the hash is kept.

@@ -25,6 +25,9 @@ pub enum StoreError {
     /// Too many writes are waiting; try again later.
     #[error("the write queue is full")]
     Full,
+    /// A read took longer than it may, or nobody waited for it any more.
+    #[error("the read took too long and was given up")]
+    GivenUp,
     /// The engine cannot be reached or gave up after bounded retries.
     #[error("the store is not available: {0}")]
     Unavailable(String),

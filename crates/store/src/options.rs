@@ -62,6 +62,11 @@ pub struct Options {
     pub synchronous: Synchronous,
     /// Writes that may wait for the writer (batches); more are refused with `Full`.
     pub write_queue_max: usize,
+    /// Writes of imports that may wait for the writer at a time (batches): they wait for room, so
+    /// they must leave some to others.
+    pub many_max: usize,
+    /// Longest time of one read that looks at many records (milliseconds); then it is given up.
+    pub query_ms_max: u64,
     /// Batches in one transaction at most; more than 64 buys nothing.
     pub group_max: usize,
     /// SQLite connections for bounded reads, called without a change of thread.
@@ -85,11 +90,20 @@ pub struct Options {
     pub postgres_wait_ms: u64,
 }
 
+impl Options {
+    /// Room for the writes of imports: at most half of the queue.
+    pub(crate) fn many(&self) -> usize {
+        self.many_max.min(self.write_queue_max / 2).max(1)
+    }
+}
+
 impl Default for Options {
     fn default() -> Options {
         Options {
             synchronous: Synchronous::Full,
             write_queue_max: 4096,
+            many_max: 256,
+            query_ms_max: 10_000,
             group_max: 128,
             sqlite_readers: 8,
             sqlite_scanners: 4,

@@ -23,6 +23,11 @@ pub struct Statistics {
     pub wal_bytes: u64,
     /// Connections open in the pool (PostgreSQL only).
     pub connections: u64,
+    /// Long reads that run, now.
+    pub long_reads: u64,
+    /// Long reads given up since the start: nobody waited for them, or their time was over. Counted
+    /// when they have really ended.
+    pub long_reads_given_up: u64,
 }
 
 /// The counters behind [`Statistics`].
@@ -34,6 +39,18 @@ pub(crate) struct Counters {
     pub(crate) groups_committed: AtomicU64,
     pub(crate) group_largest: AtomicU64,
     pub(crate) retries: AtomicU64,
+    long_reads: AtomicU64,
+    long_reads_given_up: AtomicU64,
+}
+
+/// A long read that runs.
+#[derive(Debug)]
+pub(crate) struct LongRead<'a>(&'a Counters);
+
+impl Drop for LongRead<'_> {
+    fn drop(&mut self) {
+        self.0.long_reads.fetch_sub(1, Relaxed);
+    }
 }
 
 impl Counters {
@@ -50,6 +67,17 @@ impl Counters {
         self.batches_refused.fetch_add(batches, Relaxed);
     }
 
+    /// Notes a long read, until what it answers is dropped.
+    pub(crate) fn long_read(&self) -> LongRead<'_> {
+        self.long_reads.fetch_add(1, Relaxed);
+        LongRead(self)
+    }
+
+    /// Notes a long read that was given up.
+    pub(crate) fn gave_up(&self) {
+        self.long_reads_given_up.fetch_add(1, Relaxed);
+    }
+
     pub(crate) fn snapshot(&self) -> Statistics {
         Statistics {
             batches_committed: self.batches_committed.load(Relaxed),
@@ -58,6 +86,8 @@ impl Counters {
             groups_committed: self.groups_committed.load(Relaxed),
             group_largest: self.group_largest.load(Relaxed),
             retries: self.retries.load(Relaxed),
+            long_reads: self.long_reads.load(Relaxed),
+            long_reads_given_up: self.long_reads_given_up.load(Relaxed),
             ..Statistics::default()
         }
     }

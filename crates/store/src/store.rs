@@ -370,6 +370,11 @@ impl Store {
         dump::restore(self, reader).await
     }
 
+    /// Reads that may take long and run at a time, at most; see [`crate::Lane`].
+    pub fn long_reads_max(&self) -> usize {
+        on_engine!(self, engine => engine.long_reads_max())
+    }
+
     /// The store's own counters. Cheap.
     pub fn statistics(&self) -> Statistics {
         on_engine!(self, engine => engine.statistics())

@@ -6,6 +6,7 @@ use patron_store::{Location, Options, Store};
 /// Where one test keeps its records; gone when dropped.
 pub struct TestEngine {
     location: Location,
+    options: Options,
     _directory: tempfile::TempDir,
 }
 
@@ -20,24 +21,35 @@ impl TestEngine {
             "postgres" => Location::Postgres(new_database().await),
             other => panic!("PATRON_TEST_ENGINE is {other}: use sqlite, postgres or memory"),
         };
-        TestEngine { location, _directory: directory }
+        TestEngine { location, options: options(), _directory: directory }
+    }
+
+    /// The same place with options of the test's own.
+    #[must_use]
+    pub fn with(self, options: Options) -> TestEngine {
+        TestEngine { options, ..self }
     }
 
     /// A place that the test made itself.
     pub fn at(location: Location) -> TestEngine {
-        TestEngine { location, _directory: tempfile::tempdir().unwrap() }
+        let directory = tempfile::tempdir().unwrap();
+        TestEngine { location, options: options(), _directory: directory }
     }
 
     /// Opens the store, a second time too.
     pub async fn open(&self) -> Store {
-        let options = Options { postgres_pool_max: 4, ..Options::default() };
-        Store::open(&self.location, KINDS, options).await.unwrap()
+        Store::open(&self.location, KINDS, self.options.clone()).await.unwrap()
     }
 
     /// Where it is.
     pub fn location(&self) -> &Location {
         &self.location
     }
+}
+
+/// Few connections: many servers of tests share one PostgreSQL.
+fn options() -> Options {
+    Options { postgres_pool_max: 4, ..Options::default() }
 }
 
 /// A fresh database on the server of `PATRON_TEST_POSTGRES_URL`. The whole server is thrown away

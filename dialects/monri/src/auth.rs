@@ -34,6 +34,14 @@ pub fn authenticate<'a>(
     Box::pin(sign_in(app, exchange))
 }
 
+/// Whether the request is signed by a digest, which covers the body.
+pub fn covers_body(exchange: &Exchange) -> bool {
+    match exchange.header("authorization").and_then(parse) {
+        Some(Authorization::Digest { .. }) => true,
+        Some(Authorization::Bearer { .. }) | None => false,
+    }
+}
+
 async fn sign_in(app: &App, exchange: &Exchange) -> Result<Claim, Failure> {
     let header = exchange.header("authorization").ok_or_else(|| refused("no authorization"))?;
     let authorization = parse(header).ok_or_else(|| refused("unreadable authorization"))?;
@@ -50,6 +58,7 @@ async fn sign_in(app: &App, exchange: &Exchange) -> Result<Claim, Failure> {
             };
             borders::check(&parts)?;
             let caller = app.caller(NAME, authenticity_token).await?;
+            exchange.claims(caller.key.number);
             check_digest(app, &caller, &parts, digest)?;
             check_space(caller.home()?, &parts, exchange.now)?;
             (caller, Permissions::ALL)

@@ -42,6 +42,7 @@ pub static DIALECT: Dialect = Dialect {
     route: exact,
     authenticate: auth::authenticate,
     claimed: claimed::claimed,
+    covers_body: auth::covers_body,
     operations: operations::all,
     render: errors::render,
     finish,

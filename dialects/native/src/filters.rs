@@ -1,6 +1,8 @@
 //! Filters and orders of the customer list: `field=value` and `field[operator]=value`.
 
-use patron_app::search::{Compare, Field, Filter, Order, SortKey, customer};
+use patron_app::search::{
+    CONDITIONS_MAX, Compare, Field, Filter, Order, SEARCHES_MAX, SortKey, VALUES_MAX, customer,
+};
 use patron_gateway::decode::Params;
 use patron_model::{Failure, Problems, Timestamp, Why};
 
@@ -71,9 +73,10 @@ fn address_field(name: &str) -> Option<(Field, Shape)> {
 /// # Errors
 /// `Malformed` with every parameter that is not understood.
 pub(crate) fn filter(params: &Params) -> Result<Filter, Failure> {
+    bounded(params)?;
     let mut problems = Problems::new();
     let mut all = Filter::All;
-    for (name, value) in params.iter().filter(|(name, _)| !PLAIN.contains(name)) {
+    for (name, value) in filters_of(params) {
         match one(name, value) {
             Ok(filter) => all = all.and(filter),
             Err(why) => problems.add(name, why),
@@ -81,6 +84,29 @@ pub(crate) fn filter(params: &Params) -> Result<Filter, Failure> {
     }
     problems.into_result().map_err(Failure::Malformed)?;
     Ok(all)
+}
+
+fn filters_of(params: &Params) -> impl Iterator<Item = (&str, &str)> {
+    params.iter().filter(|(name, _)| !PLAIN.contains(name))
+}
+
+/// Refuses more conditions, searches inside texts or values than one request may have, before any
+/// of them is understood.
+fn bounded(params: &Params) -> Result<(), Failure> {
+    let searches = |name: &str| name.ends_with("[contains]") || name.ends_with("[prefix]");
+    let values = |(name, value): (&str, &str)| match name.ends_with("[in]") {
+        true => value.split(',').count(),
+        false => 0,
+    };
+    let searching = filters_of(params).filter(|(name, _)| searches(name)).count();
+    let listed: usize = filters_of(params).map(values).sum();
+    let too_many = |max| Err(Failure::malformed("filters", Why::TooMany { max }));
+    match () {
+        () if filters_of(params).count() > CONDITIONS_MAX => too_many(CONDITIONS_MAX),
+        () if searching > SEARCHES_MAX => too_many(SEARCHES_MAX),
+        () if listed > VALUES_MAX => too_many(VALUES_MAX),
+        () => Ok(()),
+    }
 }
 
 fn one(name: &str, value: &str) -> Result<Filter, Why> {

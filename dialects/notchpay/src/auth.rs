@@ -58,6 +58,7 @@ pub fn authenticate<'a>(
             return Err(Failure::Unauthenticated { reason: "not a key" });
         }
         let caller = app.caller(NAME, key).await?;
+        exchange.claims(caller.key.number);
         check_grant(&caller, exchange)?;
         // Connected accounts are not kept here, so every named one is unknown.
         if sent(exchange, SYNC_HEADER).is_some() {

@@ -43,6 +43,7 @@ pub static DIALECT: Dialect = Dialect {
     route,
     authenticate: auth::authenticate,
     claimed: auth::claimed,
+    covers_body: |_| false,
     operations: operations::all,
     render: errors::render,
     finish: envelope::finish,

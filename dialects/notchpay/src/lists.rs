@@ -10,6 +10,9 @@ const LIMIT_DEFAULT: u64 = 30;
 /// Most rows of a page; a larger wish is cut to this.
 const LIMIT_MAX: u64 = 100;
 
+/// Blanks of a search at which a name kept in two parts may be divided.
+const GAPS_MAX: usize = 8;
+
 /// The page that is asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
@@ -84,7 +87,7 @@ fn found_by(text: &str) -> Filter {
         any.push(Filter::Contains(customer::phone_key(), digits));
     }
     // A name kept in two parts is shown as one, so a text may run from one part into the other.
-    for (at, gap) in text.match_indices(' ') {
+    for (at, gap) in text.match_indices(' ').take(GAPS_MAX) {
         let (given, family) = (&text[..at], &text[at + gap.len()..]);
         let parts = Filter::Missing(customer::text("full_name"))
             .and(Filter::Contains(customer::given_name(), given.to_owned()))

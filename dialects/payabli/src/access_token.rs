@@ -91,7 +91,9 @@ pub async fn create(request: Request) -> Result<Reply, Failure> {
     let (Some(id), Some(secret)) = (client_id, client_secret) else { return Ok(unknown_client()) };
     let app = &request.cx.app;
     let admit = |caller: Arc<Caller>| caller.admit(request.client).map(|()| caller);
-    match auth::by_secret(app, &id.to_ascii_lowercase(), &secret).await.and_then(admit) {
+    let id = id.to_ascii_lowercase();
+    let caller = auth::by_secret(app, &request, &id, &secret).await;
+    match caller.and_then(admit) {
         Err(Failure::Unauthenticated { .. }) => Ok(unknown_client()),
         Err(other) => Err(other),
         Ok(caller) => {

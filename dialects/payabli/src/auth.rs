@@ -63,13 +63,21 @@ async fn identify(
     }
     match exchange.header("requesttoken").map(str::trim) {
         None | Some("") => Err(Failure::Unauthenticated { reason: "no token" }),
-        Some(token) => Ok((by_secret(app, &sha256_hex(token), token).await?, Permissions::ALL)),
+        Some(token) => {
+            Ok((by_secret(app, exchange, &sha256_hex(token), token).await?, Permissions::ALL))
+        }
     }
 }
 
 /// The holder of a key by handle and secret.
-pub async fn by_secret(app: &Arc<App>, handle: &str, secret: &str) -> Result<Arc<Caller>, Failure> {
+pub async fn by_secret(
+    app: &Arc<App>,
+    exchange: &Exchange,
+    handle: &str,
+    secret: &str,
+) -> Result<Arc<Caller>, Failure> {
     let caller = app.caller(NAME, handle).await?;
+    exchange.claims(caller.key.number);
     if caller.has_secret(secret) {
         Ok(caller)
     } else {

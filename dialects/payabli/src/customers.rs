@@ -12,7 +12,6 @@ use patron_model::{
     customer::{Customer, CustomerPatch, PasswordHash},
 };
 use serde_json::Value;
-use tokio::sync::Semaphore;
 
 use crate::{
     NAME,
@@ -24,9 +23,6 @@ use crate::{
     record::Record,
     stored_methods::MethodsOf,
 };
-
-/// Passwords hashed at a time: each takes some 20 MB of memory and a core.
-static HASHING: Semaphore = Semaphore::const_new(2);
 
 /// How a customer is to be added.
 #[derive(Debug, Clone, Copy, Default)]
@@ -90,7 +86,7 @@ pub async fn submit(cx: &Cx, body: &CustomerBody, adding: Adding) -> Result<Outc
     if let Some(replayed) = cx.replayed::<Customer>().await? {
         return Ok(Outcome::Kept(replayed.record));
     }
-    let password = hashed(body.password()?).await?;
+    let password = hashed(cx, body.password()?).await?;
     for _ in 0..ATTEMPTS_MAX {
         let matching = if adding.forced { None } else { identifiers.matching(cx, body).await? };
         if let Some(found) = matching {
@@ -158,13 +154,14 @@ async fn overwrite(
     .await
 }
 
-async fn hashed(password: Patch<String>) -> Result<Patch<PasswordHash>, Failure> {
+/// Each takes some 20 MB of memory and a core, so they are hashed in turn.
+async fn hashed(cx: &Cx, password: Patch<String>) -> Result<Patch<PasswordHash>, Failure> {
     let typed = match password {
         Patch::Keep => return Ok(Patch::Keep),
         Patch::Clear => return Ok(Patch::Clear),
         Patch::Set(typed) => typed,
     };
-    let _turn = HASHING.acquire().await.map_err(Failure::internal)?;
+    let _turn = cx.heavy_turn().await;
     let hash = tokio::task::spawn_blocking(move || secrets::hash_password(&typed)).await;
     Ok(Patch::Set(PasswordHash(hash.map_err(Failure::internal)??)))
 }
@@ -214,7 +211,7 @@ pub async fn update(request: Request) -> Result<Reply, Failure> {
     let body = body::read(&request)?;
     let customer = named(&request).await?;
     let cx = request.cx.in_space(customer.space);
-    let password = hashed(body.password()?).await?;
+    let password = hashed(&cx, body.password()?).await?;
     overwrite(&cx, customer.number, &body, &password).await?;
     if body.deletes() {
         verbs::delete(&cx, Id::Number(customer.number), Expect::Any).await?;

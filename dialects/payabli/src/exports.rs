@@ -8,7 +8,12 @@ use patron_model::{Failure, Why, space::Space};
 use rust_xlsxwriter::Workbook;
 use serde_json::{Map, Value};
 
-use crate::{lists::Listing, paypoint, query::Parameters, record::Record};
+use crate::{
+    lists::{Listing, fits},
+    paypoint,
+    query::Parameters,
+    record::Record,
+};
 
 /// Rows of an export when none are asked for.
 const LIMIT: i64 = 25_000;
@@ -18,6 +23,8 @@ const LIMIT_MAX: u64 = 30_000;
 const COLUMNS_MAX: usize = 100;
 /// Most characters of a spreadsheet cell.
 const CELL_CHARS_MAX: usize = 32_767;
+/// Bytes that a spreadsheet cell takes until the file is written, beside its text.
+const CELL_BYTES: usize = 32;
 /// Columns when none are chosen.
 const COLUMNS: [&str; 26] = [
     "customerId",
@@ -135,20 +142,17 @@ async fn write(
     limit: u64,
 ) -> Result<Reply, Failure> {
     let columns = columns(query.get("columnsExport"))?;
-    let mut rows: Vec<Vec<Value>> = Vec::new();
+    let _turn = cx.heavy_turn().await;
+    let mut file = File::begin(format, &columns)?;
     listing
         .read(cx, limit, |records| {
             for record in records {
-                rows.push(cells(&record, &columns)?);
+                file.add(&cells(&record, &columns)?)?;
             }
-            Ok(())
+            fits(file.bytes())
         })
         .await?;
-    let titles: Vec<String> = columns.into_iter().map(|column| column.title).collect();
-    let written = tokio::task::spawn_blocking(move || match format {
-        Format::Csv => csv_file(&titles, &rows),
-        Format::Xlsx => xlsx_file(&titles, &rows),
-    });
+    let written = tokio::task::spawn_blocking(move || file.end());
     let bytes = written.await.map_err(Failure::internal)??;
     let reply = Reply::bytes(200, format.media(), bytes);
     Ok(reply.with("content-disposition", format.disposition()))
@@ -201,35 +205,69 @@ fn text(value: &Value) -> String {
     }
 }
 
-fn csv_file(titles: &[String], rows: &[Vec<Value>]) -> Result<Vec<u8>, Failure> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(titles).map_err(Failure::internal)?;
-    for row in rows {
-        writer.write_record(row.iter().map(text)).map_err(Failure::internal)?;
-    }
-    writer.into_inner().map_err(|error| Failure::internal(error.error()))
+/// A file as it is written, row by row.
+enum File {
+    Csv(csv::Writer<Vec<u8>>),
+    Xlsx { workbook: Box<Workbook>, rows: u32, bytes: usize },
 }
 
-fn xlsx_file(titles: &[String], rows: &[Vec<Value>]) -> Result<Vec<u8>, Failure> {
-    let mut workbook = Workbook::new();
-    let sheet = workbook.add_worksheet();
-    let place = |at: usize| u32::try_from(at).map_err(Failure::internal);
-    let column = |at: usize| u16::try_from(at).map_err(Failure::internal);
-    for (x, title) in titles.iter().enumerate() {
-        sheet.write_string(0, column(x)?, cut(title)).map_err(Failure::internal)?;
-    }
-    for (y, row) in rows.iter().enumerate() {
-        for (x, value) in row.iter().enumerate() {
-            let (y, x) = (place(y + 1)?, column(x)?);
-            match value.as_f64() {
-                Some(number) => sheet.write_number(y, x, number),
-                None if value.is_null() => continue,
-                None => sheet.write_string(y, x, cut(&text(value))),
+impl File {
+    fn begin(format: Format, columns: &[Column]) -> Result<File, Failure> {
+        let titles: Vec<Value> = columns.iter().map(|column| column.title.clone().into()).collect();
+        let mut file = match format {
+            Format::Csv => File::Csv(csv::Writer::from_writer(Vec::new())),
+            Format::Xlsx => {
+                let mut workbook = Box::new(Workbook::new());
+                workbook.add_worksheet();
+                File::Xlsx { workbook, rows: 0, bytes: 0 }
             }
-            .map_err(Failure::internal)?;
+        };
+        file.add(&titles)?;
+        Ok(file)
+    }
+
+    fn add(&mut self, row: &[Value]) -> Result<(), Failure> {
+        match self {
+            File::Csv(writer) => {
+                writer.write_record(row.iter().map(text)).map_err(Failure::internal)
+            }
+            File::Xlsx { workbook, rows, bytes } => {
+                let sheet = workbook.worksheet_from_index(0).map_err(Failure::internal)?;
+                for (value, x) in row.iter().zip(0_u16..) {
+                    *bytes += CELL_BYTES;
+                    match value.as_f64() {
+                        Some(number) => sheet.write_number(*rows, x, number),
+                        None if value.is_null() => continue,
+                        None => {
+                            let shown = cut(&text(value));
+                            *bytes += shown.len();
+                            sheet.write_string(*rows, x, shown)
+                        }
+                    }
+                    .map_err(Failure::internal)?;
+                }
+                *rows += 1;
+                Ok(())
+            }
         }
     }
-    workbook.save_to_buffer().map_err(Failure::internal)
+
+    /// Bytes it takes in memory, about.
+    fn bytes(&self) -> usize {
+        match self {
+            File::Csv(writer) => writer.get_ref().len(),
+            File::Xlsx { bytes, .. } => *bytes,
+        }
+    }
+
+    fn end(self) -> Result<Vec<u8>, Failure> {
+        match self {
+            File::Csv(writer) => {
+                writer.into_inner().map_err(|error| Failure::internal(error.error()))
+            }
+            File::Xlsx { mut workbook, .. } => workbook.save_to_buffer().map_err(Failure::internal),
+        }
+    }
 }
 
 fn cut(text: &str) -> String {

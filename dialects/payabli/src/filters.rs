@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use patron_app::search::{Compare, Field, Filter, customer};
+use patron_app::search::{CONDITIONS_MAX, Compare, Field, Filter, SEARCHES_MAX, customer};
 use patron_model::{Failure, Timestamp, Why, customer::STAND_IN};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Most filters of one request.
-const FILTERS_MAX: usize = 50;
+const FILTERS_MAX: usize = CONDITIONS_MAX;
 /// Most values of one `in` or `nin`.
 const VALUES_MAX: usize = 100;
 /// Parameters of lists and exports that are no filters.
@@ -66,8 +66,12 @@ pub fn clauses(query: &Parameters) -> Result<Vec<Clause>, Failure> {
         let inner = name.strip_prefix("parameters[").and_then(|rest| rest.strip_suffix(']'));
         all.push(Clause::parse(inner.unwrap_or(name), value));
     }
-    if all.len() > FILTERS_MAX {
-        return Err(Failure::malformed("parameters", Why::TooMany { max: FILTERS_MAX }));
+    let searches = |clause: &&Clause| matches!(clause.op.as_str(), "ct" | "nct");
+    let searching = all.iter().filter(searches).count();
+    for (count, max) in [(all.len(), FILTERS_MAX), (searching, SEARCHES_MAX)] {
+        if count > max {
+            return Err(Failure::malformed("parameters", Why::TooMany { max }));
+        }
     }
     Ok(all)
 }
@@ -436,7 +440,11 @@ mod tests {
         for bad in ["parameters={", r#"parameters={"a":{}}"#, r#"parameters={"a":[1]}"#] {
             assert!(clauses(&Parameters::parse(bad)).is_err(), "{bad}");
         }
-        let many: Vec<String> = (0..=FILTERS_MAX).map(|n| format!("email(ct)={n}")).collect();
-        assert!(clauses(&Parameters::parse(&many.join("&"))).is_err());
+        let many = |op: &str, count: usize| {
+            let all: Vec<String> = (0..count).map(|n| format!("email({op})={n}")).collect();
+            clauses(&Parameters::parse(&all.join("&")))
+        };
+        assert!(many("ne", FILTERS_MAX).is_ok() && many("ne", FILTERS_MAX + 1).is_err());
+        assert!(many("nct", SEARCHES_MAX).is_ok() && many("nct", SEARCHES_MAX + 1).is_err());
     }
 }

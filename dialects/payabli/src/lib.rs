@@ -52,6 +52,7 @@ pub static DIALECT: Dialect = Dialect {
     route,
     authenticate: auth::authenticate,
     claimed: claimed::claimed,
+    covers_body: |_| false,
     operations: operations::all,
     render: errors::render,
     finish,

@@ -8,10 +8,10 @@ use patron_app::{
     search::{Field, Order, Query, customer},
 };
 use patron_gateway::{Reply, Request};
-use patron_model::{Failure, Permission, space::Space};
+use patron_model::{Failure, Permission, Why, space::Space};
 
 use crate::{
-    envelopes::{Listed, Summary},
+    envelopes::Summary,
     exports,
     fields::TextField,
     filters,
@@ -25,8 +25,14 @@ use crate::{
 const LIMIT: i64 = 20;
 /// Most rows of a page, also when all are asked for.
 pub const LIMIT_MAX: u64 = 10_000;
-/// Rows read with one question.
-const ROWS_AT_ONCE: u64 = 1_000;
+/// Rows read with one question: the most that are in memory as records, whatever is asked for.
+const ROWS_AT_ONCE: u64 = 250;
+/// Rows made into records before others get their turn on the thread.
+const ROWS_AT_A_STRETCH: usize = 16;
+/// Rows from which on a page is made in turn, like a file.
+const ROWS_OF_A_FILE: u64 = 250;
+/// Bytes of the longest page or file: it is answered whole, so it is in memory as a whole.
+pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A list that was asked for.
 #[derive(Debug)]
@@ -62,7 +68,7 @@ impl Listing {
         customers::count(cx, &self.asked.paypoints, &self.asked.condition).await
     }
 
-    /// Hands over the rows, some at a time, up to a limit.
+    /// Hands over the rows, a few at a time, up to a limit.
     ///
     /// # Errors
     /// Whatever the store says.
@@ -90,7 +96,10 @@ impl Listing {
                 let paypoint = self.paypoints.iter().find(|paypoint| paypoint.id == item.space)?;
                 Some(Record::of(item, paypoint, methods.of(item.number), cx.now))
             };
-            take(page.items.iter().filter_map(record).collect())?;
+            for some in page.items.chunks(ROWS_AT_A_STRETCH) {
+                take(some.iter().filter_map(record).collect())?;
+                tokio::task::yield_now().await;
+            }
             read += rows;
             if !page.more {
                 break;
@@ -127,15 +136,60 @@ async fn answer(request: &Request, spaces: &[Arc<Space>]) -> Result<Reply, Failu
         request.cx.may(Permission::CustomerExport)?;
         return exports::file(&request.cx, &listing, &query, format, limit).await;
     }
+    let _turn = if limit > ROWS_OF_A_FILE { request.cx.heavy_turn().await } else { None };
     let total = listing.count(&request.cx).await?;
-    let mut records = Vec::new();
-    let take = |mut rows: Vec<Record>| {
-        records.append(&mut rows);
-        Ok(())
-    };
-    listing.read(&request.cx, limit, take).await?;
     let page_size = if asked <= 0 { total.min(LIMIT_MAX) } else { limit };
-    Reply::json(200, &Listed { summary: Summary::of(total, page_size), records })
+    let mut page = Page::begin(&Summary::of(total, page_size), total.min(limit))?;
+    listing.read(&request.cx, limit, |records| page.add(&records)).await?;
+    Ok(Reply::bytes(200, "application/json", page.end()))
+}
+
+/// A page as it is written ([`crate::envelopes::Listed`]), record by record.
+struct Page {
+    written: Vec<u8>,
+    rows: usize,
+    expected: usize,
+}
+
+impl Page {
+    fn begin(summary: &Summary, expected: u64) -> Result<Page, Failure> {
+        let mut written = br#"{"Summary":"#.to_vec();
+        serde_json::to_writer(&mut written, summary).map_err(Failure::internal)?;
+        written.extend_from_slice(br#","Records":["#);
+        let expected = usize::try_from(expected).unwrap_or(usize::MAX);
+        Ok(Page { written, rows: 0, expected })
+    }
+
+    fn add(&mut self, records: &[Record]) -> Result<(), Failure> {
+        for record in records {
+            if self.rows > 0 {
+                self.written.push(b',');
+            }
+            serde_json::to_writer(&mut self.written, record).map_err(Failure::internal)?;
+            self.rows += 1;
+        }
+        if self.rows == records.len() && self.rows > 0 {
+            // Room for the rest, if it is like the first ones: growing by doubling holds it twice.
+            let rest = self.written.len() / self.rows * self.expected.saturating_sub(self.rows);
+            self.written.reserve_exact(rest.min(ANSWER_BYTES_MAX));
+        }
+        fits(self.written.len())
+    }
+
+    fn end(mut self) -> Vec<u8> {
+        self.written.extend_from_slice(b"]}");
+        self.written
+    }
+}
+
+/// Refuses an answer that has grown too large.
+///
+/// # Errors
+/// `Malformed`: fewer rows have to be asked for.
+pub fn fits(bytes: usize) -> Result<(), Failure> {
+    let max_bytes = ANSWER_BYTES_MAX;
+    let too_large = || Failure::malformed("limitRecord", Why::TooLarge { max_bytes });
+    if bytes <= max_bytes { Ok(()) } else { Err(too_large()) }
 }
 
 /// The order of `asc(field)` or `desc(field)`; a bare name ascends. A field that is not known is

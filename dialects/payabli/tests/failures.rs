@@ -1,6 +1,5 @@
 //! Every failure in the dialect's shape, one by one.
 
-use bytes::Bytes;
 use http::{HeaderMap, Method};
 use patron_gateway::Exchange;
 use patron_model::{Failure, Noun, Problems, Timestamp, Why};
@@ -10,20 +9,8 @@ use serde_json::{Value, json};
 use crate::error;
 
 fn rendered(failure: &Failure) -> (u16, Value, HeaderMap) {
-    let exchange = Exchange {
-        method: Method::GET,
-        target: "/api/Customer/1".into(),
-        headers: HeaderMap::new(),
-        body: Bytes::new(),
-        params: Vec::new(),
-        request_id: "test".into(),
-        peer: None,
-        client: None,
-        via: "payabli",
-        operation: "",
-        now: Timestamp::from_micros(0),
-        space: Default::default(),
-    };
+    let mut exchange = Exchange::new(Method::GET, "/api/Customer/1", Timestamp::from_micros(0));
+    exchange.via = "payabli";
     let reply = (DIALECT.render)(failure, &exchange);
     let body = serde_json::from_slice(&reply.body).expect("JSON");
     (reply.status.as_u16(), body, reply.headers)

@@ -35,7 +35,7 @@ pub(crate) fn authenticate<'a>(
         let (scheme, rest) = header.trim().split_once(' ').ok_or(refused("no credentials"))?;
         let (caller, carried) = if scheme.eq_ignore_ascii_case("basic") {
             let (user, key) = pair(rest.trim()).ok_or(refused("unreadable Basic credentials"))?;
-            (by_key(app, &user, &key).await?, Permissions::ALL)
+            (by_key(app, exchange, &user, &key).await?, Permissions::ALL)
         } else if scheme.eq_ignore_ascii_case("bearer") {
             token::accept(app, rest.trim(), exchange.now).await?
         } else {
@@ -55,9 +55,15 @@ pub(crate) fn pair(encoded: &str) -> Option<(String, String)> {
 }
 
 /// The holder of an API key.
-pub(crate) async fn by_key(app: &App, user: &str, key: &str) -> Result<Arc<Caller>, Failure> {
+pub(crate) async fn by_key(
+    app: &App,
+    exchange: &Exchange,
+    user: &str,
+    key: &str,
+) -> Result<Arc<Caller>, Failure> {
     // After a rotation the user has several keys, and each is good.
     let callers = app.callers(NAME, user).await?;
+    exchange.claims(callers.number());
     let caller = callers.who(app, |caller| Ok(caller.has_secret(key)))?;
     caller.ok_or(refused("wrong API key"))
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use patron_app::search::{Compare, Field, Filter, Value, customer};
+use patron_app::search::{Compare, Field, Filter, SEARCHES_MAX, Value, customer};
 use patron_model::{Failure, Timestamp, Why, space::Space};
 use regex::{Regex, RegexBuilder};
 
@@ -28,7 +28,23 @@ const STEP_MICROS: i64 = 1_000;
 /// `Malformed` at `search`.
 pub(crate) fn compile(text: &str, spaces: &[Arc<Space>]) -> Result<Filter, Failure> {
     let expression = rsql::parse(text).map_err(|fault| refused(fault.0))?;
+    if searches(&expression) > SEARCHES_MAX {
+        let what = "comparisons by =regex= and by name";
+        return Err(refused(format!("it has more than {SEARCHES_MAX} {what}")));
+    }
     filter(&expression, spaces)
+}
+
+/// Comparisons that look inside texts: patterns, and names, which may have to be derived.
+fn searches(expression: &Expression) -> usize {
+    match expression {
+        Expression::Any(all) | Expression::All(all) => all.iter().map(searches).sum(),
+        Expression::Comparison(Comparison { selector, operator, .. }) => {
+            let is_name = Selector::find(selector)
+                .is_some_and(|known| matches!(known.kind, Kind::FirstName | Kind::LastName));
+            usize::from(is_name || *operator == Operator::Regex)
+        }
+    }
 }
 
 fn refused(reason: String) -> Failure {

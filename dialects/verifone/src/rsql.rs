@@ -13,14 +13,16 @@
 //! Backslash escapes inside quotes only. Spaces around tokens are skipped. Faults name the place,
 //! counted in characters from 1, and never repeat the text.
 
+use patron_app::search;
+
 /// Characters of the longest expression.
 pub const CHARS_MAX: usize = 16_384;
 /// Groups that may stand within each other.
 pub const DEPTH_MAX: usize = 32;
 /// Comparisons of one expression.
-pub const COMPARISONS_MAX: usize = 100;
-/// Values of one list.
-pub const VALUES_MAX: usize = 500;
+pub const COMPARISONS_MAX: usize = search::CONDITIONS_MAX;
+/// Values of all lists together.
+pub const VALUES_MAX: usize = search::VALUES_MAX;
 
 /// Characters that end an unquoted text.
 const RESERVED: &str = "\"'();,=!~<> ";
@@ -85,7 +87,7 @@ pub fn parse(text: &str) -> Result<Expression, Fault> {
     if chars.len() > CHARS_MAX {
         return Err(Fault(format!("it is longer than {CHARS_MAX} characters")));
     }
-    let mut parser = Parser { chars, at: 0, depth: 0, comparisons: 0 };
+    let mut parser = Parser { chars, at: 0, depth: 0, comparisons: 0, values: 0 };
     let expression = parser.any()?;
     parser.skip_spaces();
     match parser.peek() {
@@ -99,6 +101,7 @@ struct Parser {
     at: usize,
     depth: usize,
     comparisons: usize,
+    values: usize,
 }
 
 impl Parser {
@@ -234,8 +237,9 @@ impl Parser {
         loop {
             self.skip_spaces();
             values.push(self.value()?);
-            if values.len() > VALUES_MAX {
-                return Err(Fault(format!("a list has more than {VALUES_MAX} values")));
+            self.values += 1;
+            if self.values > VALUES_MAX {
+                return Err(Fault(format!("its lists have more than {VALUES_MAX} values")));
             }
             self.skip_spaces();
             if self.take(')') {

@@ -76,7 +76,7 @@ pub(crate) async fn issue(request: Request) -> Result<Reply, Failure> {
     // A parameter without a value is as one that was left out (RFC 6749 §3.1).
     let wanted = if asked.is_empty() { EVERYTHING } else { carried(asked).ok_or_else(unknown)? };
     let (user, key) = client(&request.exchange, &form)?;
-    let caller = auth::by_key(&request.cx.app, &user, &key).await?;
+    let caller = auth::by_key(&request.cx.app, &request, &user, &key).await?;
     caller.admit(request.client)?;
     let granted = wanted.and(caller.key.permissions());
     if granted.is_empty() {

@@ -8,20 +8,10 @@ use patron_verifone::DIALECT;
 use serde_json::{Value, json};
 
 fn exchange(target: &str) -> Exchange {
-    Exchange {
-        method: http::Method::GET,
-        target: target.into(),
-        headers: http::HeaderMap::new(),
-        body: Vec::<u8>::new().into(),
-        params: Vec::new(),
-        request_id: Arc::from("one"),
-        peer: None,
-        client: None,
-        via: "",
-        operation: "",
-        space: Arc::default(),
-        now: Timestamp::from_micros(1_735_689_600_123_456),
-    }
+    let now = Timestamp::from_micros(1_735_689_600_123_456);
+    let mut exchange = Exchange::new(http::Method::GET, target, now);
+    exchange.request_id = Arc::from("one");
+    exchange
 }
 
 /// Every variant with status, code and details; a new variant breaks the build here.

@@ -83,7 +83,9 @@ async fn sign_in(app: &Arc<App>, exchange: &Exchange) -> Result<Arc<Caller>, Fai
         Ok(same(&expected, &sent))
     };
     // After a rotation the user has several keys, and each may sign.
-    let caller = app.callers(NAME, &user).await?.who(app, signs)?;
+    let callers = app.callers(NAME, &user).await?;
+    exchange.claims(callers.number());
+    let caller = callers.who(app, signs)?;
     let caller = caller.ok_or_else(|| refused("wrong signature"))?;
     if claims.request_method != exchange.method.as_str() {
         return Err(refused("token for another method"));

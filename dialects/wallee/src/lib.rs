@@ -46,6 +46,7 @@ pub static DIALECT: Dialect = Dialect {
     route: exact,
     authenticate: auth::authenticate,
     claimed: claimed::claimed,
+    covers_body: |_| false,
     operations: operations::all,
     render: errors::render,
     finish: |_, _, _| {},

@@ -10,10 +10,13 @@
 //! value = '"' chars '"' | "'" chars "'" | bare
 //! ```
 
+use patron_app::search::{CONDITIONS_MAX, SEARCHES_MAX};
 use patron_model::Why;
 
 /// Most terms of one query.
-pub const TERMS_MAX: usize = 100;
+pub const TERMS_MAX: usize = CONDITIONS_MAX;
+/// Most of them that search inside texts.
+pub const CONTAINS_MAX: usize = SEARCHES_MAX;
 /// Most parentheses inside each other.
 pub const DEPTH_MAX: usize = 32;
 
@@ -70,7 +73,7 @@ pub enum Operator {
 /// # Errors
 /// `Syntax` with the place of the first fault.
 pub fn parse(text: &str) -> Result<Option<Expression>, Why> {
-    let mut parser = Parser { text, at: 0, terms: 0, depth: 0 };
+    let mut parser = Parser { text, at: 0, terms: 0, contains: 0, depth: 0 };
     parser.skip_blanks();
     if parser.rest().is_empty() {
         return Ok(None);
@@ -87,6 +90,7 @@ struct Parser<'a> {
     text: &'a str,
     at: usize,
     terms: usize,
+    contains: usize,
     depth: usize,
 }
 
@@ -204,6 +208,10 @@ impl<'a> Parser<'a> {
         ];
         let found = operators.into_iter().find(|(sign, _)| self.take(sign));
         let operator = found.map_or(Operator::Equal, |(_, operator)| operator);
+        self.contains += usize::from(operator == Operator::Contains);
+        if self.contains > CONTAINS_MAX {
+            return Err(self.fault("too many terms that search inside texts"));
+        }
         Ok(Test::Compare(operator, self.value()?))
     }
 
@@ -362,6 +370,9 @@ mod tests {
         let terms = |count: usize| vec!["a:1"; count].join(" ");
         assert!(parse(&terms(TERMS_MAX)).is_ok());
         assert!(parse(&terms(TERMS_MAX + 1)).is_err());
+        let contains = |count: usize| vec!["a:~1"; count].join(" -");
+        assert!(parse(&contains(CONTAINS_MAX)).is_ok());
+        assert!(parse(&contains(CONTAINS_MAX + 1)).is_err());
         let nested = |depth: usize| format!("{}a:1{}", "(".repeat(depth), ")".repeat(depth));
         assert!(parse(&nested(DEPTH_MAX)).is_ok());
         assert!(parse(&nested(DEPTH_MAX + 1)).is_err());

@@ -23,14 +23,17 @@ use crate::{
     commit::decode,
     documents::{ACCOUNT, DEPLOYMENT, KEY, SPACE, handle_column},
     failure,
-    search::{Field, Filter, Query},
+    search::{After, Field, Filter, Query},
     secrets::{same, sha256_hex},
+    shares::Holder,
 };
 
 /// How long a caller is remembered before the key is read again.
 pub const REMEMBERED: Duration = Duration::from_millis(500);
 /// Callers remembered at most.
 const CALLERS_MAX: usize = 10_000;
+/// Spaces read with one question.
+const SPACES_AT_ONCE: u32 = 200;
 
 /// A key in good standing and what it opens.
 #[derive(Debug)]
@@ -45,6 +48,7 @@ pub struct Caller {
     opened: OnceLock<Vec<u8>>,
     /// Whether its use was noted since it was read.
     is_noted: AtomicBool,
+    pub(crate) holder: Arc<Holder>,
 }
 
 impl Caller {
@@ -122,6 +126,11 @@ impl Caller {
 pub struct Callers(Arc<[Arc<Caller>]>);
 
 impl Callers {
+    /// Number of the latest of them: the key that a wrong secret counts against.
+    pub fn number(&self) -> i64 {
+        self.0.first().map_or(0, |caller| caller.key.number)
+    }
+
     /// The caller for whose key the test holds. Every key is tried, whichever it is.
     ///
     /// # Errors
@@ -266,13 +275,25 @@ impl App {
         }
         let (opened, is_noted) = (OnceLock::new(), AtomicBool::new(false));
         let audits_reads = spaces.iter().any(|space| space.audit_reads);
-        Ok(Caller { key, spaces, account, audits_reads, opened, is_noted })
+        let holder = self.holders.of(key.number, key.account, self.store.long_reads_max());
+        Ok(Caller { key, spaces, account, audits_reads, opened, is_noted, holder })
     }
 
     async fn spaces_of(&self, account: i64) -> Result<Vec<Space>, Failure> {
         let predicate = Filter::equal(Field::Column("account"), account);
-        let query = Query { predicate, limit: SPACES_MAX, ..Query::of(DEPLOYMENT) };
-        let found = self.store.find(&SPACE, &query).await.map_err(failure)?;
-        found.rows.iter().map(|row| decode(row).map(|loaded| loaded.record)).collect()
+        let mut query = Query { predicate, limit: SPACES_AT_ONCE, ..Query::of(DEPLOYMENT) };
+        let mut spaces: Vec<Space> = Vec::new();
+        // Some at a time: a sign-in must not wait for a turn among long reads.
+        while spaces.len() < SPACES_MAX as usize {
+            let found = self.store.find(&SPACE, &query).await.map_err(failure)?;
+            for row in &found.rows {
+                query.after = Some(After { keys: Vec::new(), number: row.number });
+                spaces.push(decode(row)?.record);
+            }
+            if !found.more {
+                break;
+            }
+        }
+        Ok(spaces)
     }
 }

@@ -215,6 +215,9 @@ fn blanked(write: &Write) -> Option<(&'static str, i64, i64)> {
     }
 }
 
+/// Long reads at a time, as far as this engine has any.
+const LONG_READS_MAX: usize = 4;
+
 /// The memory engine.
 pub(crate) struct Memory {
     kinds: &'static [&'static Kind],
@@ -480,6 +483,10 @@ impl Memory {
 
     pub(crate) async fn integrity(&self) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
+    }
+
+    pub(crate) fn long_reads_max(&self) -> usize {
+        LONG_READS_MAX
     }
 
     pub(crate) fn statistics(&self) -> Statistics {

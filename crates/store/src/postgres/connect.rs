@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Client, Manager, ManagerConfig, Pool, PoolError, QueueMode, RecyclingMethod, Runtime,
-    TimeoutType,
+    Client, ClientWrapper, Hook, HookError, Manager, ManagerConfig, Pool, PoolError, QueueMode,
+    RecyclingMethod, Runtime, TimeoutType,
 };
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
@@ -24,6 +24,9 @@ const MIGRATE_ATTEMPTS_MAX: u32 = 10;
 const SILENCE: Duration = Duration::from_secs(10);
 const PROBE_EVERY: Duration = Duration::from_secs(5);
 const PROBES_MAX: u32 = 3;
+
+/// What the server allows a statement beyond our own limit for reads (milliseconds).
+const STATEMENT_GRACE_MS: u64 = 20_000;
 
 /// What the start needs to know of the server.
 pub(super) struct Server {
@@ -101,11 +104,20 @@ pub(super) fn reason(error: &tokio_postgres::Error) -> String {
     }
 }
 
-pub(super) fn pool(url: &str, options: &Options) -> Result<Pool, StoreError> {
+/// The pool, and how its connections are opened: cancel requests need it too.
+pub(super) fn pool(url: &str, options: &Options) -> Result<(Pool, Tls), StoreError> {
     let wait = Duration::from_millis(options.postgres_wait_ms);
     let (config, tls) = config(url, wait)?;
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    Pool::builder(Manager::from_connect(config, tls, recycling))
+    // The server's own limit is the last line: reads are cancelled before.
+    let longest = options.query_ms_max.saturating_add(STATEMENT_GRACE_MS);
+    let limited = format!("SET statement_timeout = {longest}");
+    let limit = Hook::async_fn(move |client: &mut ClientWrapper, _| {
+        let limited = limited.clone();
+        Box::pin(async move { client.batch_execute(&limited).await.map_err(HookError::Backend) })
+    });
+    Pool::builder(Manager::from_connect(config, tls.clone(), recycling))
+        .post_create(limit)
         .max_size(options.postgres_pool_max.max(1))
         // The connection used last has its statements prepared and its server process awake.
         .queue_mode(QueueMode::Lifo)
@@ -113,6 +125,7 @@ pub(super) fn pool(url: &str, options: &Options) -> Result<Pool, StoreError> {
         .wait_timeout(Some(wait))
         .create_timeout(Some(wait))
         .build()
+        .map(|pool| (pool, tls))
         .map_err(|error| StoreError::Engine(error.to_string()))
 }
 
@@ -128,6 +141,11 @@ pub(super) async fn client(pool: &Pool) -> Result<Client, StoreError> {
         },
         other => StoreError::Unavailable(format!("PostgreSQL: {other}")),
     })
+}
+
+/// Cancels what a connection is doing, over a connection of its own.
+pub(super) async fn cancel(client: &ClientWrapper, tls: &Tls) -> Result<(), StoreError> {
+    client.cancel_token().cancel_query(tls.clone()).await.map_err(|error| failed(&error))
 }
 
 pub(super) async fn inspect(client: &Client) -> Result<Server, StoreError> {
@@ -178,6 +196,9 @@ pub(super) async fn migrate(pool: &Pool, schema: &Schema) -> Result<(), StoreErr
         attempt += 1;
     }
     let transaction = client.transaction().await.map_err(|error| failed(&error))?;
+    // An index over many records takes its time.
+    let unlimited = transaction.batch_execute("SET LOCAL statement_timeout = 0").await;
+    unlimited.map_err(|error| failed(&error))?;
     let row = transaction
         .query_one(
             r#"INSERT INTO "meta" ("name", "value") VALUES ('schema', $1)

@@ -10,8 +10,10 @@
 mod certificates;
 mod connect;
 mod journal;
+mod long;
 mod read;
 mod readers;
+mod search;
 mod steps;
 mod tls;
 mod transfer;
@@ -22,7 +24,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use deadpool_postgres::{Client, Pool};
+use deadpool_postgres::{Client, ClientWrapper, Object, Pool};
 use tokio::sync::{mpsc, watch};
 use tokio_postgres::Row as SqlRow;
 use tokio_postgres::error::SqlState;
@@ -30,13 +32,11 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::dump::{Feed, LineSender};
-use crate::page;
+use crate::lane::Turns;
 use crate::sql::{self, Schema};
 use crate::statistics::{Counters, Statistics};
-use crate::store::{Committed, EngineInfo, Found};
-use crate::{
-    Answer, Batch, Counts, Entry, Kind, Options, Predicate, Query, Row, StoreError, purge,
-};
+use crate::store::{Committed, EngineInfo};
+use crate::{Answer, Batch, Counts, Entry, Kind, Options, Row, StoreError, purge};
 
 pub(crate) use self::connect::{check, describe};
 use self::readers::Readers;
@@ -59,9 +59,11 @@ pub(crate) struct Postgres {
 /// What requests and writers work with.
 struct Shared {
     pool: Pool,
+    tls: tls::Tls,
     options: Options,
     schema: Schema,
-    counters: Counters,
+    turns: Turns,
+    counters: Arc<Counters>,
     watch: Arc<watch::Sender<u64>>,
 }
 
@@ -75,6 +77,10 @@ fn failed(error: &tokio_postgres::Error) -> StoreError {
         };
     };
     let code = refusal.code().code();
+    // By `statement_timeout`, or by ourselves.
+    if *refusal.code() == SqlState::QUERY_CANCELED {
+        return StoreError::GivenUp;
+    }
     let mend = match *refusal.code() == SqlState::INVALID_AUTHORIZATION_SPECIFICATION {
         true => "; pg_hba.conf there says who may come, sslmode, sslcert and sslkey in the URL how",
         false => "",
@@ -109,6 +115,13 @@ impl Shared {
         }
         Ok(client)
     }
+
+    /// A connection of the operator's own, for statements that take as long as they take.
+    async fn unlimited(&self) -> Result<ClientWrapper, StoreError> {
+        let client = Object::take(self.client().await?);
+        let unlimited = client.batch_execute("SET statement_timeout = 0").await;
+        unlimited.map(|()| client).map_err(|error| failed(&error))
+    }
 }
 
 impl Postgres {
@@ -118,7 +131,7 @@ impl Postgres {
         options: Options,
         watch: Arc<watch::Sender<u64>>,
     ) -> Result<Postgres, StoreError> {
-        let pool = connect::pool(url, &options)?;
+        let (pool, tls) = connect::pool(url, &options)?;
         let client = connect::client(&pool).await?;
         let server = connect::inspect(&client).await?;
         let schema = Schema::new(server.dialect, kinds);
@@ -130,9 +143,12 @@ impl Postgres {
             location: describe(url),
             durability: server.durability,
         };
-        let counters = Counters::default();
-        let shared = Arc::new(Shared { pool, options, schema, counters, watch });
-        let readers = Readers::new(shared.options.postgres_pool_max);
+        let counters = Arc::default();
+        let readers = Readers::new(options.postgres_pool_max);
+        // What writers and single reads hold is not for long reads.
+        let held = readers.connections() + writers::connections(&options);
+        let turns = Turns::new(options.postgres_pool_max.saturating_sub(held));
+        let shared = Arc::new(Shared { pool, tls, options, schema, turns, counters, watch });
         let writers = Writers::start(&shared);
         Ok(Postgres { shared, readers, writers, info })
     }
@@ -226,70 +242,6 @@ impl Postgres {
         }
     }
 
-    pub(crate) async fn find(
-        &self,
-        kind: &'static Kind,
-        query: &Query,
-    ) -> Result<Found, StoreError> {
-        let (statements, mut page) = page::find(&self.shared.schema, kind, query)?;
-        for statement in &statements {
-            if statement.residual.is_some() {
-                let mut client = self.shared.client().await?;
-                read::stream(&mut client, statement, |row| {
-                    read::push(&mut page, statement, row)?;
-                    Ok(page.is_full())
-                })
-                .await?;
-            } else {
-                for row in &self.query(&statement.sql, &read::params(&statement.params)).await? {
-                    read::push(&mut page, statement, row)?;
-                }
-            }
-            if page.is_full() {
-                break;
-            }
-        }
-        Ok(page.found)
-    }
-
-    pub(crate) async fn count(
-        &self,
-        kind: &'static Kind,
-        tenants: &[i64],
-        predicate: &Predicate,
-    ) -> Result<u64, StoreError> {
-        let statement = page::count(&self.shared.schema, kind, tenants, predicate)?;
-        let Some(residual) = &statement.residual else {
-            let rows = self.query(&statement.sql, &read::params(&statement.params)).await?;
-            let count: i64 = rows.first().map_or(Ok(0), |row| read::value(row, 0))?;
-            return Ok(count.unsigned_abs());
-        };
-        let mut met = 0;
-        let mut client = self.shared.client().await?;
-        read::stream(&mut client, &statement, |row| {
-            met += u64::from(residual.holds(&read::slots(row, 0, &statement.slots)?));
-            Ok(false)
-        })
-        .await?;
-        Ok(met)
-    }
-
-    pub(crate) async fn scan_terms(
-        &self,
-        kind: &'static Kind,
-        tenant: i64,
-        prefix: &str,
-        after: Option<(&str, i64)>,
-        limit: u32,
-    ) -> Result<Vec<(String, Row)>, StoreError> {
-        if prefix.contains('\0') {
-            return Ok(Vec::new());
-        }
-        let statement = page::scan_terms(&self.shared.schema, kind, tenant, prefix, after, limit)?;
-        let rows = self.query(&statement.sql, &read::params(&statement.params)).await?;
-        rows.iter().map(|row| Ok((read::value(row, 0)?, read::record(row, 1)?))).collect()
-    }
-
     pub(crate) async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         self.writers.write(batch).await
     }
@@ -302,7 +254,7 @@ impl Postgres {
     }
 
     async fn query_entries(&self, sql: &str, params: Params<'_>) -> Result<Vec<Entry>, StoreError> {
-        self.query(sql, params).await?.iter().map(read::entry).collect()
+        self.query_long(sql, params).await?.iter().map(read::entry).collect()
     }
 
     pub(crate) async fn entries(
@@ -391,8 +343,9 @@ impl Postgres {
 
     pub(crate) async fn count_tenant(&self, tenant: i64) -> Result<Counts, StoreError> {
         let mut counts = Counts::new();
+        let client = self.shared.unlimited().await?;
         for (table, sql) in purge::counts(&self.shared.schema) {
-            let rows = self.query(&sql, &[&tenant]).await?;
+            let rows = client.query(&sql, &[&tenant]).await.map_err(|error| failed(&error))?;
             let count: i64 = rows.first().map_or(Ok(0), |row| read::value(row, 0))?;
             counts.insert(table, count.unsigned_abs());
         }
@@ -426,7 +379,7 @@ impl Postgres {
 
     /// Lets the server reuse the space of deleted rows, table by table.
     pub(crate) async fn compact(&self) -> Result<(), StoreError> {
-        let client = self.shared.client().await?;
+        let client = self.shared.unlimited().await?;
         for table in sql::dumped_tables(self.shared.schema.kinds) {
             let vacuum = client.batch_execute(&format!(r#"VACUUM "{table}""#)).await;
             vacuum.map_err(|error| failed(&error))?;
@@ -443,6 +396,11 @@ impl Postgres {
     /// The server checks its pages itself; there is nothing to ask it that plain tables allow.
     pub(crate) async fn integrity(&self) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
+    }
+
+    /// Long reads that may run at a time.
+    pub(crate) fn long_reads_max(&self) -> usize {
+        self.shared.turns.max()
     }
 
     pub(crate) fn statistics(&self) -> Statistics {

@@ -25,6 +25,11 @@ impl Readers {
         Readers { slots, turn: AtomicUsize::new(0) }
     }
 
+    /// Connections it keeps.
+    pub(super) fn connections(&self) -> usize {
+        self.slots.len()
+    }
+
     /// A connection to read a single row over.
     pub(super) async fn client(&self, shared: &Shared) -> Result<Arc<Client>, StoreError> {
         let turn = self.turn.fetch_add(1, Relaxed);

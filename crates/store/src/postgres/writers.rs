@@ -8,13 +8,13 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::FutureExt;
-use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
+use futures_util::{FutureExt, future::join_all};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::Shared;
 use super::write::Verdict;
-use crate::{Batch, StoreError, Write};
+use crate::{Batch, Options, StoreError, Write};
 
 /// Records written in one transaction, above which no further batch joins it.
 const GROUP_WRITES_MAX: usize = 512;
@@ -31,6 +31,8 @@ type Queue = Arc<AsyncMutex<mpsc::Receiver<Job>>>;
 pub(super) struct Writers {
     /// `None` once the store is closed.
     queue: Mutex<Option<mpsc::Sender<Job>>>,
+    /// Room for the writes of imports.
+    many: Semaphore,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     queue_max: usize,
 }
@@ -41,11 +43,10 @@ impl Writers {
         let queue_max = options.write_queue_max.max(1);
         let (sender, receiver) = mpsc::channel(queue_max);
         let queue: Queue = Arc::new(AsyncMutex::new(receiver));
-        // Half of the pool stays free for everyone else.
-        let count = options.postgres_writers.min(options.postgres_pool_max / 2).max(1);
         let task = |_| tokio::spawn(run(Arc::clone(shared), Arc::clone(&queue)));
-        let tasks = Mutex::new((0..count).map(task).collect());
-        Writers { queue: Mutex::new(Some(sender)), tasks, queue_max }
+        let tasks = Mutex::new((0..connections(options)).map(task).collect());
+        let many = Semaphore::new(options.many());
+        Writers { queue: Mutex::new(Some(sender)), many, tasks, queue_max }
     }
 
     fn sender(&self) -> Result<mpsc::Sender<Job>, StoreError> {
@@ -61,20 +62,17 @@ impl Writers {
 
     /// Waits for room in the queue.
     pub(super) async fn write_many(&self, batches: Vec<Batch>) -> Vec<Verdict> {
-        let mut waiting = Vec::with_capacity(batches.len());
-        for batch in batches {
+        let handed = batches.into_iter().map(|batch| async {
+            // Held until the verdict is there: many batches never fill the queue for others.
+            let _room = self.many.acquire().await;
             let (reply, verdict) = oneshot::channel();
-            waiting.push(verdict);
             if let Ok(sender) = self.sender() {
                 // Refused only when every task has ended; then the reply is gone as well.
                 let _ = sender.send(Job { batch, reply }).await;
             }
-        }
-        let mut verdicts = Vec::with_capacity(waiting.len());
-        for verdict in waiting {
-            verdicts.push(answer(verdict).await);
-        }
-        verdicts
+            answer(verdict).await
+        });
+        join_all(handed).await
     }
 
     pub(super) fn waiting(&self) -> u64 {
@@ -92,6 +90,11 @@ impl Writers {
             let _ = task.await;
         }
     }
+}
+
+/// Connections that write: half of the pool stays free for everyone else.
+pub(super) fn connections(options: &Options) -> usize {
+    options.postgres_writers.min(options.postgres_pool_max / 2).max(1)
 }
 
 async fn answer(verdict: oneshot::Receiver<Verdict>) -> Verdict {

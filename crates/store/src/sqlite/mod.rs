@@ -11,23 +11,29 @@ mod keeper;
 mod plans;
 mod purge;
 mod read;
+mod readers;
 mod transfer;
 mod write;
 mod writer;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, atomic};
+use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use self::connect::{Access, connect, open_and_migrate};
 use self::keeper::KeptSnapshot;
+use self::readers::{Bounds, Pool};
 use self::writer::{Done, Job, Work, Writer};
 use crate::dump::{Feed, LineSender};
+use crate::lane::Turns;
 use crate::page::{self, INLINE_ROWS_MAX};
+use crate::patience::Patience;
 use crate::sql::{Dialect, Schema};
 use crate::statistics::{Counters, Statistics};
 use crate::store::{Committed, EngineInfo, Found};
@@ -46,87 +52,19 @@ struct Shared {
     schema: Schema,
     readers: Pool,
     scanners: Pool,
+    turns: Turns,
+    /// Room for the writes of imports.
+    many: Semaphore,
     counters: Counters,
     watch: Arc<watch::Sender<u64>>,
 }
 
-/// A connection for reading, and how far a read on it may still go: a count of [`STEPS`], or
-/// [`UNBOUNDED`].
-struct Reader {
-    connection: Connection,
-    left: Arc<atomic::AtomicU32>,
-}
-
-/// Instructions of SQLite's machine between two looks at how far a read may go.
-const STEPS: i32 = 1000;
-/// A read on a thread of the runtime may take so many times [`STEPS`] (together about a
-/// millisecond) before it is left to a blocking thread.
-const INLINE_STEPS_MAX: u32 = 20;
-/// A read that may take as long as it takes.
-const UNBOUNDED: u32 = u32::MAX;
-
-impl Reader {
-    fn open(path: &Path, options: &Options) -> Result<Reader, StoreError> {
-        let mut connection = connect(path, Access::Read, options)?;
-        let left = Arc::new(atomic::AtomicU32::new(UNBOUNDED));
-        let counted = Arc::clone(&left);
-        let count = move || match counted.load(atomic::Ordering::Relaxed) {
-            UNBOUNDED => false,
-            0 => true,
-            more => {
-                counted.store(more - 1, atomic::Ordering::Relaxed);
-                more == 1
-            }
-        };
-        connection.progress_handler(STEPS, Some(count)).map_err(failed)?;
-        Ok(Reader { connection, left })
-    }
-
-    /// A read that is given up, with `None`, when it takes too long for a thread of the runtime.
-    fn briefly<T>(
-        &self,
-        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
-    ) -> Option<Result<T, StoreError>> {
-        self.left.store(INLINE_STEPS_MAX, atomic::Ordering::Relaxed);
-        let outcome = read(&self.connection);
-        let left = self.left.swap(UNBOUNDED, atomic::Ordering::Relaxed);
-        (outcome.is_ok() || left > 0).then_some(outcome)
-    }
-}
-
-/// A few connections for reading. A thread keeps to the same one as long as that is free, so a
-/// reader costs an uncontended lock and no change of thread.
-struct Pool {
-    readers: Box<[Mutex<Reader>]>,
-}
-
-impl Pool {
-    fn open(path: &Path, size: usize, options: &Options) -> Result<Pool, StoreError> {
-        let open = |_| Reader::open(path, options).map(Mutex::new);
-        Ok(Pool { readers: (0..size.max(1)).map(open).collect::<Result<_, _>>()? })
-    }
-
-    fn take(&self) -> MutexGuard<'_, Reader> {
-        static NEXT: atomic::AtomicUsize = atomic::AtomicUsize::new(0);
-        thread_local! {
-            static OWN: usize = NEXT.fetch_add(1, atomic::Ordering::Relaxed);
-        }
-        let own = OWN.with(|own| *own);
-        let size = self.readers.len();
-        for at in own..own + size {
-            match self.readers[at % size].try_lock() {
-                Ok(reader) => return reader,
-                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) => {}
-            }
-        }
-        // A reader that panicked has finished its statement while unwinding.
-        self.readers[own % size].lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// What a failure of SQLite means: trouble with the file may pass, everything else will not.
 fn failed(error: rusqlite::Error) -> StoreError {
+    // Only a bound of a reader interrupts anything.
+    if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) {
+        return StoreError::GivenUp;
+    }
     let unavailable = matches!(
         error.sqlite_error_code(),
         Some(
@@ -167,10 +105,13 @@ impl Sqlite {
             let connection = open_and_migrate(&path, &schema, &options)?;
             let readers = Pool::open(&path, options.sqlite_readers, &options)?;
             let scanners = Pool::open(&path, options.sqlite_scanners, &options)?;
+            let turns = Turns::new(options.sqlite_scanners);
             let (jobs, queue) = mpsc::channel(options.write_queue_max.max(1));
             let counters = Counters::default();
+            let many = Semaphore::new(options.many());
             let shared =
-                Arc::new(Shared { path, options, schema, readers, scanners, counters, watch });
+                Shared { path, options, schema, readers, scanners, turns, many, counters, watch };
+            let shared = Arc::new(shared);
             let keeper = connect(&shared.path, Access::Read, &shared.options)?;
             let keeper = KeptSnapshot::start(keeper)?;
             Writer::start(connection, Arc::clone(&shared), keeper, queue)?;
@@ -199,21 +140,41 @@ impl Sqlite {
         read(&self.shared.readers.take().connection, &self.shared.schema)
     }
 
-    /// A read here and now, given up when it takes too long for a thread of the runtime.
+    /// A read here and now, given up when it takes too long for a thread of the runtime, and not
+    /// begun when the owner has long reads under way already.
     fn briefly<T>(
         &self,
-        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+        read: impl FnOnce(&Connection, &Bounds) -> Result<T, StoreError>,
     ) -> Option<Result<T, StoreError>> {
+        if Turns::is_owner_waiting() {
+            return None;
+        }
         self.shared.readers.take().briefly(read)
     }
 
-    /// A read of any length, on a blocking thread.
+    /// A read that may take long, on a blocking thread, when it is its turn. It ends when nobody
+    /// waits for it any more, and after `query_ms_max` in any case.
     async fn scan<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Connection, &Schema) -> Result<T, StoreError> + Send + 'static,
+        read: impl FnOnce(&Connection, &Schema, &Bounds) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let turn = self.shared.turns.take().await;
+        let patience = Patience::new(Duration::from_millis(self.shared.options.query_ms_max));
+        let _awaited = patience.awaited();
         let shared = Arc::clone(&self.shared);
-        blocking(move || read(&shared.scanners.take().connection, &shared.schema)).await
+        blocking(move || {
+            let _running = shared.counters.long_read();
+            let outcome = {
+                let reader = shared.scanners.take();
+                reader.patiently(patience, |c, bounds| read(c, &shared.schema, bounds))
+            };
+            drop(turn);
+            if matches!(outcome, Err(StoreError::GivenUp)) {
+                shared.counters.gave_up();
+            }
+            outcome
+        })
+        .await
     }
 
     /// Hands work to the writer, or refuses when too much is waiting, and waits for the outcome.
@@ -276,11 +237,12 @@ impl Sqlite {
     ) -> Result<Found, StoreError> {
         let (statements, page) = page::find(&self.shared.schema, kind, query)?;
         if page::is_small(query)
-            && let Some(found) = self.briefly(|c| read::page(c, &statements, page.clone()))
+            && let Some(found) =
+                self.briefly(|c, bounds| read::page(c, &statements, page.clone(), bounds))
         {
             return found;
         }
-        self.scan(move |c, _| read::page(c, &statements, page)).await
+        self.scan(move |c, _, bounds| read::page(c, &statements, page, bounds)).await
     }
 
     pub(crate) async fn count(
@@ -290,7 +252,7 @@ impl Sqlite {
         predicate: &Predicate,
     ) -> Result<u64, StoreError> {
         let statement = page::count(&self.shared.schema, kind, tenants, predicate)?;
-        self.scan(move |c, _| read::count(c, &statement)).await
+        self.scan(move |c, _, bounds| read::count(c, &statement, bounds)).await
     }
 
     pub(crate) async fn scan_terms(
@@ -303,11 +265,11 @@ impl Sqlite {
     ) -> Result<Vec<(String, Row)>, StoreError> {
         let statement = page::scan_terms(&self.shared.schema, kind, tenant, prefix, after, limit)?;
         if limit <= INLINE_ROWS_MAX
-            && let Some(found) = self.briefly(|c| read::terms(c, &statement))
+            && let Some(found) = self.briefly(|c, _| read::terms(c, &statement))
         {
             return found;
         }
-        self.scan(move |c, _| read::terms(c, &statement)).await
+        self.scan(move |c, _, _| read::terms(c, &statement)).await
     }
 
     pub(crate) async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
@@ -318,19 +280,15 @@ impl Sqlite {
         &self,
         batches: Vec<Batch>,
     ) -> Vec<Result<Committed, StoreError>> {
-        let mut outcomes = Vec::with_capacity(batches.len());
-        for batch in batches {
+        let handed = batches.into_iter().map(|batch| async {
+            // Held until the verdict is there: many batches never fill the queue for others.
+            let _room = self.shared.many.acquire().await;
             let (reply, outcome) = oneshot::channel();
             // A closed queue drops the reply, which the outcome then tells.
             let _ = self.jobs.send(Job { work: Work::Batch(batch), reply }).await;
-            outcomes.push(outcome);
-        }
-        let mut verdicts = Vec::with_capacity(outcomes.len());
-        for outcome in outcomes {
-            let done = outcome.await.unwrap_or_else(|_| Err(writer_gone()));
-            verdicts.push(done.map(Done::committed));
-        }
-        verdicts
+            outcome.await.unwrap_or_else(|_| Err(writer_gone())).map(Done::committed)
+        });
+        join_all(handed).await
     }
 
     /// Entries by one of the journal's statements; `params` ends with the limit.
@@ -343,7 +301,7 @@ impl Sqlite {
         if limit <= INLINE_ROWS_MAX {
             return self.read(|c, schema| read::entries(c, sql(schema), params));
         }
-        self.scan(move |c, schema| read::entries(c, sql(schema), params)).await
+        self.scan(move |c, schema, _| read::entries(c, sql(schema), params)).await
     }
 
     pub(crate) async fn entries(
@@ -378,7 +336,9 @@ impl Sqlite {
         let params = (tenant, root, kind.to_owned(), number, revision);
         // A record's history has no bound.
         let found = self
-            .scan(move |c, schema| read::entries(c, &schema.statements.entry_at_revision, params))
+            .scan(move |c, schema, _| {
+                read::entries(c, &schema.statements.entry_at_revision, params)
+            })
             .await?;
         Ok(found.into_iter().next())
     }
@@ -393,7 +353,7 @@ impl Sqlite {
     ) -> Result<Option<Entry>, StoreError> {
         let params = (tenant, root, kind.to_owned(), number, at_us);
         let found = self
-            .scan(move |c, schema| read::entries(c, &schema.statements.entry_at_time, params))
+            .scan(move |c, schema, _| read::entries(c, &schema.statements.entry_at_time, params))
             .await?;
         Ok(found.into_iter().next())
     }
@@ -427,7 +387,13 @@ impl Sqlite {
     }
 
     pub(crate) async fn integrity(&self) -> Result<Vec<String>, StoreError> {
-        self.scan(|c, _| read::integrity(c)).await
+        let shared = Arc::clone(&self.shared);
+        blocking(move || read::integrity(&shared.scanners.take().connection)).await
+    }
+
+    /// Long reads that may run at a time.
+    pub(crate) fn long_reads_max(&self) -> usize {
+        self.shared.turns.max()
     }
 
     pub(crate) fn statistics(&self) -> Statistics {

@@ -12,10 +12,13 @@ const COMPACT_ATTEMPTS_MAX: u32 = 3;
 
 impl Sqlite {
     pub(crate) async fn count_tenant(&self, tenant: i64) -> Result<Counts, StoreError> {
-        self.scan(move |c, schema| {
+        let shared = Arc::clone(&self.shared);
+        blocking(move || {
+            let reader = shared.scanners.take();
             let mut counts = Counts::new();
-            for (table, sql) in purge::counts(schema) {
-                let count: i64 = c.query_row(&sql, [tenant], |row| row.get(0)).map_err(failed)?;
+            for (table, sql) in purge::counts(&shared.schema) {
+                let count = reader.connection.query_row(&sql, [tenant], |row| row.get(0));
+                let count: i64 = count.map_err(failed)?;
                 counts.insert(table, count.unsigned_abs());
             }
             Ok(counts)

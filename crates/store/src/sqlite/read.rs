@@ -5,7 +5,8 @@ use rusqlite::{Connection, OptionalExtension, Params, ToSql, params_from_iter};
 use uuid::Uuid;
 
 use super::failed;
-use crate::filter::{Param, Slot, SlotType};
+use super::readers::Bounds;
+use crate::filter::{Param, Residual, Slot, SlotType};
 use crate::page::{Page, Statement};
 use crate::store::Found;
 use crate::{Answer, Entry, Row, StoreError, Value};
@@ -83,12 +84,14 @@ pub(super) fn page(
     connection: &Connection,
     statements: &[Statement],
     mut page: Page,
+    bounds: &Bounds,
 ) -> Result<Found, StoreError> {
     for statement in statements {
         let mut prepared = connection.prepare_cached(&statement.sql).map_err(failed)?;
         let mut rows = prepared.query(params_from_iter(&statement.params)).map_err(failed)?;
         while !page.is_full() {
             let Some(row) = rows.next().map_err(failed)? else { break };
+            awaited(statement.residual.as_ref(), bounds)?;
             let slots = slots(row, 5, &statement.slots).map_err(failed)?;
             let record = record(row, 0).map_err(failed)?;
             page.push(statement.residual.as_ref(), &slots, record);
@@ -97,7 +100,19 @@ pub(super) fn page(
     Ok(page.found)
 }
 
-pub(super) fn count(connection: &Connection, statement: &Statement) -> Result<u64, StoreError> {
+/// What is left to us takes time that SQLite does not see.
+fn awaited(residual: Option<&Residual>, bounds: &Bounds) -> Result<(), StoreError> {
+    match residual.is_some() && bounds.is_over() {
+        true => Err(StoreError::GivenUp),
+        false => Ok(()),
+    }
+}
+
+pub(super) fn count(
+    connection: &Connection,
+    statement: &Statement,
+    bounds: &Bounds,
+) -> Result<u64, StoreError> {
     let mut prepared = connection.prepare_cached(&statement.sql).map_err(failed)?;
     let mut rows = prepared.query(params_from_iter(&statement.params)).map_err(failed)?;
     let Some(residual) = &statement.residual else {
@@ -106,6 +121,7 @@ pub(super) fn count(connection: &Connection, statement: &Statement) -> Result<u6
     };
     let mut met = 0;
     while let Some(row) = rows.next().map_err(failed)? {
+        awaited(Some(residual), bounds)?;
         met += u64::from(residual.holds(&slots(row, 0, &statement.slots).map_err(failed)?));
     }
     Ok(met)

@@ -5,6 +5,7 @@
 mod contract;
 mod faults;
 mod groups;
+mod long_reads;
 mod machine;
 mod purges;
 mod searches;

@@ -157,6 +157,8 @@ fn is_bounded() {
     let list = |count: usize| format!("a=in=({})", vec!["1"; count].join(","));
     assert!(parse(&list(VALUES_MAX)).is_ok());
     assert!(parse(&list(VALUES_MAX + 1)).is_err());
+    assert!(parse(&format!("{};{}", list(VALUES_MAX / 2), list(VALUES_MAX / 2))).is_ok());
+    assert!(parse(&format!("{};{}", list(VALUES_MAX), list(1))).is_err());
     assert!(parse(&format!("a=={}", "x".repeat(CHARS_MAX - 3))).is_ok());
     assert!(parse(&format!("a=={}", "x".repeat(CHARS_MAX - 2))).is_err());
 }
