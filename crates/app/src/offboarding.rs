@@ -236,6 +236,9 @@ async fn remove_keys(cx: &Cx, space: &Space) -> Result<(), Failure> {
             cx.app.callers.forget();
             return Ok(());
         }
+        for key in &keys {
+            cx.app.forget_key_use(key.number).await?;
+        }
         let mut draft = cx.draft();
         keys.iter().for_each(|key| draft.remove(key));
         // Refused as a whole when one of them was changed meanwhile: then they are read again.

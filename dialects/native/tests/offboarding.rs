@@ -63,6 +63,11 @@ async fn a_deleted_space_leaves_a_receipt_and_nothing_else() {
     let local = native.admin_key_in(&number).await;
     let server = &native.server;
     server.call(&DIALECT, &local, "GET", "/v1/customers", None).await.expect(200);
+    // That it was used, and from where, is known of a key.
+    server.app.write_key_uses().await.unwrap();
+    let used = local["number"].as_i64().unwrap();
+    let key_use = &patron_app::documents::KEY_USE;
+    assert!(server.app.store.get(key_use, 0, used).await.unwrap().is_some());
     // A dry run says what would go; the real thing wants to know that somebody has looked.
     let dry = native.with("DELETE", &one, &[("prefer", "dry-run")], None).await.expect(200).json();
     assert_eq!((&dry["counts"]["customer"], &dry["keys"]), (&json!(30), &json!(1)), "{dry}");
@@ -91,6 +96,8 @@ async fn a_deleted_space_leaves_a_receipt_and_nothing_else() {
     assert!(!whole.contains(PLANTED) && !whole.contains("Leaving"), "{whole}");
     assert!(!whole.contains("\"key\":\"k0\""), "answers under idempotency keys");
     is_clean(&server.app).await;
+    server.app.write_key_uses().await.unwrap();
+    assert!(server.app.store.get(key_use, 0, used).await.unwrap().is_none());
     // The neighbour and the account's other keys go on; its own space stays.
     let mine = native.call("GET", "/v1/customers", None).await.expect(200).json();
     assert_eq!(mine["data"][0]["given_name"], "Neighbour");

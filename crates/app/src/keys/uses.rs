@@ -6,12 +6,12 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use patron_model::{Failure, Timestamp};
-use patron_store::{Batch, Record, StoreError, Write};
+use patron_store::{Batch, Record, Row, StoreError, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     App,
-    documents::{DEPLOYMENT, KEY_USE},
+    documents::{DEPLOYMENT, KEY, KEY_USE},
     failure,
     ids::new_uuid,
     search::{Field, Filter, Query},
@@ -116,7 +116,24 @@ impl App {
         outcome
     }
 
+    /// Removes what is known of the use of a key that is about to go: with it an address.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub(crate) async fn forget_key_use(&self, key: i64) -> Result<(), Failure> {
+        self.uses.noted().remove(&key);
+        let row = self.store.get(&KEY_USE, DEPLOYMENT, key).await.map_err(failure)?;
+        let Some(Row { tenant, number, revision, .. }) = row else { return Ok(()) };
+        let write = Write::Remove { kind: &KEY_USE, tenant, number, revision };
+        let batch = Batch { tenant: DEPLOYMENT, writes: vec![write], ..Batch::default() };
+        self.store.commit(batch).await.map(|_| ()).map_err(failure)
+    }
+
     async fn write_key_use(&self, last: KeyUse) -> Result<(), Failure> {
+        if self.store.get(&KEY, DEPLOYMENT, last.key).await.map_err(failure)?.is_none() {
+            // It went with its space meanwhile.
+            return Ok(());
+        }
         let row = self.store.get(&KEY_USE, DEPLOYMENT, last.key).await.map_err(failure)?;
         let known = row.as_ref().and_then(|row| read(&row.doc));
         if known.is_some_and(|known| known.minute >= last.minute) {
