@@ -226,6 +226,14 @@ async fn payabli_lists_and_exports_of_the_deleted_need_the_right() {
         }
     }
     let file = format!("/api/Query/customers/{entry}?exportFormat=csv");
+    let told = async || {
+        let log = "/v1/audit-log?action=customer.exported&limit=200";
+        let log = place.native(&place.owner(ALL[0]), "GET", log, None).await.expect(200).json();
+        log["data"].as_array().unwrap().len()
+    };
+    let before = told().await;
+    place.server.call(api, &owner, "GET", &file, None).await.expect(200);
+    assert_eq!(told().await, before + 1, "a list that is a file is an export");
     let body = json!({"dialect": "payabli", "permissions": ["customer:read"]});
     let reader = place.native(&place.owner(ALL[0]), "POST", "/v1/keys", Some(body)).await;
     let reader = &reader.expect(201).json()["credentials"];

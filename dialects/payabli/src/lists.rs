@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use patron_app::{
-    Cx, customers,
+    Cx,
+    audit::{self, Act},
+    customers,
     search::{Field, Order, Query, customer},
 };
 use patron_gateway::{Reply, Request};
@@ -134,7 +136,9 @@ async fn answer(request: &Request, spaces: &[Arc<Space>]) -> Result<Reply, Failu
     let limit = if asked <= 0 { LIMIT_MAX } else { asked.unsigned_abs().min(LIMIT_MAX) };
     if let Some(format) = query.get("exportFormat") {
         request.cx.may(Permission::CustomerExport)?;
-        return exports::file(&request.cx, &listing, &query, format, limit).await;
+        let file = exports::file(&request.cx, &listing, &query, format, limit).await?;
+        exported(&request.cx).await?;
+        return Ok(file);
     }
     let _turn = if limit > ROWS_OF_A_FILE { request.cx.heavy_turn().await } else { None };
     let total = listing.count(&request.cx).await?;
@@ -190,6 +194,14 @@ pub fn fits(bytes: usize) -> Result<(), Failure> {
     let max_bytes = ANSWER_BYTES_MAX;
     let too_large = || Failure::malformed("limitRecord", Why::TooLarge { max_bytes });
     if bytes <= max_bytes { Ok(()) } else { Err(too_large()) }
+}
+
+/// Tells the audit trail that a list went out as a file, as it is told of every export.
+async fn exported(cx: &Cx) -> Result<(), Failure> {
+    let action = "customer.exported".to_owned();
+    let account = Some(paypoint::caller(cx)?.key.account);
+    let space = Some(cx.space).filter(|space| *space != 0);
+    audit::note(cx, Act { action, account, space, ..Act::default() }).await
 }
 
 /// The order of `asc(field)` or `desc(field)`; a bare name ascends. A field that is not known is
