@@ -3,6 +3,8 @@
 mod bench;
 mod commands;
 mod dialects;
+mod files;
+mod master_key;
 mod measure;
 mod open;
 mod operator;
@@ -127,6 +129,7 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    files::keep_others_out();
     match Cli::parse().command {
         Command::Sandbox(args) => sandbox::run(args).await,
         Command::Serve(args) => serve::run(args).await,
@@ -140,7 +143,7 @@ async fn main() -> Result<()> {
         Command::Compact(args) => commands::backup::compact(args).await,
         Command::Check(args) => commands::backup::check(args).await,
         Command::Migrate(args) => commands::backup::migrate(args).await,
-        Command::Config(command) => commands::config::run(&command),
+        Command::Config(command) => commands::config::run(&command).await,
         Command::Sign(args) => commands::sign::run(&args),
         Command::Bench(args) => bench::run(args).await,
         Command::Soak(args) => soak::run(args).await,

@@ -1,21 +1,22 @@
 //! Opening the deployment that the settings name: store, master key, app.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use anyhow::{Context as _, Result, anyhow, bail};
 use patron_app::{
     App, Clock,
     documents::KINDS,
-    secrets::{MASTER_KEY_BYTES, Secrets},
+    keyring::{self, Locked, Master},
 };
 use patron_store::{Location, Store};
 
-use crate::{operator, settings::Settings};
-
-/// File of the master key beside the SQLite file.
-const MASTER_KEY_FILE: &str = "master.key";
+use crate::{
+    commands::explain,
+    files,
+    master_key::{self, Source},
+    operator,
+    settings::Settings,
+};
 
 /// File that says where the server of a folder answers, for commands beside it.
 const BASE_URL_FILE: &str = "base_url";
@@ -26,7 +27,7 @@ const BASE_URL_FILE: &str = "base_url";
 /// When the folder cannot be written.
 pub fn note_base_url(settings: &Settings) -> Result<()> {
     match settings.folder() {
-        Some(folder) => Ok(std::fs::write(folder.join(BASE_URL_FILE), settings.base_url())?),
+        Some(folder) => Ok(files::write(&folder.join(BASE_URL_FILE), &settings.base_url())?),
         None => Ok(()),
     }
 }
@@ -43,10 +44,10 @@ pub fn base_url(settings: &Settings) -> String {
     }
 }
 
-/// Opens store and secrets.
+/// Opens store and secrets; makes the deployment where there is none.
 ///
 /// # Errors
-/// When the store cannot be opened or the master key is missing or malformed.
+/// When the store cannot be opened or the master key is missing, weak, or not the one of this data.
 pub async fn app(settings: &Settings) -> Result<Arc<App>> {
     app_at(settings, &settings.location()?).await
 }
@@ -56,90 +57,82 @@ pub async fn app(settings: &Settings) -> Result<Arc<App>> {
 /// # Errors
 /// As [`app`].
 pub async fn app_at(settings: &Settings, location: &Location) -> Result<Arc<App>> {
+    let source = Source::of(settings)?;
     if let Some(folder) = settings.folder() {
-        std::fs::create_dir_all(&folder)
+        files::make_folder(&folder)
             .with_context(|| format!("{} cannot be made", folder.display()))?;
     }
-    let secrets = Secrets::new(&master_key(settings)?);
-    let store = store(location, settings).await?;
-    let app = App::new(store, Clock::System, secrets);
-    app.operated_by(operator::login());
-    Ok(app)
+    app_on(opened(location, settings).await?, source).await
 }
 
-/// Opens the store alone.
+/// Opens store and secrets of a deployment that is there; makes none.
 ///
 /// # Errors
-/// When it cannot be opened.
-pub async fn store(location: &Location, settings: &Settings) -> Result<Store> {
+/// As [`app`], and when there is none.
+pub async fn existing_app(settings: &Settings) -> Result<Arc<App>> {
+    let source = Source::of(settings)?;
+    app_on(store(settings).await?, source).await
+}
+
+/// Opens the store alone of a deployment that is there; makes none.
+///
+/// # Errors
+/// When there is none or it cannot be opened.
+pub async fn store(settings: &Settings) -> Result<Store> {
+    let location = settings.location()?;
+    let there = Store::exists(&location, &settings.options()).await;
+    if !there.with_context(|| format!("the store at {location} cannot be opened"))? {
+        bail!(
+            "there is no deployment at {location}. Nothing was made: name the right one with \
+             --data or --database, or make a new one with patron space create"
+        );
+    }
+    opened(&location, settings).await
+}
+
+async fn opened(location: &Location, settings: &Settings) -> Result<Store> {
     Store::open(location, KINDS, settings.options())
         .await
         .with_context(|| format!("the store at {location} cannot be opened"))
 }
 
-fn master_key(settings: &Settings) -> Result<[u8; MASTER_KEY_BYTES]> {
-    let given = settings.secrets.master_key.trim();
-    if !given.is_empty() {
-        return decode(given).context("secrets.master_key");
+/// The secrets of an open store.
+///
+/// # Errors
+/// As [`app`].
+pub async fn app_on(store: Store, source: Source) -> Result<Arc<App>> {
+    if let (Source::Kept(path), true) = (&source, source.is_missing()) {
+        let needed = keyring::needs_master_key(&store).await;
+        if needed.map_err(|failure| explain(&failure))? {
+            bail!(
+                "{} is missing, and the data beside it was sealed with the key in it. Put that \
+                 file back, or set secrets.master_key to its content. A new key would open \
+                 nothing; if the old one is lost for good: patron key rotate-master --lost",
+                path.display()
+            );
+        }
+        master_key::make(path)?;
     }
-    match settings.folder() {
-        Some(folder) => kept(&folder.join(MASTER_KEY_FILE)),
-        None => bail!(
-            "secrets.master_key is needed with PostgreSQL, the same on every node. \
-             Make one with: head -c 32 /dev/urandom | base64"
+    let key = source.read().await?;
+    let name = source.name();
+    master_key::refuse_weak(&key, &name)?;
+    unlock(store, source.master(key), &name).await
+}
+
+/// Opens the secrets of a store with a master key.
+///
+/// # Errors
+/// When it is not the one of this data.
+pub async fn unlock(store: Store, master: Master, name: &str) -> Result<Arc<App>> {
+    let location = store.engine().location.clone();
+    let opened = App::open(store, Clock::System, master).await;
+    let app = opened.map_err(|locked| match locked {
+        Locked::WrongMasterKey => anyhow!(
+            "the master key in {name} is not the one that the data at {location} was sealed with. \
+             Set the right one; nothing was changed"
         ),
-    }
-}
-
-fn decode(text: &str) -> Result<[u8; MASTER_KEY_BYTES]> {
-    let bytes = BASE64.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
-    bytes.context("must be 32 bytes in base64")
-}
-
-/// The key in the file, made at the first start; readable by its owner only.
-fn kept(path: &Path) -> Result<[u8; MASTER_KEY_BYTES]> {
-    if !path.exists() {
-        make_key(path).with_context(|| format!("{} cannot be made", path.display()))?;
-    }
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("{} cannot be read", path.display()))?;
-    decode(text.trim()).with_context(|| path.display().to_string())
-}
-
-/// Makes the file of the key. It is whole and durable under its name or not there at all: whatever
-/// is sealed with a key that is lost is lost too.
-fn make_key(path: &Path) -> std::io::Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let unfinished = path.with_extension(format!("key.{}", std::process::id()));
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = options.open(&unfinished)?;
-    let key: [u8; MASTER_KEY_BYTES] = rand::random();
-    file.write_all(BASE64.encode(key).as_bytes())?;
-    file.sync_all()?;
-    finish(&unfinished, path)
-}
-
-/// Gives a finished file its name, durably, unless another process made one of this name meanwhile.
-///
-/// # Errors
-/// When it cannot be named.
-pub fn finish(unfinished: &Path, path: &Path) -> std::io::Result<()> {
-    // Unlike a rename a link never replaces anything. Not every file system has links.
-    match std::fs::hard_link(unfinished, path) {
-        Ok(()) => std::fs::remove_file(unfinished)?,
-        Err(_) if path.exists() => std::fs::remove_file(unfinished)?,
-        Err(_) => std::fs::rename(unfinished, path)?,
-    }
-    sync_names(path)
-}
-
-/// Makes the names in a file's folder durable.
-///
-/// # Errors
-/// When the folder cannot be flushed.
-pub fn sync_names(file: &Path) -> std::io::Result<()> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+        Locked::Failed(failure) => explain(&failure),
+    })?;
+    app.operated_by(operator::login());
+    Ok(app)
 }

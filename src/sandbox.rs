@@ -18,7 +18,7 @@ use uuid::{Uuid, uuid};
 
 use crate::{
     dialects::DIALECTS,
-    open, pages, serve,
+    files, open, pages, serve,
     settings::{DATABASE_FILE, Settings, TlsSettings},
 };
 
@@ -102,7 +102,7 @@ pub async fn has_well_known_key(app: &App) -> Result<bool> {
             NewSecret::Bearer(secret) => Ok(caller.has_secret(secret)),
             // Sealed with a master key that is not this one: nobody can sign with it.
             NewSecret::Signing(secret) => {
-                Ok(caller.signing_secret(app).is_ok_and(|known| same(known, secret)))
+                Ok(caller.signing_secret().is_ok_and(|known| same(known, secret)))
             }
         };
         let opener = callers.who(app, is_known);
@@ -127,7 +127,7 @@ async fn prepare(settings: &Settings, database: &Path) -> Result<()> {
     // Closing moved everything into the file; otherwise the file alone would not be whole.
     let left = std::fs::metadata(&log).map_or(0, |log| log.len());
     anyhow::ensure!(left == 0, "{} could not be written", unfinished.display());
-    Ok(open::finish(&unfinished, database)?)
+    Ok(files::finish(&unfinished, database)?)
 }
 
 /// Makes account, space and keys where they are not there yet.

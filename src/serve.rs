@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use patron_app::{App, audit, idempotency::REMEMBERED_SECONDS, offboarding};
 use patron_gateway::{Gateway, Site, limits::Limits, metrics, server};
+use patron_model::Failure;
 use patron_store::EngineInfo;
 use tokio::net::TcpListener;
 
@@ -27,6 +28,9 @@ const SECONDS_PER_DAY: i64 = 24 * 3600;
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 /// How often last uses of keys are looked through for those to be written.
 const KEY_USES_EVERY: Duration = Duration::from_secs(30);
+
+/// How often data keys are looked at; new ones are used a minute after they were made.
+const KEYRING_EVERY: Duration = Duration::from_secs(10);
 
 /// Start the server.
 #[derive(Debug, Args)]
@@ -170,12 +174,14 @@ pub async fn serve(
     let sweeper = tokio::spawn(sweep(Arc::clone(&app), settings.audit.keep_days));
     let leaving = tokio::spawn(finish_deletions(Arc::clone(&app)));
     let keeper = tokio::spawn(keep_key_uses(Arc::clone(&app)));
+    let watcher = tokio::spawn(watch_keyring(Arc::clone(&app)));
     server::serve_with(gateway, doors.public, doors.tls, stop).await?;
     operations.inspect(tokio::task::JoinHandle::abort);
     sweeper.abort();
     leaving.abort();
     keeper.abort();
     write_key_uses(&app).await;
+    watcher.abort();
     app.finish_audit().await;
     tracing::info!("all requests are finished, closing the store");
     app.store.clone().close().await;
@@ -193,6 +199,17 @@ async fn keep_key_uses(app: Arc<App>) {
 async fn write_key_uses(app: &App) {
     if let Err(failure) = app.write_key_uses().await {
         tracing::warn!(failure = failure.name(), "last uses of keys could not be written");
+    }
+}
+
+/// Takes over data keys that a change of the master key brought.
+async fn watch_keyring(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(KEYRING_EVERY).await;
+        // Otherwise the store is away, which others notice too.
+        if let Err(Failure::Internal(report)) = app.refresh_keyring().await {
+            tracing::error!("{}", report.details);
+        }
     }
 }
 

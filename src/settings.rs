@@ -9,6 +9,8 @@ use patron_gateway::{dispatch::RequestLog, limits::Limits};
 use patron_store::{Location, Options, Synchronous};
 use serde::{Deserialize, Serialize};
 
+use crate::master_key::Source;
+
 /// The default settings with their comments.
 pub const DEFAULT: &str = include_str!("patron.toml");
 /// What the environment variables begin with.
@@ -111,6 +113,10 @@ pub enum SynchronousSetting {
 pub struct SecretSettings {
     /// 32 bytes in base64.
     pub master_key: String,
+    /// File that holds it.
+    pub master_key_file: String,
+    /// Command that prints it.
+    pub master_key_command: Vec<String>,
 }
 
 impl std::fmt::Debug for SecretSettings {
@@ -293,6 +299,9 @@ impl Settings {
         if !(KEEP_DAYS_MIN..=KEEP_DAYS_MAX).contains(&self.audit.keep_days) {
             bail!("audit.keep_days must be {KEEP_DAYS_MIN} to {KEEP_DAYS_MAX}");
         }
+        if self.secrets != SecretSettings::default() {
+            Source::of(self)?;
+        }
         if self.limits.requests_in_work_max == 0 || self.limits.connections_max == 0 {
             bail!("limits.requests_in_work_max and limits.connections_max must be at least 1");
         }
@@ -380,7 +389,7 @@ impl Settings {
 }
 
 /// Puts `PATRON__SECTION__KEY=value` into the table. The value is read as TOML where it is TOML
-/// (numbers, booleans), otherwise as text.
+/// (numbers, booleans, lists), otherwise as text.
 fn overlay(table: &mut toml::Table, path: &str, value: &str) -> Result<()> {
     let names: Vec<String> = path.split("__").map(str::to_ascii_lowercase).collect();
     let Some((last, sections)) = names.split_last() else { return Ok(()) };
@@ -396,7 +405,9 @@ fn overlay(table: &mut toml::Table, path: &str, value: &str) -> Result<()> {
     let parsed = format!("value = {value}").parse::<toml::Table>().ok();
     let literal = parsed.and_then(|mut table| table.remove("value"));
     let value = match literal {
-        Some(number @ (toml::Value::Integer(_) | toml::Value::Boolean(_))) => number,
+        Some(
+            value @ (toml::Value::Integer(_) | toml::Value::Boolean(_) | toml::Value::Array(_)),
+        ) => value,
         _ => toml::Value::String(value.to_owned()),
     };
     place.insert(last.clone(), value);
@@ -433,6 +444,18 @@ mod tests {
         assert!(load("[tls]\ncertificate = 'x'", &[]).is_err());
         assert!(load("[tls]\nclient_ca = 'x'", &[]).is_err());
         assert!(load("[tls]\ncertificate = 'x'\nkey = 'y'", &[]).is_ok());
+    }
+
+    #[test]
+    fn the_master_key_has_one_source() {
+        let command = ("PATRON__SECRETS__MASTER_KEY_COMMAND", r#"["kms", "decrypt", "key"]"#);
+        let settings = load("", &[command]).expect("valid");
+        assert_eq!(settings.secrets.master_key_command, ["kms", "decrypt", "key"]);
+        let file = ("PATRON__SECRETS__MASTER_KEY_FILE", "/run/secrets/key");
+        assert!(load("", &[file]).is_ok());
+        let refused = load("[secrets]\nmaster_key = 'x'", &[file]).expect_err("two sources");
+        assert!(refused.to_string().contains("only one of"), "{refused:#}");
+        assert!(load("", &[file, command]).is_err());
     }
 
     #[test]

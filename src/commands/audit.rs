@@ -81,7 +81,7 @@ pub async fn run(args: AuditArgs) -> Result<()> {
         _ => None,
     });
     let wanted = wanted.map_err(|failure| explain(&failure))?;
-    let app = open::app(&args.deployment.settings()?).await?;
+    let app = open::existing_app(&args.deployment.settings()?).await?;
     let done = match args.export.as_deref() {
         Some("csv") => export(&app, &wanted, true).await,
         Some("ndjson") => export(&app, &wanted, false).await,

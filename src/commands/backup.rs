@@ -8,13 +8,13 @@ use patron_app::{
     App, Clock,
     audit::{self, Act},
     documents::{KINDS, expected_columns},
-    secrets::{MASTER_KEY_BYTES, Secrets},
+    keyring,
 };
 use patron_store::{DumpSummary, Store};
 use tokio::io::{AsyncWriteExt as _, BufReader, BufWriter};
 
 use super::explain;
-use crate::{Deployment, open, operator};
+use crate::{Deployment, files, master_key::Source, open, operator, settings::Settings};
 
 /// Write everything to a file.
 #[derive(Debug, Args)]
@@ -65,7 +65,7 @@ pub async fn backup(args: BackupArgs) -> Result<()> {
     if args.file.exists() {
         bail!("{} exists already; a backup never overwrites", args.file.display());
     }
-    let store = open::store(&settings.location()?, &settings).await?;
+    let store = open::store(&settings).await?;
     let written = write(&args.file, async |out| {
         let summary = store.dump(out).await?;
         // No backup without its entry: the file gets its name afterwards.
@@ -92,16 +92,15 @@ pub async fn write(
     let mut unfinished = file.as_os_str().to_owned();
     unfinished.push(".unfinished");
     let unfinished = PathBuf::from(unfinished);
-    let opened = tokio::fs::File::create(&unfinished)
-        .await
+    let opened = files::create(&unfinished)
         .with_context(|| format!("{} cannot be written", unfinished.display()))?;
-    let mut out = BufWriter::new(opened);
+    let mut out = BufWriter::new(tokio::fs::File::from_std(opened));
     let summary = dump(&mut out).await?;
     out.flush().await?;
     out.into_inner().sync_all().await?;
     tokio::fs::rename(&unfinished, file).await?;
     // The new name is only safe once its folder is.
-    open::sync_names(file)?;
+    files::sync_names(file)?;
     Ok(summary)
 }
 
@@ -112,7 +111,7 @@ pub async fn write(
 pub async fn restore(args: RestoreArgs) -> Result<()> {
     let settings = args.deployment.settings()?;
     if let Some(folder) = settings.folder() {
-        tokio::fs::create_dir_all(&folder).await?;
+        files::make_folder(&folder)?;
     }
     let file = tokio::fs::File::open(&args.file)
         .await
@@ -123,16 +122,17 @@ pub async fn restore(args: RestoreArgs) -> Result<()> {
         Store::restore(&location, KINDS, &mut reader).await.context("nothing was restored")?;
     println!("Restored {} into {location}:", args.file.display());
     show(&summary);
-    let store = open::store(&location, &settings).await?;
+    let store = open::store(&settings).await?;
     tell(&store, "restore", "deployment.restored").await?;
-    look(&store).await
+    let seen = look(&store).await;
+    store.close().await;
+    seen
 }
 
 /// Writes an entry of the audit trail about the whole deployment. The master key is not needed for
 /// that: after a restore it is not there yet.
 async fn tell(store: &Store, command: &str, action: &str) -> Result<()> {
-    let secrets = Secrets::new(&[0; MASTER_KEY_BYTES]);
-    let app = App::new(store.clone(), Clock::System, secrets);
+    let app = App::without_secrets(store.clone(), Clock::System);
     app.operated_by(operator::login());
     let act = Act { action: action.to_owned(), ..Act::default() };
     let told = audit::note(&app.operator(0, command), act).await;
@@ -146,7 +146,7 @@ async fn tell(store: &Store, command: &str, action: &str) -> Result<()> {
 pub async fn compact(args: CompactArgs) -> Result<()> {
     let settings = args.deployment.settings()?;
     let location = settings.location()?;
-    let store = open::store(&location, &settings).await?;
+    let store = open::store(&settings).await?;
     let compacted = store.compact().await;
     store.close().await;
     compacted.context("not compacted")?;
@@ -167,7 +167,30 @@ fn show(summary: &DumpSummary) {
 /// When there is some.
 pub async fn check(args: CheckArgs) -> Result<()> {
     let settings = args.deployment.settings()?;
-    look(&open::store(&settings.location()?, &settings).await?).await
+    let store = open::store(&settings).await?;
+    let seen = look(&store).await;
+    let unlocked = match seen {
+        Ok(()) => open_secrets(&settings, &store).await,
+        Err(_) => Ok(()),
+    };
+    store.close().await;
+    seen.and(unlocked)
+}
+
+/// Looks whether the master key opens what was sealed.
+async fn open_secrets(settings: &Settings, store: &Store) -> Result<()> {
+    let needed = keyring::needs_master_key(store).await.map_err(|failure| explain(&failure))?;
+    if !needed {
+        return Ok(());
+    }
+    let app = open::app_on(store.clone(), Source::of(settings)?).await?;
+    let unopened = app.unopened().await.map_err(|failure| explain(&failure))?;
+    for place in &unopened {
+        println!("  the secret of {place} does not open");
+    }
+    anyhow::ensure!(unopened.is_empty(), "{} findings", unopened.len());
+    println!("The master key opens everything that was sealed.");
+    Ok(())
 }
 
 async fn look(store: &Store) -> Result<()> {
@@ -194,7 +217,7 @@ async fn look(store: &Store) -> Result<()> {
 pub async fn migrate(args: MigrateArgs) -> Result<()> {
     let settings = args.deployment.settings()?;
     let location = settings.location()?;
-    open::store(&location, &settings).await?.close().await;
+    open::store(&settings).await?.close().await;
     println!("{location} has the shape of Patron {}.", env!("CARGO_PKG_VERSION"));
     Ok(())
 }

@@ -3,7 +3,11 @@
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::{Deployment, settings};
+use crate::{
+    Deployment,
+    master_key::{self, Source},
+    settings,
+};
 
 /// Show or check the settings.
 #[derive(Debug, Subcommand)]
@@ -27,12 +31,17 @@ pub enum ConfigCommand {
 ///
 /// # Errors
 /// When the settings are not understood.
-pub fn run(command: &ConfigCommand) -> Result<()> {
+pub async fn run(command: &ConfigCommand) -> Result<()> {
     match command {
         ConfigCommand::Print { default: true, .. } => print!("{}", settings::DEFAULT),
         ConfigCommand::Print { deployment, .. } => print!("{}", deployment.settings()?.shown()?),
         ConfigCommand::Check { deployment } => {
-            deployment.settings()?;
+            let settings = deployment.settings()?;
+            let source = Source::of(&settings)?;
+            // What is not there yet is made at the first start.
+            if !source.is_missing() {
+                master_key::refuse_weak(&source.read().await?, &source.name())?;
+            }
             println!("The settings are understood.");
         }
     }

@@ -18,7 +18,7 @@ use super::{
     explain,
     import::{Format, format_of},
 };
-use crate::{Deployment, open};
+use crate::{Deployment, files, open};
 
 /// Customers read at a time.
 const CHUNK_ROWS: u32 = 500;
@@ -52,7 +52,7 @@ pub async fn run(args: ExportArgs) -> Result<()> {
     if args.file.exists() {
         bail!("{} exists already; an export never overwrites", args.file.display());
     }
-    let app = open::app(&args.deployment.settings()?).await?;
+    let app = open::existing_app(&args.deployment.settings()?).await?;
     let cx = app.operator(args.space, "export");
     let space = patron_app::spaces::get::<Space>(&cx, args.space).await;
     let account = space.map_err(|failure| explain(&failure))?.account;
@@ -63,7 +63,7 @@ pub async fn run(args: ExportArgs) -> Result<()> {
         ..Act::default()
     };
     audit::note(&cx, act).await.map_err(|failure| explain(&failure))?;
-    let file = File::create(&args.file)
+    let file = files::create(&args.file)
         .with_context(|| format!("{} cannot be written", args.file.display()))?;
     let mut sink = match format {
         Format::Ndjson => Sink::Lines(BufWriter::new(file)),

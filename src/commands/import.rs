@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::explain;
-use crate::{Deployment, open};
+use crate::{Deployment, files, open};
 
 /// Rows handed to the store together.
 const CHUNK_ROWS: usize = 512;
@@ -81,7 +81,7 @@ struct Import {
 /// When the file cannot be read or the store fails; refused rows are no error of the command.
 pub async fn run(args: ImportArgs) -> Result<()> {
     let format = format_of(args.format.as_deref(), &args.file)?;
-    let app = open::app(&args.deployment.settings()?).await?;
+    let app = open::existing_app(&args.deployment.settings()?).await?;
     let operator = app.operator(0, "import");
     let space = patron_app::spaces::get::<Space>(&operator, args.space).await;
     let account = space.map_err(|failure| explain(&failure))?.account;
@@ -91,9 +91,9 @@ pub async fn run(args: ImportArgs) -> Result<()> {
         cx: Cx { dry_run: args.dry_run, ..app.operator(args.space, "import") },
         app,
         source: hash(&args.file)?,
-        refused: BufWriter::new(File::create(&refused_path)?),
+        refused: BufWriter::new(files::create(&refused_path)?),
         refused_path,
-        verdicts: args.verdicts.as_ref().map(File::create).transpose()?.map(BufWriter::new),
+        verdicts: args.verdicts.as_deref().map(files::create).transpose()?.map(BufWriter::new),
         count: Count::default(),
     };
     let (rows, reader) = read(args.file.clone(), format, progress.clone());
@@ -315,7 +315,8 @@ impl Import {
     /// A context that marks the row, so that it is imported once however often the file is.
     fn marked(&self, row: u64) -> Cx {
         let key = format!("import/{}/{row}", self.source);
-        let mark = (!self.cx.dry_run).then(|| Arc::new(App::mark(key, "import")));
+        let mark =
+            (!self.cx.dry_run).then(|| Arc::new(self.app.mark(self.cx.space, &key, "import")));
         Cx { idempotency: mark, ..self.cx.clone() }
     }
 

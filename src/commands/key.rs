@@ -52,6 +52,8 @@ pub enum KeyCommand {
         #[command(flatten)]
         deployment: Deployment,
     },
+    /// Change the master key and seal everything anew, while servers go on.
+    RotateMaster(super::rotate::RotateArgs),
     /// Revoke a key; running servers refuse it within half a second.
     Revoke {
         /// Number of the key.
@@ -149,26 +151,27 @@ pub async fn run(command: KeyCommand) -> Result<()> {
     match command {
         KeyCommand::Create(args) => {
             let settings = args.deployment.settings()?;
-            let app = open::app(&settings).await?;
+            let app = open::existing_app(&settings).await?;
             let made = create(&app.operator(0, "key create"), *args, &settings).await;
             finish(app, made).await
         }
         KeyCommand::List { account, json, deployment } => list(account, json, &deployment).await,
         KeyCommand::Show { number, deployment } => {
-            let app = open::app(&deployment.settings()?).await?;
+            let app = open::existing_app(&deployment.settings()?).await?;
             let shown = show(&app.operator(0, "key show"), number).await;
             finish(app, shown).await
         }
         KeyCommand::Rotate { number, overlap, deployment } => {
             let settings = deployment.settings()?;
-            let app = open::app(&settings).await?;
+            let app = open::existing_app(&settings).await?;
             let overlap = overlap.unwrap_or(OVERLAP_SECONDS);
             let cx = app.operator(0, "key rotate");
             let rotated = rotate(&cx, number, overlap, &settings).await;
             finish(app, rotated).await
         }
+        KeyCommand::RotateMaster(args) => super::rotate::run(args).await,
         KeyCommand::Revoke { number, deployment } => {
-            let app = open::app(&deployment.settings()?).await?;
+            let app = open::existing_app(&deployment.settings()?).await?;
             let revoked = keys::revoke(&app.operator(0, "key revoke"), number).await;
             app.store.clone().close().await;
             revoked.map_err(|failure| explain(&failure))?;
@@ -274,7 +277,7 @@ async fn show(cx: &Cx, number: i64) -> Result<Value> {
 }
 
 async fn list(account: Option<i64>, json: bool, deployment: &Deployment) -> Result<()> {
-    let app = open::app(&deployment.settings()?).await?;
+    let app = open::existing_app(&deployment.settings()?).await?;
     let cx = app.operator(0, "key list");
     let listed = keys::list(&cx, account).await;
     let numbers: Vec<i64> = listed.iter().flatten().map(|key| key.number).collect();

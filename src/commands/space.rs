@@ -103,7 +103,7 @@ pub async fn run(command: SpaceCommand) -> Result<()> {
 
 /// Deletes a space, and prints the receipt.
 async fn delete(args: DeleteArgs) -> Result<()> {
-    let app = open::app(&args.deployment.settings()?).await?;
+    let app = open::existing_app(&args.deployment.settings()?).await?;
     let done = deleted(&app, &args).await;
     app.store.clone().close().await;
     let shown = done?;

@@ -9,6 +9,8 @@
 //! Names alone come and go in order, as in every journalling file system.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::{dice::Dice, disk::Change};
@@ -144,7 +146,10 @@ impl Image {
                     Loss::Sectors => put_sectors(&mut content, edit, odds, dice),
                 }
             }
-            std::fs::write(folder.join(name), content).unwrap();
+            let file = folder.join(name);
+            std::fs::write(&file, content).unwrap();
+            // Modes are not recorded; the program makes its files for their owner only.
+            std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
         }
     }
 }

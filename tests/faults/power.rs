@@ -8,9 +8,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use patron_app::documents::{KINDS, expected_columns};
-use patron_app::{App, Clock, secrets::Secrets};
+use patron_app::{App, Clock, keyring::Master, secrets::MasterKey};
 use patron_gateway::{Gateway, Site, dispatch::RequestLog, limits::Limits};
 use patron_store::{Location, Options, Store};
 
@@ -94,11 +93,10 @@ async fn record(settings: &[(&str, &str)], seed: u64) -> (Vec<Change>, Vec<Write
 }
 
 /// The key in a folder; a program that has answered must have kept it.
-fn secrets(folder: &Path) -> Result<Secrets, String> {
+fn master(folder: &Path) -> Result<Master, String> {
     let text = std::fs::read_to_string(folder.join("master.key"));
-    let bytes = BASE64.decode(text.map_err(|error| format!("master.key: {error}"))?);
-    let bytes: Result<[u8; 32], _> = bytes.map_err(|error| error.to_string())?.try_into();
-    Ok(Secrets::new(&bytes.map_err(|_| "master.key is not whole")?))
+    let key = MasterKey::parse(&text.map_err(|error| format!("master.key: {error}"))?);
+    Ok(Master::fixed(key.ok_or("master.key is not whole")?))
 }
 
 async fn check(store: &Store) -> Result<(), String> {
@@ -113,7 +111,8 @@ async fn inspect(folder: &Path, writers: &[(&Writer, usize)]) -> Result<(), Stri
     let store = Store::open(&location, KINDS, Options::default()).await;
     let store = store.map_err(|error| error.to_string())?;
     check(&store).await?;
-    let app = App::new(store.clone(), Clock::System, secrets(folder)?);
+    let app = App::open(store.clone(), Clock::System, master(folder)?).await;
+    let app = app.map_err(|locked| format!("{locked:?}"))?;
     let site = Site { dialects: ALL.to_vec(), base_url: String::new() };
     let gateway =
         Gateway::new(app, site, Limits::default(), &[], RequestLog::None, axum::Router::new());

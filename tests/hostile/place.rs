@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use axum::{Router, body::Body, http};
-use patron_app::{App, Clock, customers, documents::KINDS, secrets::Secrets};
+use patron_app::{App, Clock, customers, documents::KINDS};
 use patron_gateway::{
     Dialect, Gateway, SignRequest, Site,
     dispatch::RequestLog,
@@ -96,7 +96,7 @@ impl Place {
         };
         let (app, gateway, credentials, space, customer) = runtime.block_on(async {
             let store = Store::open(&location, KINDS, Options::default()).await.unwrap();
-            let app = App::new(store, Clock::System, Secrets::new(&[7; 32]));
+            let app = App::open(store, Clock::System, patron_testkit::master()).await.unwrap();
             let new = NewSpace {
                 name: "Hostile",
                 account: None,

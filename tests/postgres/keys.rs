@@ -8,7 +8,6 @@ use patron_app::{
     audit::{self, Wanted},
     documents::KINDS,
     keys, offboarding,
-    secrets::Secrets,
 };
 use patron_gateway::limits::Limits;
 use patron_store::{Location, Options, Store};
@@ -38,7 +37,7 @@ impl Stand {
         let keys = patron.credentials("native");
         let all = keys::list(&patron.app.operator(0, "test"), None).await.unwrap();
         let store = Store::open(&location, KINDS, Options::default()).await.unwrap();
-        let other = App::new(store, Clock::System, Secrets::new(&[0; 32]));
+        let other = App::open(store, Clock::System, patron_testkit::master()).await.unwrap();
         let (beside, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
         tokio::spawn(connection);
         let (patron, number) = (Arc::new(patron), all[0].number);

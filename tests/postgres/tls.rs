@@ -77,7 +77,7 @@ fn show(server: &mut Server, authority: &Authority, shown: &Signed) {
 }
 
 fn said(url: &str) -> Result<(), String> {
-    let output = patron_on(url).arg("migrate").output().unwrap();
+    let output = patron_on(url).args(["space", "create", "Shop"]).output().unwrap();
     match output.status.success() {
         true => Ok(()),
         false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),

@@ -30,7 +30,6 @@ pub const WIDE_LINES: &[(&str, usize)] = &[
     ("crates/store/src/postgres/mod.rs", 3),
     ("crates/store/src/query.rs", 2),
     ("crates/store/src/sql.rs", 8),
-    ("crates/store/src/sqlite/connect.rs", 1),
     ("crates/store/src/sqlite/keeper.rs", 1),
     ("crates/store/src/sqlite/mod.rs", 1),
     ("crates/store/src/sqlite/writer.rs", 1),

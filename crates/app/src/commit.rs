@@ -28,6 +28,8 @@ pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync {
     const KIND: &'static Kind;
     /// Its noun.
     const NOUN: Noun;
+    /// Whether its changes are journalled. Secrets are not: the journal keeps everything.
+    const JOURNALED: bool = true;
     /// Number and UUID.
     fn identity(&self) -> (i64, Uuid);
     /// Space; 0 for records of the deployment.
@@ -265,7 +267,7 @@ impl Draft<'_> {
     pub fn insert<T: Document>(&mut self, noun: &T) -> Result<(), Failure> {
         let record = record_of(noun, 1)?;
         self.journal(noun, 1, Action::Created, &[], &record.doc);
-        if audit::is_told(T::KIND, noun.tenant()) {
+        if T::JOURNALED && audit::is_told(T::KIND, noun.tenant()) {
             self.acts.push(audit::change(noun, Action::Created.as_str(), Vec::new()));
         }
         self.batch.writes.push(Write::Insert { kind: T::KIND, record });
@@ -285,7 +287,7 @@ impl Draft<'_> {
     ) -> Result<(), Failure> {
         let record = record_of(after, before.revision + 1)?;
         self.journal(after, record.revision, action, changes, &record.doc);
-        if audit::is_told(T::KIND, after.tenant()) {
+        if T::JOURNALED && audit::is_told(T::KIND, after.tenant()) {
             let names = audit::changed_names(&before.record, after);
             self.acts.push(audit::change(after, action.as_str(), names));
         }
@@ -304,7 +306,7 @@ impl Draft<'_> {
         self.forget(&read.record);
         let revision = read.revision;
         self.batch.writes.push(Write::Remove { kind: T::KIND, tenant, number, revision });
-        if audit::is_told(T::KIND, tenant) {
+        if T::JOURNALED && audit::is_told(T::KIND, tenant) {
             let act = audit::change(&read.record, Action::Deleted.as_str(), Vec::new());
             self.acts.push(act);
         }
@@ -329,6 +331,12 @@ impl Draft<'_> {
             number: read.record.identity().0,
             revision: read.revision,
         });
+    }
+
+    /// The same for a record whose revision alone is known.
+    pub(crate) fn assert_revision<T: Document>(&mut self, number: i64, revision: i64) {
+        let tenant = self.batch.tenant;
+        self.batch.writes.push(Write::Assert { kind: T::KIND, tenant, number, revision });
     }
 
     /// What the request shall be remembered by under its idempotency key.
@@ -358,6 +366,9 @@ impl Draft<'_> {
         changes: &[&'static str],
         doc: &str,
     ) {
+        if !T::JOURNALED {
+            return;
+        }
         self.batch.entries.push(NewEntry {
             kind: T::KIND.name,
             number: noun.identity().0,

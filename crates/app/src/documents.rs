@@ -12,7 +12,12 @@ use patron_store::{Column, Index, Kind, Row, Shape, Value};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{commit::Document, search, shown};
+use crate::{
+    commit::Document,
+    keyring::{KEYRING, Keyring},
+    search, shown,
+    vault::{Kept, SECRET},
+};
 
 const fn int(name: &'static str, index: Index) -> Column {
     Column { name, shape: Shape::Int, index }
@@ -99,8 +104,19 @@ pub static AUDIT: Kind = Kind {
 pub static KEY_USE: Kind = Kind { name: "key_use", columns: &[], terms: false };
 
 /// Every kind, for opening the store.
-pub static KINDS: &[&Kind] =
-    &[&CUSTOMER, &COMMENT, &PAYMENT_METHOD, &MERGE, &ACCOUNT, &SPACE, &KEY, &AUDIT, &KEY_USE];
+pub static KINDS: &[&Kind] = &[
+    &CUSTOMER,
+    &COMMENT,
+    &PAYMENT_METHOD,
+    &MERGE,
+    &ACCOUNT,
+    &SPACE,
+    &KEY,
+    &AUDIT,
+    &KEY_USE,
+    &SECRET,
+    &KEYRING,
+];
 
 /// Tenant of records that belong to the deployment.
 pub const DEPLOYMENT: i64 = 0;
@@ -291,6 +307,8 @@ pub fn expected_columns(kind: &Kind, row: &Row) -> Option<Vec<Value>> {
         "key" => of::<Key>(row),
         "audit" => of::<AuditEntry>(row),
         "key_use" => Some(Vec::new()),
+        "secret" => of::<Kept>(row),
+        "keyring" => of::<Keyring>(row),
         _ => None,
     }
 }

@@ -21,7 +21,7 @@ pub const KEY_CHARS_MAX: usize = 255;
 /// The idempotency key of one request.
 #[derive(Debug)]
 pub struct Idempotency {
-    /// The key.
+    /// What the answer lies under: a keyed fingerprint of the key that was sent.
     pub key: String,
     /// Operation it is used with.
     pub operation: String,
@@ -78,11 +78,12 @@ impl App {
     pub async fn begin(
         &self,
         space: i64,
-        key: String,
+        key: &str,
         operation: &str,
         fingerprint: String,
         remembered_seconds: i64,
     ) -> Result<Idempotency, Failure> {
+        let key = self.answer_key(space, key);
         let entry = (space, key.clone());
         let fresh =
             self.running.0.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.clone());
@@ -109,11 +110,17 @@ impl App {
         })
     }
 
+    /// Callers put what they like into keys, names of people and of files included: it must not be
+    /// possible to try out what lies in the store.
+    fn answer_key(&self, space: i64, key: &str) -> String {
+        self.secrets.answer_fingerprint("key", &[&space.to_be_bytes(), key.as_bytes()])
+    }
+
     /// An idempotency mark for work that numbers itself, such as the rows of an import.
-    pub fn mark(key: String, operation: &str) -> Idempotency {
+    pub fn mark(&self, space: i64, key: &str, operation: &str) -> Idempotency {
         Idempotency {
             fingerprint: String::new(),
-            key,
+            key: self.answer_key(space, key),
             operation: operation.to_owned(),
             remembered_seconds: REMEMBERED_SECONDS,
             outcome: None,

@@ -10,7 +10,7 @@ mod uses;
 use patron_model::{
     Failure, Noun, Permissions, Problems, Timestamp, Why,
     network::Network,
-    space::{EXPIRY_SECONDS_MAX, Key, NETWORKS_MAX, PublicRights, Role, Secret, Space},
+    space::{EXPIRY_SECONDS_MAX, Key, NETWORKS_MAX, PublicRights, Role, Space},
     text::Name,
 };
 
@@ -23,7 +23,7 @@ use crate::{
     ids::new_uuid,
     rights,
     search::{Field, Filter, Query},
-    secrets::sha256_hex,
+    vault,
 };
 
 pub(crate) use self::callers::CallerCache;
@@ -143,7 +143,6 @@ pub async fn issue(cx: &Cx, new: NewKey, shown: &str) -> Result<Issued, Failure>
     let key = Key {
         number,
         uuid: new_uuid(),
-        secret: kept(&cx, new.dialect, &new.secret)?,
         account: new.account,
         space: new.space,
         account_wide: new.account_wide,
@@ -165,16 +164,20 @@ pub async fn issue(cx: &Cx, new: NewKey, shown: &str) -> Result<Issued, Failure>
     };
     rights::may_give(cx.rights, key.permissions())?;
     check(&cx, &key, true)?;
-    let mut draft = cx.draft();
-    insert(&mut draft, &key)?;
-    draft.seal_outcome(sealed(&cx, number, shown)?);
-    if draft.settle().await? {
-        let key = Saved { record: key, revision: 1, action: Action::Created, replayed: false };
-        let shown = (!cx.dry_run).then(|| shown.to_owned());
-        Ok(Issued { key, shown })
-    } else {
-        Err(raced())
+    for _ in 0..ATTEMPTS_MAX {
+        let mut draft = cx.draft();
+        insert(&mut draft, &key)?;
+        vault::put(&cx, &mut draft, vault::of_key(number), &new.secret).await?;
+        draft.seal_outcome(sealed(&cx, number, shown)?);
+        if draft.settle().await? {
+            let key = Saved { record: key, revision: 1, action: Action::Created, replayed: false };
+            let shown = (!cx.dry_run).then(|| shown.to_owned());
+            return Ok(Issued { key, shown });
+        }
+        // The data keys were changed meanwhile: the secret must be sealed with the newest.
+        cx.app.refresh_keyring().await?;
     }
+    Err(raced())
 }
 
 async fn next_number(cx: &Cx) -> Result<i64, Failure> {
@@ -185,14 +188,6 @@ fn insert(draft: &mut Draft<'_>, key: &Key) -> Result<(), Failure> {
     draft.insert(key)?;
     draft.outcome(key, 1, Action::Created);
     Ok(())
-}
-
-/// The secret half as it is kept.
-fn kept(cx: &Cx, dialect: &str, secret: &NewSecret) -> Result<Secret, Failure> {
-    Ok(match secret {
-        NewSecret::Bearer(secret) => Secret::Hashed(sha256_hex(secret)),
-        NewSecret::Signing(secret) => Secret::Sealed(cx.app.secrets.seal(dialect, secret)?),
-    })
 }
 
 /// The end of a secret, for people who have several.
@@ -294,6 +289,9 @@ pub async fn revoke(cx: &Cx, number: i64) -> Result<Saved<Key>, Failure> {
         let after = Key { revoked_at: revoked, ..before.record.clone() };
         let mut draft = cx.draft();
         draft.replace(&before, &after, Action::Updated, &["revoked_at"])?;
+        if let Some(secret) = vault::find(&cx.app, &vault::of_key(number)).await? {
+            draft.remove(&secret);
+        }
         if draft.settle().await? {
             cx.app.callers.forget();
             let revision = before.revision + 1;

@@ -7,12 +7,15 @@
 //!   is how questions are asked. [`offboarding`] deletes a space for good.
 //! - [`rights`]: who may do what, the one place that says yes.
 //! - [`shares`]: what one key may hold of what everybody shares.
-//! - [`secrets`]: sealing, fingerprints, hashes. [`idempotency`]: repeats give the same answer.
+//! - [`secrets`]: sealing, fingerprints, hashes; [`keyring`]: the keys for it at rest, and how the
+//!   master key is changed; [`vault`]: secrets that must be kept.
+//! - [`idempotency`]: repeats give the same answer.
 //!
 //! No HTTP here and no dialect's name.
 
 pub mod addresses;
 pub mod audit;
+mod before;
 pub mod clock;
 pub mod comments;
 pub mod commit;
@@ -21,7 +24,9 @@ pub mod documents;
 pub mod idempotency;
 pub mod ids;
 pub mod journal;
+pub mod keyring;
 pub mod keys;
+mod master;
 pub mod offboarding;
 pub mod payment_methods;
 pub mod rights;
@@ -30,6 +35,7 @@ pub mod secrets;
 pub mod shares;
 pub mod shown;
 pub mod spaces;
+pub mod vault;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -49,6 +55,7 @@ pub struct App {
     pub clock: Clock,
     /// Sealing, fingerprints and hashes.
     pub secrets: secrets::Secrets,
+    pub(crate) master: keyring::Master,
     pub(crate) ids: ids::IdPool,
     pub(crate) callers: keys::CallerCache,
     pub(crate) uses: keys::Uses,
@@ -63,12 +70,18 @@ pub struct App {
 }
 
 impl App {
-    /// An app over a store.
-    pub fn new(store: Store, clock: Clock, secrets: secrets::Secrets) -> Arc<App> {
+    /// An app over a store whose secrets are open; see [`App::open`].
+    pub(crate) fn new(
+        store: Store,
+        clock: Clock,
+        secrets: secrets::Secrets,
+        master: keyring::Master,
+    ) -> Arc<App> {
         Arc::new(App {
             store,
             clock,
             secrets,
+            master,
             ids: ids::IdPool::default(),
             callers: keys::CallerCache::default(),
             uses: keys::Uses::default(),
@@ -80,6 +93,13 @@ impl App {
             holders: shares::Holders::default(),
             heavy: Arc::new(tokio::sync::Semaphore::new(shares::HEAVY_MAX)),
         })
+    }
+
+    /// An app that has none of the store's secrets, for work that needs none. What it seals is never
+    /// kept.
+    pub fn without_secrets(store: Store, clock: Clock) -> Arc<App> {
+        let master = keyring::Master::fixed(secrets::MasterKey::random());
+        App::new(store, clock, secrets::Secrets::none(), master)
     }
 
     /// Says who operates this process, by login name: the audit trail names them. Only the first

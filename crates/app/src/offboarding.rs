@@ -23,7 +23,7 @@ use crate::{
     failure,
     keys::REMEMBERED,
     search::{Compare, Field, Filter, Order, Query},
-    spaces,
+    spaces, vault,
 };
 
 /// Rows removed in one transaction.
@@ -240,7 +240,12 @@ async fn remove_keys(cx: &Cx, space: &Space) -> Result<(), Failure> {
             cx.app.forget_key_use(key.number).await?;
         }
         let mut draft = cx.draft();
-        keys.iter().for_each(|key| draft.remove(key));
+        for key in &keys {
+            draft.remove(key);
+            if let Some(secret) = vault::find(&cx.app, &vault::of_key(key.number)).await? {
+                draft.remove(&secret);
+            }
+        }
         // Refused as a whole when one of them was changed meanwhile: then they are read again.
         draft.settle().await?;
     }

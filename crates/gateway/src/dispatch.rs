@@ -26,6 +26,7 @@ use crate::{
     cards,
     dialect::{Claim, Dialect},
     exchange::{Exchange, Reply, Request, Site},
+    fingerprint,
     limits::{Limits, QuotaState},
     metrics::Meters,
     operation::{Access, Operation},
@@ -282,10 +283,10 @@ impl Gateway {
         if exchange.prefers_dry_run() {
             return Ok(None);
         }
-        let fingerprint = fingerprint(exchange);
+        let fingerprint = fingerprint::of(&self.app.secrets, operation, exchange);
         let key = format!("{owner}{key}");
         let begun =
-            self.app.begin(space, key, operation.id, fingerprint, rule.remembered_seconds).await?;
+            self.app.begin(space, &key, operation.id, fingerprint, rule.remembered_seconds).await?;
         Ok(Some(begun))
     }
 
@@ -396,20 +397,6 @@ fn response(reply: Reply, exchange: &Exchange) -> Response {
         response.headers_mut().insert("x-request-id", id);
     }
     response
-}
-
-/// What makes two requests the same: method, target, body, and the preconditions.
-fn fingerprint(exchange: &Exchange) -> String {
-    let condition = |name| exchange.header(name).unwrap_or_default();
-    let head = format!(
-        "{}\n{}\n{}\n{}\n",
-        exchange.method,
-        exchange.target,
-        condition("if-match"),
-        condition("if-none-match")
-    );
-    let text = [head.as_bytes(), &exchange.body].concat();
-    hex::encode(patron_app::secrets::hmac_sha256(b"fingerprint", &text))
 }
 
 fn router(dialect: &'static Dialect, gateway: std::sync::Weak<Gateway>) -> Router {

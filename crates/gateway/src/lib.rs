@@ -19,6 +19,7 @@ pub mod dialect;
 pub mod dispatch;
 pub mod exchange;
 pub mod fields;
+mod fingerprint;
 pub mod limits;
 pub mod metrics;
 pub mod openapi;

@@ -10,7 +10,7 @@ use patron_app::{
 };
 use patron_model::{
     Failure,
-    space::{Key, PublicRights, Role, Secret, Space},
+    space::{Key, PublicRights, Role, Space},
     text::Name,
 };
 use serde_json::{Map, Value};
@@ -156,7 +156,6 @@ pub fn well_known(dialects: &[&'static Dialect], base_url: &str, number: i64, uu
             handle_moved: false,
             hint: String::new(),
             handle: minted.handle.unwrap_or_else(|| key_number.to_string()),
-            secret: Secret::Hashed(String::new()),
             created_at: at,
             revoked_at: None,
         };

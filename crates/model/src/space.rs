@@ -102,7 +102,7 @@ impl Space {
 pub enum Secret {
     /// SHA-256 of a random secret, in hexadecimal: enough to recognise it.
     Hashed(String),
-    /// Encrypted with the deployment's master key: signatures need the secret itself.
+    /// Encrypted with a data key of the deployment: signatures need the secret itself.
     Sealed(String),
 }
 
@@ -230,12 +230,11 @@ pub struct Key {
     #[serde(default)]
     pub public_rights: PublicRights,
     /// Public half, unique within the dialect: a user id, a public key, or the hash of a bearer token.
+    /// The secret half is kept apart: this document is journalled.
     pub handle: String,
     /// Whether another key of the same user is found by the handle now.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub handle_moved: bool,
-    /// Secret half.
-    pub secret: Secret,
     /// The last characters of the secret, so that people know which one it is.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub hint: String,

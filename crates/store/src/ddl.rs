@@ -4,8 +4,11 @@
 use crate::sql::Dialect;
 use crate::{Column, Index, Kind, Shape, StoreError};
 
-/// Number of this layout; a store with a higher one is not opened.
-pub(crate) const SCHEMA: i64 = 1;
+/// Number of this layout; a store with a higher one is not opened. Layout 1 kept answers under
+/// fingerprints that could be tried out: they are forgotten on the way to 2.
+pub(crate) const SCHEMA: i64 = 2;
+/// The first layout whose answers may be kept.
+pub(crate) const SCHEMA_OF_KEYED_ANSWERS: i64 = 2;
 
 /// Name of a unique or ordered index: also what PostgreSQL names in a violation.
 pub(crate) fn index_name(kind: &Kind, column: &str) -> String {
@@ -145,11 +148,11 @@ pub(crate) fn kind_indexes(kind: &Kind) -> Vec<(String, String)> {
     indexes
 }
 
-/// Refuses a store that a newer program has changed.
-pub(crate) fn check_schema(held: Option<&str>) -> Result<(), StoreError> {
+/// The layout a store has; none when it is new. Refuses one that a newer program has changed.
+pub(crate) fn check_schema(held: Option<&str>) -> Result<Option<i64>, StoreError> {
     match held.map(str::parse::<i64>) {
-        None => Ok(()),
-        Some(Ok(number)) if number <= SCHEMA => Ok(()),
+        None => Ok(None),
+        Some(Ok(number)) if number <= SCHEMA => Ok(Some(number)),
         Some(_) => Err(StoreError::Engine(format!(
             "the store has layout {}, this program knows layout {SCHEMA}",
             held.unwrap_or_default()

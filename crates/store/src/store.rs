@@ -280,6 +280,18 @@ impl Store {
         on_engine!(self, engine => engine.forget_answers(before_us).await)
     }
 
+    /// Whether there is a deployment at a place, without making one.
+    ///
+    /// # Errors
+    /// `Unavailable` when the server cannot be reached.
+    pub async fn exists(location: &Location, options: &Options) -> Result<bool, StoreError> {
+        match location {
+            Location::Memory => Ok(false),
+            Location::Sqlite(path) => Ok(path.exists()),
+            Location::Postgres(url) => crate::postgres::exists(url, options).await,
+        }
+    }
+
     /// Takes a block of `n` numbers out of a counter that starts at 1. Never gives one out twice,
     /// also not after a crash; unused numbers are lost.
     pub async fn reserve(&self, counter: &'static str, n: i64) -> Result<Range<i64>, StoreError> {

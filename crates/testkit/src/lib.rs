@@ -14,7 +14,7 @@ pub mod proxy;
 
 use std::sync::Arc;
 
-use patron_app::{App, Clock, secrets::Secrets};
+use patron_app::{App, Clock, keyring::Master, secrets::MasterKey};
 use patron_gateway::{
     Dialect, Gateway, Site,
     dispatch::RequestLog,
@@ -28,6 +28,11 @@ pub use client::Answer;
 
 /// Master key of all test servers.
 const MASTER_KEY: [u8; 32] = *b"a master key for tests only, ok?";
+
+/// The master key of all test servers.
+pub fn master() -> Master {
+    Master::fixed(MasterKey::new(MASTER_KEY))
+}
 
 /// A server for one test.
 pub struct TestServer {
@@ -71,7 +76,7 @@ impl TestServer {
         limits: Limits,
     ) -> TestServer {
         let store = engine.open().await;
-        let app = App::new(store, clock, Secrets::new(&MASTER_KEY));
+        let app = App::open(store, clock, master()).await.unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
         let new = NewSpace {

@@ -59,7 +59,7 @@ async fn sign_in(app: &App, exchange: &Exchange) -> Result<Claim, Failure> {
             borders::check(&parts)?;
             let caller = app.caller(NAME, authenticity_token).await?;
             exchange.claims(caller.key.number);
-            check_digest(app, &caller, &parts, digest)?;
+            check_digest(&caller, &parts, digest)?;
             check_space(caller.home()?, &parts, exchange.now)?;
             (caller, Permissions::ALL)
         }
@@ -94,14 +94,9 @@ fn parse(header: &str) -> Option<Authorization<'_>> {
     }
 }
 
-fn check_digest(
-    app: &App,
-    caller: &Caller,
-    parts: &borders::Parts<'_>,
-    digest: &str,
-) -> Result<(), Failure> {
+fn check_digest(caller: &Caller, parts: &borders::Parts<'_>, digest: &str) -> Result<(), Failure> {
     let signed = Signed {
-        merchant_key: caller.signing_secret(app)?,
+        merchant_key: caller.signing_secret()?,
         timestamp: parts.timestamp,
         authenticity_token: parts.authenticity_token,
         body: parts.body,

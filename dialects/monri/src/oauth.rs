@@ -100,7 +100,7 @@ pub async fn token(request: Request) -> Result<Reply, Failure> {
     let app = &request.cx.app;
     let caller = app.caller(NAME, &wanted.client_id).await?;
     request.claims(caller.key.number);
-    if !same(caller.signing_secret(app)?, wanted.client_secret.as_bytes()) {
+    if !same(caller.signing_secret()?, wanted.client_secret.as_bytes()) {
         return Err(Failure::Unauthenticated { reason: "wrong client secret" });
     }
     caller.admit(request.client)?;

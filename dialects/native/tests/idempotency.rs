@@ -115,3 +115,84 @@ async fn many_at_once_make_one_customer() {
 async fn futures_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     futures_util::future::join_all(futures).await
 }
+
+/// What the store keeps of answers: keys, fingerprints, outcomes, as lines of a dump.
+async fn kept_answers(native: &Native) -> Vec<serde_json::Value> {
+    let mut dump = Vec::new();
+    native.server.app.store.dump(&mut dump).await.unwrap();
+    let lines = String::from_utf8(dump).unwrap();
+    let lines = lines.lines().filter(|line| line.starts_with(r#"{"answer":"#));
+    let parsed = |line| serde_json::from_str::<serde_json::Value>(line).unwrap();
+    lines.map(|line| parsed(line)["answer"].clone()).collect()
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether a number of 16 digits ends with its check digit (Luhn).
+fn has_check_digit(number: &str) -> bool {
+    let digits = number.bytes().enumerate().map(|(at, digit)| {
+        let value = u32::from(digit - b'0') * (2 - at as u32 % 2);
+        value / 10 + value % 10
+    });
+    digits.sum::<u32>() % 10 == 0
+}
+
+#[tokio::test]
+async fn card_numbers_cannot_be_tried_out_from_what_is_kept() {
+    use patron_app::secrets::{hmac_sha256, sha256_hex};
+    let native = Native::start().await;
+    let customer = native.create(json!({"title": "Dr"})).await;
+    let target = format!("/v1/customers/{}/payment-methods", customer["number"]);
+    let card = |number: &str| {
+        let card = json!({"number": number, "expiry_month": 12, "expiry_year": 2035});
+        json!({"type": "card", "card": card})
+    };
+    let key = [("idempotency-key", "4242-of-anna@example.com")];
+    let number = "4242424242424242";
+    let first = native.with("POST", &target, &key, Some(card(number))).await.expect(201);
+    let kept = kept_answers(&native).await;
+    assert_eq!(kept.len(), 1);
+    let text = kept[0].to_string();
+    assert!(!text.contains("4242") && !text.contains("anna@example.com"), "{text}");
+    let fingerprint = kept[0]["fingerprint"].as_str().unwrap();
+    // With first six and last four known, everything else of the request too, every number in
+    // between is tried, in the ways an attacker without the master key can.
+    let body = card(number).to_string();
+    let (before, after) = body.split_once("424242424242").unwrap();
+    let head = format!("POST\n{target}\n\n\n");
+    for middle in 0..1_000_000 {
+        let tried = format!("424242{middle:06}4242");
+        if !has_check_digit(&tried) {
+            continue;
+        }
+        let sent = format!("{head}{before}{tried}{}", &after[4..]);
+        let by_constant = hexadecimal(&hmac_sha256(b"fingerprint", sent.as_bytes()));
+        assert_ne!(by_constant, fingerprint, "{tried}");
+        assert_ne!(sha256_hex(&sent), fingerprint, "{tried}");
+        if middle % 1_000 == 424 {
+            // The whole of it is slow, and none of these is keyed either.
+            for text in [&tried, &format!("{before}{tried}{}", &after[4..])] {
+                assert_ne!(sha256_hex(text), fingerprint);
+                for key in [&b"fingerprint"[..], b"", b"patron", b"patron fingerprint v1"] {
+                    assert_ne!(hexadecimal(&hmac_sha256(key, text.as_bytes())), fingerprint);
+                }
+            }
+        }
+    }
+    // The key decides, not the request: another deployment keeps something else for the same one,
+    // even under the same master key.
+    let other = Native::start().await;
+    let created = other.create(json!({"title": "Dr"})).await;
+    assert_eq!(created["number"], customer["number"]);
+    other.with("POST", &target, &key, Some(card(number))).await.expect(201);
+    let elsewhere = kept_answers(&other).await;
+    assert_ne!(elsewhere[0]["fingerprint"], kept[0]["fingerprint"]);
+    assert_ne!(elsewhere[0]["key"], kept[0]["key"]);
+    // And it still tells requests apart.
+    let again = native.with("POST", &target, &key, Some(card(number))).await.expect(201);
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(again.json(), first.json());
+    native.with("POST", &target, &key, Some(card("4111111111111111"))).await.expect(422);
+}

@@ -79,7 +79,7 @@ async fn sign_in(app: &Arc<App>, exchange: &Exchange) -> Result<Arc<Caller>, Fai
     let user = user(&claims.sub).ok_or_else(|| refused("sub is no user id"))?;
     let sent = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
     let signs = |caller: &Caller| {
-        let expected = hmac_sha256(caller.signing_secret(app)?, signed.as_bytes());
+        let expected = hmac_sha256(caller.signing_secret()?, signed.as_bytes());
         Ok(same(&expected, &sent))
     };
     // After a rotation the user has several keys, and each may sign.

@@ -7,14 +7,14 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{
-    Arc, OnceLock, PoisonError, RwLock,
+    Arc, PoisonError, RwLock,
     atomic::{AtomicBool, Ordering},
 };
 use std::time::{Duration, Instant};
 
 use patron_model::{
     Failure,
-    space::{Account, Key, Secret, Space},
+    space::{Account, Key, Space},
 };
 
 use super::SPACES_MAX;
@@ -26,6 +26,7 @@ use crate::{
     search::{After, Field, Filter, Query},
     secrets::{same, sha256_hex},
     shares::Holder,
+    vault::{self, Opened},
 };
 
 /// How long a caller is remembered before the key is read again.
@@ -45,7 +46,7 @@ pub struct Caller {
     /// The account.
     pub account: Account,
     audits_reads: bool,
-    opened: OnceLock<Vec<u8>>,
+    secret: Opened,
     /// Whether its use was noted since it was read.
     is_noted: AtomicBool,
     pub(crate) holder: Arc<Holder>,
@@ -99,25 +100,24 @@ impl Caller {
 
     /// The same for a secret that was hashed already, because its hash is the handle too.
     pub fn has_secret_hash(&self, hash: &str) -> bool {
-        match &self.key.secret {
-            Secret::Hashed(known) => same(known.as_bytes(), hash.as_bytes()),
-            Secret::Sealed(_) => false,
+        match &self.secret {
+            Opened::Hash(known) => same(known.as_bytes(), hash.as_bytes()),
+            Opened::Signing(_) | Opened::Gone | Opened::Broken => false,
         }
     }
 
-    /// The secret of a key that signs, decrypted once and kept in memory.
+    /// The secret of a key that signs.
     ///
     /// # Errors
-    /// `Internal` when it was sealed with another master key.
-    pub fn signing_secret(&self, app: &App) -> Result<&[u8], Failure> {
-        if let Some(opened) = self.opened.get() {
-            return Ok(opened);
+    /// `Internal` when it cannot be opened.
+    pub fn signing_secret(&self) -> Result<&[u8], Failure> {
+        match &self.secret {
+            Opened::Signing(secret) => Ok(secret),
+            Opened::Hash(_) | Opened::Gone => {
+                Err(Failure::internal("the key has no signing secret"))
+            }
+            Opened::Broken => Err(Failure::internal("the secret of the key cannot be opened")),
         }
-        let opened = match &self.key.secret {
-            Secret::Sealed(sealed) => app.secrets.open(&self.key.dialect, sealed)?,
-            Secret::Hashed(_) => return Err(Failure::internal("the key has no signing secret")),
-        };
-        Ok(self.opened.get_or_init(|| opened))
     }
 }
 
@@ -256,6 +256,7 @@ impl App {
     }
 
     async fn open_key(&self, key: Key) -> Result<Caller, Failure> {
+        let secret = vault::open(self, &vault::of_key(key.number)).await?;
         let archived = || Failure::Unauthenticated { reason: "archived account or space" };
         let row = self.store.get(&ACCOUNT, DEPLOYMENT, key.account).await.map_err(failure)?;
         let account = decode::<Account>(&row.ok_or_else(archived)?)?.record;
@@ -273,10 +274,10 @@ impl App {
         if spaces.is_empty() {
             return Err(archived());
         }
-        let (opened, is_noted) = (OnceLock::new(), AtomicBool::new(false));
+        let is_noted = AtomicBool::new(false);
         let audits_reads = spaces.iter().any(|space| space.audit_reads);
         let holder = self.holders.of(key.number, key.account, self.store.long_reads_max());
-        Ok(Caller { key, spaces, account, audits_reads, opened, is_noted, holder })
+        Ok(Caller { key, spaces, account, audits_reads, secret, is_noted, holder })
     }
 
     async fn spaces_of(&self, account: i64) -> Result<Vec<Space>, Failure> {

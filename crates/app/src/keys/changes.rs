@@ -10,7 +10,7 @@ use crate::{
     customers::Id,
     documents::DEPLOYMENT,
     ids::new_uuid,
-    rights,
+    rights, vault,
 };
 
 /// Most secrets of one user that are good at once.
@@ -166,6 +166,7 @@ pub async fn rotate(
         // The old one first: its handle must be free before the new one can take it.
         draft.replace(&before, &old, Action::Updated, &["replaced_by", "expires_at"])?;
         insert(&mut draft, &new)?;
+        vault::put(&cx, &mut draft, vault::of_key(new.number), &halves.secret).await?;
         draft.seal_outcome(sealed(&cx, new.number, &halves.shown)?);
         if draft.settle().await? {
             cx.app.callers.forget();
@@ -173,6 +174,8 @@ pub async fn rotate(
             let shown = (!cx.dry_run).then(|| halves.shown.clone());
             return Ok(Issued { key, shown });
         }
+        // Perhaps the data keys were changed meanwhile.
+        cx.app.refresh_keyring().await?;
     }
     Err(raced())
 }
@@ -217,7 +220,6 @@ async fn replaced(
         number,
         uuid: new_uuid(),
         handle: halves.handle.clone().unwrap_or_else(|| before.handle.clone()),
-        secret: super::kept(cx, &before.dialect, &halves.secret)?,
         replaces: Some(before.number),
         earlier,
         hint: hint(&halves.shown),

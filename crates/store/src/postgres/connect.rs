@@ -180,6 +180,14 @@ pub(super) async fn inspect(client: &Client) -> Result<Server, StoreError> {
     })
 }
 
+/// Whether the database has been a deployment's before.
+pub(crate) async fn exists(url: &str, options: &Options) -> Result<bool, StoreError> {
+    let (pool, _) = pool(url, options)?;
+    let client = client(&pool).await?;
+    let row = client.query_one(r#"SELECT to_regclass('"meta"') IS NOT NULL"#, &[]).await;
+    row.and_then(|row| row.try_get(0)).map_err(|error| failed(&error))
+}
+
 /// Brings the tables to the declared kinds. The row of the layout's number is the lock that keeps
 /// two migrations apart; what it cannot guard, its own table, is tried again.
 pub(super) async fn migrate(pool: &Pool, schema: &Schema) -> Result<(), StoreError> {
@@ -208,10 +216,22 @@ pub(super) async fn migrate(pool: &Pool, schema: &Schema) -> Result<(), StoreErr
         .await
         .map_err(|error| failed(&error))?;
     let held: String = row.try_get(0).map_err(|error| failed(&error))?;
-    ddl::check_schema(Some(&held))?;
+    let held = ddl::check_schema(Some(&held))?;
     for sql in missing(&transaction, schema).await? {
         transaction.batch_execute(&sql).await.map_err(|error| failed(&error))?;
     }
+    if held.is_some_and(|layout| layout < ddl::SCHEMA_OF_KEYED_ANSWERS) {
+        // Unlike DELETE this leaves nothing behind in the table's files.
+        let purge = r#"TRUNCATE "answer""#;
+        transaction.batch_execute(purge).await.map_err(|error| failed(&error))?;
+    }
+    transaction
+        .execute(
+            r#"UPDATE "meta" SET "value" = $1 WHERE "name" = 'schema'"#,
+            &[&ddl::SCHEMA.to_string()],
+        )
+        .await
+        .map_err(|error| failed(&error))?;
     transaction.commit().await.map_err(|error| failed(&error))
 }
 

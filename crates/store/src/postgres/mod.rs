@@ -38,7 +38,7 @@ use crate::statistics::{Counters, Statistics};
 use crate::store::{Committed, EngineInfo};
 use crate::{Answer, Batch, Counts, Entry, Kind, Options, Row, StoreError, purge};
 
-pub(crate) use self::connect::{check, describe};
+pub(crate) use self::connect::{check, describe, exists};
 use self::readers::Readers;
 use self::writers::Writers;
 

@@ -1,10 +1,10 @@
-//! Opening the file: settings of a connection (each proven by reading it back where durability hangs
-//! on it), the functions searches call, and the migration.
+//! Opening the file: settings of a connection (each proven by reading it back where durability
+//! hangs on it), the functions searches call, and the migration.
 
-use std::fs::OpenOptions;
+use std::fs::{OpenOptions, Permissions};
 use std::io::ErrorKind;
-use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,11 @@ const WAL_KEPT_BYTES: i64 = 16 << 20;
 const RENEWED_BYTES: usize = 1 << 20;
 /// Pause before another process is asked again whether it is done starting (milliseconds).
 const OPEN_RETRY_MS: u64 = 20;
+
+/// Mode of the files: readable and writable by their owner only.
+const PRIVATE: u32 = 0o600;
+/// Bits that let others in.
+const OTHERS: u32 = 0o077;
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +126,7 @@ pub(super) fn open_and_migrate(
     schema: &Schema,
     options: &Options,
 ) -> Result<Connection, StoreError> {
+    make_private(path)?;
     let end = Instant::now() + Duration::from_millis(options.sqlite_busy_ms);
     loop {
         let opened = connect(path, Access::Write, options).and_then(|mut connection| {
@@ -136,6 +142,33 @@ pub(super) fn open_and_migrate(
             opened => return opened,
         }
     }
+}
+
+/// The data file and its neighbours, which SQLite makes as readable as the file itself.
+fn files(path: &Path) -> [PathBuf; 3] {
+    ["", "-wal", "-shm"].map(|suffix| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    })
+}
+
+/// Makes the data file readable by its owner only, whatever the umask, and mends one that is not.
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    let made = OpenOptions::new().write(true).create(true).truncate(false).mode(PRIVATE).open(path);
+    let unavailable = |error| StoreError::Unavailable(format!("{}: {error}", path.display()));
+    made.map_err(unavailable)?;
+    for file in files(path) {
+        let Ok(held) = std::fs::metadata(&file) else { continue };
+        if held.permissions().mode() & OTHERS == 0 {
+            continue;
+        }
+        match std::fs::set_permissions(&file, Permissions::from_mode(PRIVATE)) {
+            Ok(()) => tracing::warn!("{} was readable by others; mended", file.display()),
+            Err(error) => tracing::warn!(%error, "{} is readable by others", file.display()),
+        }
+    }
+    Ok(())
 }
 
 /// Writes the write-ahead log over itself and flushes it. After a flush that failed, a restart
@@ -174,8 +207,14 @@ fn migrate(connection: &mut Connection, schema: &Schema) -> Result<(), StoreErro
         .query_row(r#"SELECT "value" FROM "meta" WHERE "name" = 'schema'"#, [], |row| row.get(0))
         .optional()
         .map_err(failed)?;
-    ddl::check_schema(held.as_deref())?;
+    let held = ddl::check_schema(held.as_deref())?;
     ddl::own_tables(Dialect::Sqlite).iter().try_for_each(run)?;
+    if held.is_some_and(|layout| layout < ddl::SCHEMA_OF_KEYED_ANSWERS) {
+        // Overwritten with zeros, not only freed.
+        run(&r#"PRAGMA secure_delete = ON"#.to_owned())?;
+        run(&r#"DELETE FROM "answer""#.to_owned())?;
+        run(&r#"PRAGMA secure_delete = OFF"#.to_owned())?;
+    }
     for kind in schema.kinds {
         ddl::kind_tables(Dialect::Sqlite, kind).iter().try_for_each(run)?;
         for column in kind.columns {

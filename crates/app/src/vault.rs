@@ -1,0 +1,181 @@
+//! Secrets that must be kept: the secret halves of keys. They stand in records of their own, never
+//! in the journal, so that ending one ends all copies and sealing them anew reaches them all.
+
+use patron_model::{Failure, Noun, space::Secret};
+use patron_store::{Column, Index, Kind, Shape, Value};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    App, Cx,
+    commit::{Document, Draft, Loaded, decode},
+    documents::DEPLOYMENT,
+    failure,
+    ids::new_uuid,
+    keyring::Keyring,
+    keys::NewSecret,
+    secrets::{Unopened, sha256_hex},
+};
+
+/// Secrets.
+pub static SECRET: Kind = Kind {
+    name: "secret",
+    columns: &[Column { name: "place", shape: Shape::Text, index: Index::UniqueEverywhere }],
+    terms: false,
+};
+
+/// A secret and whose it is.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    number: i64,
+    uuid: Uuid,
+    place: String,
+    pub(crate) value: Secret,
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Kept({}, …)", self.place)
+    }
+}
+
+impl Document for Kept {
+    const KIND: &'static Kind = &SECRET;
+    const NOUN: Noun = Noun::Key;
+    const JOURNALED: bool = false;
+
+    fn identity(&self) -> (i64, Uuid) {
+        (self.number, self.uuid)
+    }
+
+    fn tenant(&self) -> i64 {
+        DEPLOYMENT
+    }
+
+    fn columns(&self) -> Vec<Value> {
+        vec![self.place.as_str().into()]
+    }
+}
+
+/// A secret that was opened.
+#[derive(Default)]
+pub(crate) enum Opened {
+    /// Its hash: enough to recognise it.
+    Hash(String),
+    /// The secret itself: it signs.
+    Signing(Vec<u8>),
+    /// There is none any more.
+    #[default]
+    Gone,
+    /// It cannot be opened.
+    Broken,
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Opened(…)")
+    }
+}
+
+/// Where the secret of a key is.
+pub(crate) fn of_key(number: i64) -> String {
+    format!("key:{number}")
+}
+
+/// What is kept at a place.
+pub(crate) async fn find(app: &App, place: &str) -> Result<Option<Loaded<Kept>>, Failure> {
+    let row = app.store.get_by(&SECRET, DEPLOYMENT, "place", place).await.map_err(failure)?;
+    row.map(|row| decode(&row)).transpose()
+}
+
+/// Notes a secret in a draft. A draft that raced a change of the data keys is refused like one that
+/// raced another writer: refresh the keys and decide again.
+pub(crate) async fn put(
+    cx: &Cx,
+    draft: &mut Draft<'_>,
+    place: String,
+    secret: &NewSecret,
+) -> Result<(), Failure> {
+    let value = match secret {
+        NewSecret::Bearer(secret) => Secret::Hashed(sha256_hex(secret)),
+        NewSecret::Signing(secret) => {
+            // Before sealing: newer keys than these must refuse the draft.
+            draft.assert_revision::<Keyring>(Keyring::NUMBER, cx.app.secrets.revision());
+            Secret::Sealed(cx.app.secrets.seal(&place, secret)?)
+        }
+    };
+    insert(cx, draft, place, value).await
+}
+
+async fn insert(
+    cx: &Cx,
+    draft: &mut Draft<'_>,
+    place: String,
+    value: Secret,
+) -> Result<(), Failure> {
+    let number = cx.app.store.reserve("secret", 1).await.map_err(failure)?.start;
+    draft.insert(&Kept { number, uuid: new_uuid(), place, value })
+}
+
+/// Moves a secret that a deployment of before kept elsewhere, sealed for another purpose.
+pub(crate) async fn adopt(
+    cx: &Cx,
+    draft: &mut Draft<'_>,
+    place: String,
+    value: Secret,
+    purpose: &str,
+) -> Result<(), Failure> {
+    let value = match value {
+        Secret::Hashed(hash) => Secret::Hashed(hash),
+        Secret::Sealed(sealed) => match cx.app.secrets.open(purpose, &sealed) {
+            Ok(secret) => return put(cx, draft, place, &NewSecret::Signing(secret)).await,
+            Err(_) => {
+                tracing::error!(place, "the secret of {place} was damaged and is given up");
+                return Ok(());
+            }
+        },
+    };
+    insert(cx, draft, place, value).await
+}
+
+/// Opens what is kept at a place.
+pub(crate) async fn open(app: &App, place: &str) -> Result<Opened, Failure> {
+    let Some(kept) = find(app, place).await? else { return Ok(Opened::Gone) };
+    let sealed = match &kept.value {
+        Secret::Hashed(hash) => return Ok(Opened::Hash(hash.clone())),
+        Secret::Sealed(sealed) => sealed,
+    };
+    let mut opened = app.secrets.open(place, sealed);
+    if opened == Err(Unopened::UnknownKey) {
+        app.refresh_keyring().await?;
+        opened = app.secrets.open(place, sealed);
+    }
+    Ok(opened.map_or(Opened::Broken, Opened::Signing))
+}
+
+impl Kept {
+    /// The same sealed with the key that seals now; none when it is already, or is not sealed.
+    pub(crate) fn resealed(&self, app: &App) -> Result<Option<Kept>, Failure> {
+        let Secret::Sealed(sealed) = &self.value else { return Ok(None) };
+        if app.secrets.is_newest(sealed) {
+            return Ok(None);
+        }
+        let secret = app.secrets.open(&self.place, sealed).map_err(|_| {
+            Failure::internal(format!("the secret of {} cannot be opened", self.place))
+        })?;
+        let value = Secret::Sealed(app.secrets.seal(&self.place, &secret)?);
+        Ok(Some(Kept { value, ..self.clone() }))
+    }
+
+    /// Whether it opens.
+    pub(crate) fn opens(&self, app: &App) -> bool {
+        match &self.value {
+            Secret::Hashed(_) => true,
+            Secret::Sealed(sealed) => app.secrets.open(&self.place, sealed).is_ok(),
+        }
+    }
+
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+}

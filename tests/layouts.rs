@@ -1,0 +1,173 @@
+//! Data that version `4f251e6` wrote (layout 1, `tests/layout1`): a sandbox with one customer more,
+//! a saved card and two answers under idempotency keys. What could be tried out is gone after the
+//! migration, secrets have left the journal, everything else is as it was.
+
+use std::path::{Path, PathBuf};
+
+use patron_store::{Location, Store};
+use serde_json::{Value, json};
+
+use crate::postgres::{database, patron_on};
+use crate::program::{KEY, Running, patron, succeed};
+
+/// What the old program kept: the fingerprint of the request with the card, a sealed secret, the
+/// hash of a secret that is no handle too.
+const FINGERPRINT: &str = "ac7b9f5dad5dfe1a7cd5c3ccb084933547013d36353705744dace224ed316c77";
+const SEALED: &str = "VXx/gNYXFOaK7jhzih/mCZxyNLxkHLgOwTysI3FyzmRY2ctMT03KLY77rDpgjpuT";
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/layout1").join(name)
+}
+
+fn master_key() -> String {
+    std::fs::read_to_string(fixture("master.key")).unwrap()
+}
+
+/// A data folder with files of the old program.
+fn folder_with(files: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for file in files {
+        let to = folder.path().join(file);
+        std::fs::copy(fixture(file), &to).unwrap();
+        succeed(std::process::Command::new("chmod").arg("600").arg(&to));
+    }
+    folder
+}
+
+fn lines_of(dump: &str, kind: &str) -> Vec<Value> {
+    let lines = dump.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.filter(|line| line["record"]["kind"] == kind || !line[kind].is_null()).collect()
+}
+
+/// What a dump of the migrated data must and must not hold.
+fn assert_migrated(dump: &str) {
+    assert_eq!(lines_of(dump, "answer"), Vec::<Value>::new());
+    let counts =
+        ["customer", "comment", "payment_method", "account", "space", "key", "secret", "keyring"];
+    let counts = counts.map(|kind| lines_of(dump, kind).len());
+    assert_eq!(counts, [6, 1, 1, 1, 1, 6, 6, 1]);
+    for text in [FINGERPRINT, SEALED] {
+        assert!(!dump.contains(text), "{text}");
+    }
+    for line in dump.lines().filter(|line| !line.contains(r#""kind":"secret""#)) {
+        assert!(!line.contains("hashed") && !line.contains("sealed"), "{line}");
+    }
+}
+
+/// Keys of every sort open it, and a saved card is known again.
+async fn assert_usable(running: &Running) {
+    let found = running.native(KEY, "GET", "/v1/customers/1001", None).await.expect(200).json();
+    assert_eq!(found["full_name"], "Kept Person");
+    let card = json!({"type": "card", "card": {"number": "4242424242424242", "expiry_month": 12,
+        "expiry_year": 2031}});
+    let path = "/v1/customers/1/payment-methods";
+    let known = running.native(KEY, "POST", path, Some(card)).await.expect(200).json();
+    assert_eq!(known["number"], 2001);
+    let history = running.native(KEY, "GET", "/v1/customers/1/history", None).await.expect(200);
+    assert!(!history.json()["data"].as_array().unwrap().is_empty());
+    for dialect in crate::api::ALL {
+        let printed = succeed(patron().args(["sandbox", "--print"]));
+        let keys: Value = serde_json::from_str(&printed).unwrap();
+        let target = match dialect.name {
+            "wallee" => "/api/v2.0/customers?limit=1",
+            "monri" => "/v2/customers?limit=1",
+            "verifone" => "/oidc/customer-service/v2/customer?search=billing.last_name==Lovelace",
+            _ => continue,
+        };
+        let request = patron_gateway::SignRequest {
+            credentials: &keys[dialect.name],
+            method: "GET",
+            target,
+            body: "",
+            now: patron_app::Clock::System.now(),
+        };
+        let headers = (dialect.credentials.sign)(&request).unwrap().into_iter();
+        let headers: Vec<_> = headers.map(|(name, value)| (name.to_owned(), value)).collect();
+        running.client.send(&running.base_url, "GET", target, &headers, b"").await.expect(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_file_of_layout_1_is_migrated() {
+    let folder = folder_with(&["patron.db", "master.key"]);
+    let holds = |text: &str| {
+        let bytes = std::fs::read(folder.path().join("patron.db")).unwrap();
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    };
+    assert!(holds(FINGERPRINT) && holds(SEALED), "the search would find them");
+    let mut serve = patron();
+    serve.args(["serve", "--allow-sandbox-keys", "--data"]).arg(folder.path());
+    let running = Running::serve_on(&mut serve).await;
+    assert_usable(&running).await;
+    let backup = folder.path().join("backup");
+    succeed(patron().arg("backup").arg(&backup).arg("--data").arg(folder.path()));
+    assert_migrated(&std::fs::read_to_string(&backup).unwrap());
+    drop(running);
+    let said = succeed(patron().arg("check").arg("--data").arg(folder.path()));
+    assert!(said.contains("Everything agrees."), "{said}");
+    assert!(said.contains("opens everything that was sealed"), "{said}");
+    assert!(!holds(FINGERPRINT) && !holds(SEALED), "not in free parts of the file either");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_of_before_with_another_key_is_refused_and_left_alone() {
+    let folder = folder_with(&["patron.db"]);
+    let mut list = patron();
+    list.args(["key", "list", "--data"]).arg(folder.path());
+    let said = String::from_utf8(list.output().unwrap().stderr).unwrap();
+    assert!(said.contains("master.key is missing"), "{said}");
+    let other = patron_app::secrets::MasterKey::random().to_text();
+    let output = list.env("PATRON__SECRETS__MASTER_KEY", other).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("is not the one"), "{said}");
+    let listed = succeed(list.env("PATRON__SECRETS__MASTER_KEY", master_key().trim()));
+    assert!(listed.contains("wallee"), "{listed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_before_is_restored_without_its_answers() {
+    let folder = folder_with(&["patron.backup", "master.key"]);
+    let (file, data) = (folder.path().join("patron.backup"), folder.path().join("data"));
+    let said = succeed(patron().arg("restore").arg(&file).arg("--data").arg(&data));
+    assert!(said.contains("Everything agrees.") && !said.contains("answer"), "{said}");
+    std::fs::copy(folder.path().join("master.key"), data.join("master.key")).unwrap();
+    let mut serve = patron();
+    serve.args(["serve", "--allow-sandbox-keys", "--data"]).arg(&data);
+    let running = Running::serve_on(&mut serve).await;
+    assert_usable(&running).await;
+    let backup = folder.path().join("again");
+    succeed(patron().arg("backup").arg(&backup).arg("--data").arg(&data));
+    assert_migrated(&std::fs::read_to_string(&backup).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_layout_1_is_migrated() {
+    let Some((_server, _, url)) = database().await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let on = || {
+        let mut command = patron_on(&url);
+        command.env("PATRON__SECRETS__MASTER_KEY", master_key().trim());
+        command
+    };
+    succeed(on().arg("restore").arg(fixture("patron.backup")));
+    // As the old program leaves it: its layout, and an answer that could be tried out.
+    let (beside, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let sql = format!(
+        "UPDATE meta SET value = '1' WHERE name = 'schema';
+         INSERT INTO answer
+         VALUES (1, 'card-1', 'create_payment_method', '{FINGERPRINT}', '{{}}', 1)"
+    );
+    beside.batch_execute(&sql).await.unwrap();
+    let running = Running::serve_on(on().args(["serve", "--allow-sandbox-keys"])).await;
+    assert_usable(&running).await;
+    let backup = folder.path().join("backup");
+    succeed(on().arg("backup").arg(&backup));
+    assert_migrated(&std::fs::read_to_string(&backup).unwrap());
+    let said = succeed(on().arg("check"));
+    assert!(said.contains("opens everything that was sealed"), "{said}");
+    let held = beside.query_one("SELECT value FROM meta WHERE name = 'schema'", &[]).await.unwrap();
+    assert_eq!(held.get::<_, String>(0), "2");
+    let location = Location::Postgres(url.clone());
+    assert!(Store::exists(&location, &patron_store::Options::default()).await.unwrap());
+}
