@@ -63,8 +63,8 @@ impl Strangers {
     /// Signs in; counts it when it fails.
     ///
     /// # Errors
-    /// As sign-in says, `Unauthenticated` also from where the key may not be used; `TooMany` instead
-    /// of it when too much failed.
+    /// As sign-in says, `Unauthenticated` also from where the key may not be used; `TooMany`
+    /// instead of it when too much failed.
     pub async fn sign_in(
         &self,
         exchange: &Exchange,

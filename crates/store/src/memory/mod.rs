@@ -215,9 +215,6 @@ fn blanked(write: &Write) -> Option<(&'static str, i64, i64)> {
     }
 }
 
-/// Long reads at a time, as far as this engine has any.
-const LONG_READS_MAX: usize = 4;
-
 /// The memory engine.
 pub(crate) struct Memory {
     kinds: &'static [&'static Kind],
@@ -486,7 +483,7 @@ impl Memory {
     }
 
     pub(crate) fn long_reads_max(&self) -> usize {
-        LONG_READS_MAX
+        1 // It has none: they take no turns.
     }
 
     pub(crate) fn statistics(&self) -> Statistics {
