@@ -2,8 +2,10 @@
 //! and the house rules.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail loudly")]
 
+mod answers;
 mod api;
 mod audit;
+mod cards;
 mod crash;
 mod documents;
 mod doors;
@@ -14,6 +16,7 @@ mod keys;
 mod layouts;
 mod linear;
 mod master_key;
+mod memory;
 mod modes;
 mod neighbours;
 mod offboarding;

@@ -15,7 +15,7 @@ use patron_app::{
     audit::{self, Act},
     customers,
 };
-use patron_model::{Failure, customer::CustomerPatch, space::Space};
+use patron_model::{Failure, Why, customer::CustomerPatch, space::Space};
 use patron_native::rows;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -329,8 +329,8 @@ impl Import {
                 .collect(),
             other => vec![json!({"code": other.name(), "reason": explain(other).to_string()})],
         };
-        // Card data must not come to rest in the file of refused rows either.
-        let clean = patron_gateway::cards::found_in(record).is_empty();
+        // Card data must not come to rest in the file of refused rows either, in pieces neither.
+        let clean = !holds_card_data(failure) && patron_gateway::cards::found_in(record).is_empty();
         let record = if clean { record.clone() } else { Value::Null };
         let line = json!({"row": row, "reasons": reasons, "record": record});
         writeln!(self.refused, "{line}")?;
@@ -354,5 +354,15 @@ impl Import {
             println!("Refused rows and reasons: {}", self.refused_path.display());
         }
         Ok(())
+    }
+}
+
+/// Whether a row was refused for card data.
+fn holds_card_data(failure: &Failure) -> bool {
+    match failure {
+        Failure::Invalid(problems) | Failure::Malformed(problems) => {
+            problems.iter().any(|p| matches!(p.why, Why::CardNumber | Why::SecurityCode))
+        }
+        _ => false,
     }
 }

@@ -78,7 +78,7 @@ const BETWEEN: [&str; 6] = ["", " ", "-", ".", "\u{a0}", "\u{2013}"];
 pub fn cards(data: &[u8]) {
     if let Ok(value) = serde_json::from_slice::<Value>(data) {
         let thorough = cards::found_in(&value);
-        let quick = cards::found(&exchange(data.to_vec()));
+        let quick = cards::found(&exchange(data.to_vec()), &[]);
         assert_eq!(format!("{thorough:?}"), format!("{quick:?}"), "{value}");
     }
     let Some((choices, text)) = data.split_at_checked(20) else { return };
@@ -105,7 +105,7 @@ pub fn cards(data: &[u8]) {
     let outer = json!(around).to_string();
     let outer = &outer[1..outer.len() - 1];
     let body = format!(r#"{{"a": [{{"b": "{outer} {escaped} {outer}"}}]}}"#);
-    let found = cards::found(&exchange(body.clone().into_bytes()));
+    let found = cards::found(&exchange(body.clone().into_bytes()), &[]);
     assert!(!found.is_empty(), "{body}");
 }
 

@@ -12,7 +12,6 @@ pub const WIDE_LINES: &[(&str, usize)] = &[
     ("crates/gateway/src/metrics.rs", 3),
     ("crates/gateway/src/provision.rs", 1),
     ("crates/gateway/src/reference.rs", 2),
-    ("crates/model/src/card.rs", 2),
     ("crates/model/src/customer.rs", 1),
     ("crates/model/src/customer_tests.rs", 1),
     ("crates/model/src/names.rs", 1),

@@ -5,7 +5,7 @@
 //! entries, the outcome under an idempotency key — is committed as a whole or refused as a whole.
 //! No transaction is open while the use case thinks.
 
-use patron_model::{Failure, Noun, Permission};
+use patron_model::{Failure, Noun, Permission, card::Found};
 use patron_store::{Answer, Batch, Kind, NewEntry, Record, Row, StoreError, Value, Write};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
@@ -67,6 +67,9 @@ pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync {
     fn terms(&self) -> Vec<String> {
         Vec::new()
     }
+    /// Searches everything a caller can have written for card data. This is what is stored, so
+    /// nothing gets past it, however it came in.
+    fn search_cards(&self, found: &mut Found);
     /// Terms of a state of this noun, given those of another one.
     fn terms_beside(&self, other: &Self, terms: &[String]) -> Vec<String> {
         let _ = (other, terms);
@@ -263,8 +266,12 @@ impl Draft<'_> {
     /// A new record.
     ///
     /// # Errors
-    /// `Internal` when it cannot be written as JSON.
+    /// `Invalid` when it holds card data, `Internal` when it cannot be written as JSON.
     pub fn insert<T: Document>(&mut self, noun: &T) -> Result<(), Failure> {
+        let found = card_data(noun);
+        if !found.is_empty() {
+            return Err(Failure::Invalid(found.into_problems()));
+        }
         let record = record_of(noun, 1)?;
         self.journal(noun, 1, Action::Created, &[], &record.doc);
         if T::JOURNALED && audit::is_told(T::KIND, noun.tenant()) {
@@ -274,10 +281,12 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// A changed record.
+    /// A changed record. It is looked at as a whole: a number may be complete only together with
+    /// what was there before. Card data that lay there already and stays as it is does not stop the
+    /// change, so that such a record can be mended, and deleted.
     ///
     /// # Errors
-    /// `Internal` when it cannot be written as JSON.
+    /// `Invalid` when it holds card data, `Internal` when it cannot be written as JSON.
     pub fn replace<T: Document>(
         &mut self,
         before: &Loaded<T>,
@@ -285,6 +294,11 @@ impl Draft<'_> {
         action: Action,
         changes: &[&'static str],
     ) -> Result<(), Failure> {
+        let found = card_data(after);
+        if !found.is_empty() {
+            let found = found.beyond(&card_data(&before.record));
+            found.into_problems().into_result()?;
+        }
         let record = record_of(after, before.revision + 1)?;
         self.journal(after, record.revision, action, changes, &record.doc);
         if T::JOURNALED && audit::is_told(T::KIND, after.tenant()) {
@@ -441,6 +455,12 @@ pub(crate) fn refused(error: StoreError) -> Failure {
 /// What a use case answers when it was raced [`ATTEMPTS_MAX`] times.
 pub(crate) fn raced() -> Failure {
     Failure::Unavailable { retry_after_seconds: 1 }
+}
+
+fn card_data<T: Document>(noun: &T) -> Found {
+    let mut found = Found::new();
+    noun.search_cards(&mut found);
+    found
 }
 
 pub(crate) fn record_of<T: Document>(noun: &T, revision: i64) -> Result<Record, Failure> {

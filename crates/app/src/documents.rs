@@ -3,9 +3,12 @@
 use patron_model::{
     Failure, Noun, Timestamp,
     audit::AuditEntry,
+    card::Found,
     comment::Comment,
     customer::Customer,
+    email::Email,
     payment_method::PaymentMethod,
+    phone::Phone,
     space::{Account, Key, Space},
 };
 use patron_store::{Column, Index, Kind, Row, Shape, Value};
@@ -178,6 +181,10 @@ impl Document for Customer {
     fn terms_beside(&self, other: &Customer, terms: &[String]) -> Vec<String> {
         if search::same_terms(self, other) { terms.to_vec() } else { self.terms() }
     }
+
+    fn search_cards(&self, found: &mut Found) {
+        Customer::search_cards(self, found);
+    }
 }
 
 impl Document for Comment {
@@ -189,6 +196,10 @@ impl Document for Comment {
 
     fn columns(&self) -> Vec<Value> {
         vec![self.customer.into(), self.deleted_at.map(Timestamp::micros).into()]
+    }
+
+    fn search_cards(&self, found: &mut Found) {
+        found.maybe("content", self.content.as_ref());
     }
 }
 
@@ -206,6 +217,16 @@ impl Document for PaymentMethod {
             self.token.as_str().into(),
             self.deleted_at.map(Timestamp::micros).into(),
         ]
+    }
+
+    fn search_cards(&self, found: &mut Found) {
+        found.maybe("provider_token", self.provider_token.as_ref());
+        found.maybe("provider", self.provider.as_ref());
+        found.maybe("channel", self.channel.as_ref());
+        found.maybe("holder_name", self.holder_name.as_ref());
+        found.maybe("email", self.email.as_ref().map(Email::as_str).as_ref());
+        found.maybe("phone", self.phone.as_ref().map(Phone::raw).as_ref());
+        found.maybe("issuer", self.issuer.as_ref());
     }
 }
 
@@ -242,6 +263,10 @@ impl Document for Merge {
     fn columns(&self) -> Vec<Value> {
         vec![self.survivor.into(), self.absorbed.into()]
     }
+
+    fn search_cards(&self, _: &mut Found) {
+        // Numbers and times of our own.
+    }
 }
 
 impl Document for Account {
@@ -253,6 +278,10 @@ impl Document for Account {
 
     fn audit_place(&self) -> (Option<i64>, Option<i64>) {
         (Some(self.number), None)
+    }
+
+    fn search_cards(&self, found: &mut Found) {
+        found.text("name", self.name.as_str());
     }
 }
 
@@ -271,6 +300,13 @@ impl Document for Space {
     fn is_gone(&self) -> bool {
         self.deletion.is_some()
     }
+
+    fn search_cards(&self, found: &mut Found) {
+        found.text("name", self.name.as_str());
+        for (dialect, switches) in &self.dialects {
+            found.member("dialects", dialect, switches);
+        }
+    }
 }
 
 impl Document for Key {
@@ -284,6 +320,10 @@ impl Document for Key {
 
     fn audit_place(&self) -> (Option<i64>, Option<i64>) {
         (Some(self.account), Some(self.space))
+    }
+
+    fn search_cards(&self, found: &mut Found) {
+        found.text("name", &self.name);
     }
 }
 

@@ -6,12 +6,27 @@ use std::borrow::Cow;
 use patron_model::{Failure, Why};
 use serde::de::DeserializeOwned;
 
+/// Bytes of memory a JSON document may take at most once it is decoded.
+const DECODED_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of a body that need no estimate: decoded it is far below the limit, whatever it holds.
+const SMALL_BODY_BYTES: usize = 16 * 1024;
+/// Bytes an object takes in memory, members aside: the first leaf of a map has room for eleven.
+const OBJECT_BYTES: usize = 768;
+/// Bytes an array takes, items aside: room for four.
+const ARRAY_BYTES: usize = 160;
+/// Bytes a member or item takes, texts aside: its value, its name, and room that is not filled.
+const MEMBER_BYTES: usize = 128;
+/// Most pairs of a form.
+pub const FORM_PAIRS_MAX: usize = 1_000;
+
 /// Decodes a JSON document.
 ///
 /// # Errors
-/// `Malformed` with the path of the member that does not fit.
+/// `Malformed` with the path of the member that does not fit, or when it would take more than
+/// 16 MiB of memory.
 pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
     is_nul_free(body)?;
+    is_bounded(body)?;
     // The fast way first; the path of a fault is only looked for when there is one.
     serde_json::from_slice(body).map_err(|_| json_fault::<T>(body))
 }
@@ -26,6 +41,41 @@ pub fn json_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
         return Err(Failure::malformed("", Why::WrongType { expected: "an object" }));
     }
     json(body)
+}
+
+/// A body of megabytes may consist of brackets and commas, which take up to a hundred times as much
+/// memory as text.
+fn is_bounded(body: &[u8]) -> Result<(), Failure> {
+    if body.len() <= SMALL_BODY_BYTES || decoded_bytes(body) <= DECODED_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Failure::malformed("", Why::TooLarge { max_bytes: DECODED_BYTES_MAX }))
+}
+
+/// Bytes of memory a JSON document takes at most, decoded.
+fn decoded_bytes(body: &[u8]) -> usize {
+    let mut bytes = body.len();
+    let mut rest = body.iter();
+    while let Some(byte) = rest.next() {
+        bytes += match byte {
+            b'"' => {
+                // To the end of the text: a backslash takes the next byte with it.
+                while let Some(inner) = rest.next() {
+                    match inner {
+                        b'"' => break,
+                        b'\\' => drop(rest.next()),
+                        _ => {}
+                    }
+                }
+                0
+            }
+            b'{' => OBJECT_BYTES,
+            b'[' => ARRAY_BYTES,
+            b',' => MEMBER_BYTES,
+            _ => 0,
+        };
+    }
+    bytes
 }
 
 /// No engine stores a NUL, however it is written.
@@ -101,6 +151,17 @@ fn data_fault(message: &str) -> (Option<String>, Why) {
 /// only, and split at the first `=`.
 #[derive(Debug, Clone, Default)]
 pub struct Params(Vec<(String, String)>);
+
+/// Decodes a form.
+///
+/// # Errors
+/// `Malformed` when it has more than [`FORM_PAIRS_MAX`] pairs.
+pub fn form(body: &[u8]) -> Result<Params, Failure> {
+    if body.iter().filter(|byte| **byte == b'&').count() >= FORM_PAIRS_MAX {
+        return Err(Failure::malformed("", Why::TooMany { max: FORM_PAIRS_MAX }));
+    }
+    Ok(Params::parse(&String::from_utf8_lossy(body)))
+}
 
 impl Params {
     /// Decodes a query string or form body.
@@ -213,6 +274,21 @@ mod tests {
         assert_eq!(fault("{}"), ("name".into(), Why::Required));
         assert_eq!(fault("{"), ("".into(), Why::Malformed { expected: "a valid JSON document" }));
         assert!(matches!(fault(r#"{"name":"a"} x"#).1, Why::Malformed { .. }));
+    }
+
+    #[test]
+    fn what_takes_too_much_memory_is_refused_before_it_is_decoded() {
+        let list = |item: &str, count: usize| format!("[{}]", vec![item; count].join(","));
+        let refused = |body: &str| json::<serde_json::Value>(body.as_bytes()).is_err();
+        for (item, bytes) in [("1", 2), (r#"{"":1}"#, 8), ("[1]", 4), ("null", 5), ("{}", 3)] {
+            assert!(refused(&list(item, 1_000_000 / bytes)), "{item}");
+            assert!(!refused(&list(item, 16_000 / bytes)), "{item}");
+        }
+        // Text takes what it is long, whatever it holds.
+        assert!(!refused(&list(&format!("\"{}\"", "\\\",{[".repeat(100_000)), 8)));
+        let pairs = |count| vec!["a=1"; count].join("&");
+        assert!(form(pairs(FORM_PAIRS_MAX).as_bytes()).is_ok());
+        assert!(form(pairs(FORM_PAIRS_MAX + 1).as_bytes()).is_err());
     }
 
     #[test]

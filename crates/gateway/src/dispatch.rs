@@ -16,13 +16,14 @@ use axum::{
     response::Response,
     routing::{MethodFilter, MethodRouter},
 };
-use http::{HeaderValue, Method, header};
+use http::{Method, header};
 use patron_app::{Actor, App, Cx, audit::Seen, idempotency::Idempotency};
-use patron_model::{Failure, Permissions, Problems, Why};
+use patron_model::{Failure, Permissions, Problems, Why, card::contains_number};
 use tower::ServiceExt as _;
 
 use crate::{
     admission::{Admission, Admitted},
+    answers::{guarded, response},
     cards,
     dialect::{Claim, Dialect},
     exchange::{Exchange, Reply, Request, Site},
@@ -135,7 +136,7 @@ impl Gateway {
     pub async fn answer(&self, mut request: HttpRequest) -> Response {
         let Some(mount) = self.mount(&request) else {
             return match self.pages.clone().oneshot(request).await {
-                Ok(response) => response,
+                Ok(response) => guarded(response),
                 Err(never) => match never {},
             };
         };
@@ -164,9 +165,11 @@ impl Gateway {
     }
 
     fn request_id(&self, request: &HttpRequest) -> Arc<str> {
+        // It stands in the log and in the journal, whoever sent it.
         let sane = |id: &&str| {
             (1..=64).contains(&id.len())
                 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+                && !contains_number(id)
         };
         let sent = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
         match sent.filter(sane) {
@@ -221,8 +224,8 @@ impl Gateway {
                 (Actor::Caller(Arc::clone(caller)), *space, *rights)
             }
         };
-        if operation.writes() && !operation.tokenises {
-            cards::found(&exchange).into_result()?;
+        if operation.writes() {
+            cards::found(&exchange, operation.accepted_cards).into_result()?;
         }
         let (scope, owner) = match &actor {
             // Outside of any space the caller's place keeps the keys of two accounts apart.
@@ -241,7 +244,7 @@ impl Gateway {
             space,
             request: Arc::clone(&exchange.request_id),
             now: exchange.now,
-            dry_run: exchange.prefers_dry_run(),
+            dry_run: exchange.prefers_dry_run()?,
             idempotency: idempotency.map(Arc::new),
             origin: Some(exchange.clone()),
             work: Some(Arc::clone(&admitted.work)),
@@ -271,7 +274,10 @@ impl Gateway {
         owner: &str,
     ) -> Result<Option<Idempotency>, Failure> {
         let Some(rule) = operation.idempotency else { return Ok(None) };
-        let Some(sent) = exchange.header(rule.header) else { return Ok(None) };
+        let Some(sent) = exchange.text_header(rule.header)? else { return Ok(None) };
+        if exchange.headers.get_all(rule.header).iter().nth(1).is_some() {
+            return Err(Failure::malformed(rule.header, Why::Duplicate));
+        }
         // A structured string (RFC 9651) or, as many clients send it, the bare key.
         let bare = sent.trim();
         let key = bare.strip_prefix('"').and_then(|k| k.strip_suffix('"')).unwrap_or(bare);
@@ -280,7 +286,8 @@ impl Gateway {
             let why = if key.is_empty() { Why::Required } else { Why::TooLong { max } };
             return Err(Failure::Malformed(Problems::one(rule.header, why)));
         }
-        if exchange.prefers_dry_run() {
+        cards::refuse_key(rule.header, key)?;
+        if exchange.prefers_dry_run()? {
             return Ok(None);
         }
         let fingerprint = fingerprint::of(&self.app.secrets, operation, exchange);
@@ -387,16 +394,6 @@ impl Gateway {
             );
         }
     }
-}
-
-fn response(reply: Reply, exchange: &Exchange) -> Response {
-    let mut response = Response::new(Body::from(reply.body));
-    *response.status_mut() = reply.status;
-    *response.headers_mut() = reply.headers;
-    if let Ok(id) = HeaderValue::from_str(&exchange.request_id) {
-        response.headers_mut().insert("x-request-id", id);
-    }
-    response
 }
 
 fn router(dialect: &'static Dialect, gateway: std::sync::Weak<Gateway>) -> Router {

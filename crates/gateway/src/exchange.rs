@@ -117,6 +117,22 @@ impl Exchange {
         Params::parse(self.query_string())
     }
 
+    /// A header's value. One that is not text is refused where its absence would mean something
+    /// else: a key, a condition or a space that is passed over does what nobody asked for.
+    ///
+    /// # Errors
+    /// `Malformed` when it holds anything but visible characters of ASCII.
+    pub fn text_header(&self, name: &str) -> Result<Option<&str>, Failure> {
+        let Some(value) = self.headers.get(name) else { return Ok(None) };
+        match value.to_str() {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => {
+                let why = Why::Characters { allowed: "visible characters of ASCII" };
+                Err(Failure::malformed(name, why))
+            }
+        }
+    }
+
     /// A header's value, when it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
@@ -146,16 +162,20 @@ impl Exchange {
     }
 
     /// `Prefer: dry-run` (RFC 7240 form): check and show, but change nothing.
-    pub(crate) fn prefers_dry_run(&self) -> bool {
-        let Some(prefer) = self.header("prefer") else { return false };
-        prefer.split(',').any(|part| matches!(part.trim(), "dry-run" | "handling=dry-run"))
+    ///
+    /// # Errors
+    /// `Malformed` when it is not text: what was asked for cannot be known then.
+    pub(crate) fn prefers_dry_run(&self) -> Result<bool, Failure> {
+        let Some(prefer) = self.text_header("prefer")? else { return Ok(false) };
+        Ok(prefer.split(',').any(|part| matches!(part.trim(), "dry-run" | "handling=dry-run")))
     }
 
     /// Whether the body's media type is JSON (or `+json`, or not stated).
     pub fn is_json(&self) -> bool {
-        match self.header("content-type") {
-            None | Some("") => true,
-            Some(media) => {
+        match self.text_header("content-type") {
+            Err(_) => false,
+            Ok(None | Some("")) => true,
+            Ok(Some(media)) => {
                 let essence = media.split(';').next().unwrap_or_default().trim();
                 let essence = essence.to_ascii_lowercase();
                 essence == "application/json" || essence.ends_with("+json")
@@ -165,8 +185,10 @@ impl Exchange {
 
     /// Whether the body is a form.
     pub fn is_form(&self) -> bool {
-        self.header("content-type")
-            .is_some_and(|media| media.starts_with("application/x-www-form-urlencoded"))
+        let form = "application/x-www-form-urlencoded";
+        self.header("content-type").is_some_and(|media| {
+            media.get(..form.len()).is_some_and(|start| start.eq_ignore_ascii_case(form))
+        })
     }
 
     /// The body as JSON.

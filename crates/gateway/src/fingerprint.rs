@@ -12,7 +12,7 @@ use crate::{exchange::Exchange, operation::Operation};
 pub(crate) fn of(secrets: &Secrets, operation: &Operation, exchange: &Exchange) -> String {
     let header = |name| exchange.header(name).unwrap_or_default().as_bytes();
     let without_cards;
-    let body: &[u8] = if operation.tokenises {
+    let body: &[u8] = if !operation.accepted_cards.is_empty() {
         without_cards = without_card_data(secrets, &exchange.body);
         without_cards.as_bytes()
     } else {

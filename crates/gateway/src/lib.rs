@@ -8,10 +8,12 @@
 //! - [`cards`]: the door at which card data is refused. [`limits`]: everything that is bounded.
 //! - [`strangers`]: what an address may try before anybody knows who asks.
 //! - [`openapi`] and [`reference`]: descriptions for machines and for people.
+//! - [`spreadsheet`]: cells of CSV files that are no formulas.
 //! - [`server`]: connections. [`metrics`]: what is counted.
 
 mod addresses;
 mod admission;
+mod answers;
 mod bodies;
 pub mod cards;
 pub mod decode;
@@ -29,6 +31,7 @@ mod patience;
 pub mod provision;
 pub mod reference;
 pub mod server;
+pub mod spreadsheet;
 pub mod strangers;
 mod trail;
 

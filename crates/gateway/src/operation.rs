@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::Method;
 use patron_app::rights;
-use patron_model::{Failure, Permission, Permissions};
+use patron_model::{Failure, Permission, Permissions, card};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::{
@@ -96,8 +96,8 @@ pub struct Operation {
     pub idempotency: Option<IdempotencyRule>,
     /// Whether it writes records of the deployment (accounts, spaces), not of a space.
     pub is_for_deployment: bool,
-    /// Whether card data may come in, because the operation turns it into a token.
-    pub tokenises: bool,
+    /// The members by which card data may come in, because the operation turns it into a token.
+    pub accepted_cards: &'static [card::Member],
     pub(crate) handler: Handler,
 }
 
@@ -129,7 +129,7 @@ impl Operation {
             parameters: Vec::new(),
             idempotency: None,
             is_for_deployment: false,
-            tokenises: false,
+            accepted_cards: &[],
             handler: Arc::new(move |request| Box::pin(handler(request))),
         }
     }
@@ -197,10 +197,11 @@ impl Operation {
         self
     }
 
-    /// Turns card data into a token, so it may come in.
+    /// Turns card data into a token, so it may come in: by these members of the body and no other
+    /// way.
     #[must_use]
-    pub fn tokenises(mut self) -> Operation {
-        self.tokenises = true;
+    pub fn accepts_cards(mut self, members: &'static [card::Member]) -> Operation {
+        self.accepted_cards = members;
         self
     }
 

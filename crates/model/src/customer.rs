@@ -5,6 +5,7 @@
 //! fields; addresses that are changed as resources of their own have versions of their own.
 
 mod addresses;
+mod cards;
 mod merge;
 
 use std::collections::BTreeMap;

@@ -158,7 +158,7 @@ fn size(value: &Value) -> usize {
 }
 
 fn has_control(value: &Value) -> bool {
-    let bad = |text: &str| text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
+    let bad = |text: &str| crate::text::has_control(text, true);
     match value {
         Value::String(text) => bad(text),
         Value::Array(items) => items.iter().any(has_control),
@@ -207,7 +207,9 @@ mod tests {
         assert!(Metadata::parse("metadata", many).is_err());
         let big = pairs(json!({"a": "x".repeat(BYTES_MAX)}));
         assert!(Metadata::parse("metadata", big).is_err());
-        let bad = pairs(json!({"a": "x\u{1}"}));
-        assert!(Metadata::parse("metadata", bad).is_err());
+        for bad in ["x\u{1}", "x\u{202e}y", "\u{2066}"] {
+            assert!(Metadata::parse("metadata", pairs(json!({"a": [bad]}))).is_err());
+            assert!(Metadata::parse("metadata", pairs(json!({bad: "a"}))).is_err());
+        }
     }
 }

@@ -50,6 +50,11 @@ impl Phone {
     }
 }
 
+/// Whether a text is a valid number in international form.
+pub(crate) fn is_international(text: &str) -> bool {
+    PHONE_NUMBER_UTIL.parse(text, None).is_ok_and(|number| number.is_valid())
+}
+
 fn e164(typed: &str, country: Option<&Country>) -> Option<String> {
     if !typed.starts_with('+') && country.is_none() {
         return None;

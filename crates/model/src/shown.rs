@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Timestamp, customer::Customer};
+use crate::{Timestamp, customer::Customer, email::Email};
 
 /// A customer.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -49,6 +49,10 @@ pub struct ShownCustomer<'a> {
     /// E-mail address, as typed.
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<&'a str>,
+    /// What is odd about the e-mail address: `look_alike_domain` when its domain can be taken for
+    /// another one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    email_warnings: Vec<&'static str>,
     /// Phone number, as typed.
     #[serde(skip_serializing_if = "Option::is_none")]
     phone: Option<&'a str>,
@@ -127,6 +131,7 @@ impl<'a> ShownCustomer<'a> {
             company_registration_number: text(&customer.company_registration_number),
             tax_number: text(&customer.tax_number),
             email: customer.email.as_ref().map(|email| email.as_str()),
+            email_warnings: customer.email.as_ref().map(warnings).unwrap_or_default(),
             phone: customer.phone.as_ref().map(|phone| phone.raw()),
             phone_e164: customer.phone.as_ref().and_then(|phone| phone.e164()),
             work_phone: customer.work_phone.as_ref().map(|phone| phone.raw()),
@@ -147,6 +152,10 @@ impl<'a> ShownCustomer<'a> {
             merged_into: customer.merged_into,
         }
     }
+}
+
+fn warnings(email: &Email) -> Vec<&'static str> {
+    email.has_look_alike_domain().then_some("look_alike_domain").into_iter().collect()
 }
 
 /// The full name, joined from the parts where only those are known.

@@ -1,12 +1,22 @@
 //! Length- and character-checked strings. Nothing is trimmed and nothing is changed: control
 //! characters are refused, every script is welcome, lengths count Unicode scalar values.
+//!
+//! Characters that turn the direction of what follows are control characters too: with them a text
+//! reads otherwise than it is stored (`U+202E` makes `moc.knab` of `bank.com`). The marks `U+200E`,
+//! `U+200F` and `U+061C` are welcome: they are invisible letters of a direction, turn nothing
+//! around, and stand in real Hebrew and Arabic names; so are the joiners `U+200C` and `U+200D`.
 
 use crate::Why;
 
 /// Whether a text holds a control character other than the allowed line breaks and tabs.
-fn has_control(text: &str, multiline: bool) -> bool {
+pub(crate) fn has_control(text: &str, multiline: bool) -> bool {
     let allowed = |c| multiline && matches!(c, '\n' | '\r' | '\t');
-    text.chars().any(|c| c.is_control() && !allowed(c))
+    text.chars().any(|c| (c.is_control() && !allowed(c)) || turns_direction(c))
+}
+
+/// Explicit embeddings, overrides and isolates of the bidirectional algorithm (UAX #9, 2).
+fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Checks a text against its bounds.
@@ -112,6 +122,25 @@ mod tests {
             Name::parse(" 山田 太郎 ").map(|n| n.as_str().to_owned()),
             Ok(" 山田 太郎 ".into())
         );
+    }
+
+    #[test]
+    fn what_turns_the_direction_of_a_text_is_refused() {
+        let turning = ('\u{202A}'..='\u{202E}').chain('\u{2066}'..='\u{2069}');
+        for c in turning {
+            let text = format!("Anna {c}retsuM");
+            assert_eq!(Name::parse(&text), Err(Why::ControlCharacter), "{:x}", u32::from(c));
+            assert_eq!(Note::parse(&text), Err(Why::ControlCharacter), "{:x}", u32::from(c));
+        }
+        for name in [
+            "محمد عبد الله",
+            "יוסף כהן",
+            "\u{200F}יוסף\u{200E} Cohen",
+            "می\u{200C}نا",
+            "\u{61C}علي",
+        ] {
+            assert!(Name::parse(name).is_ok(), "{name}");
+        }
     }
 
     #[test]

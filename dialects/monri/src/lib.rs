@@ -52,10 +52,8 @@ pub static DIALECT: Dialect = Dialect {
     credentials: credentials::CREDENTIALS,
 };
 
-/// Answers hold personal data or tokens: no cache may keep them (for tokens RFC 6749 §5.1).
-fn finish(reply: &mut Reply, _: &Exchange, _: Option<QuotaState>) {
-    reply.set("cache-control", "no-store");
-}
+/// Nothing beyond what every answer of every API carries.
+fn finish(_: &mut Reply, _: &Exchange, _: Option<QuotaState>) {}
 
 fn security() -> Value {
     let with_path = "WP3-v2.1 <authenticity_token> <timestamp> <digest>; the digest is SHA-512, \

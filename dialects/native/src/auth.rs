@@ -35,7 +35,7 @@ pub(crate) fn authenticate<'a>(
         if !caller.has_secret_hash(&hash) {
             return Err(Failure::Unauthenticated { reason: "wrong secret" });
         }
-        let space = match exchange.header(SPACE_HEADER) {
+        let space = match exchange.text_header(SPACE_HEADER)? {
             None => caller.home()?.number,
             Some(text) => {
                 let wrong = Why::WrongType { expected: "the number of a space" };

@@ -28,7 +28,7 @@ pub(crate) enum Condition {
 
 /// Reads `If-Match`. A weak tag never matches (RFC 9110 §13.1.1).
 pub(crate) fn if_match(request: &Request) -> Result<Condition, Failure> {
-    let Some(header) = request.header("if-match") else { return Ok(Condition::None) };
+    let Some(header) = request.text_header("if-match")? else { return Ok(Condition::None) };
     if header.trim() == "*" {
         return Ok(Condition::Exists);
     }
@@ -87,8 +87,11 @@ pub(crate) fn of_change(request: &Request) -> Result<Condition, Failure> {
 }
 
 /// Whether `If-None-Match: *` asks to create only.
-pub(crate) fn creates_only(request: &Request) -> bool {
-    request.header("if-none-match").is_some_and(|header| header.trim() == "*")
+///
+/// # Errors
+/// `Malformed` when the condition is not text.
+pub(crate) fn creates_only(request: &Request) -> Result<bool, Failure> {
+    Ok(request.text_header("if-none-match")?.is_some_and(|header| header.trim() == "*"))
 }
 
 /// A reply for reading: 304 when the caller has this state already.

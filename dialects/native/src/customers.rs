@@ -372,7 +372,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 
 /// Creates or updates the customer with a reference: one atomic call. The body replaces the record.
 pub(crate) async fn put_by_reference(request: Request) -> Result<Reply, Failure> {
-    let create_only = conditions::creates_only(&request);
+    let create_only = conditions::creates_only(&request)?;
     let condition = if create_only { Condition::None } else { conditions::of_change(&request)? };
     let reference = Reference::parse(request.param("reference"))
         .map_err(|why| Failure::invalid("reference", why))?;

@@ -287,9 +287,6 @@ pub(crate) fn finish(reply: &mut Reply, _exchange: &Exchange, quota: Option<Quot
         reply.set("ratelimit-policy", format!("\"key\";q={limit};w=60"));
         reply.set("ratelimit", format!("\"key\";r={remaining};t={reset_seconds}"));
     }
-    if !reply.headers.contains_key("cache-control") {
-        reply.set("cache-control", "no-store");
-    }
 }
 
 #[cfg(test)]

@@ -9,9 +9,12 @@ use patron_gateway::{
     Operation,
     operation::{IdempotencyRule, Parameter},
 };
-use patron_model::Permission::{
-    CommentRead, CommentWrite, CustomerMerge, CustomerPast, CustomerRead, CustomerWrite, EventRead,
-    PaymentMethodRead, PaymentMethodWrite,
+use patron_model::{
+    Permission::{
+        CommentRead, CommentWrite, CustomerMerge, CustomerPast, CustomerRead, CustomerWrite,
+        EventRead, PaymentMethodRead, PaymentMethodWrite,
+    },
+    card,
 };
 
 use crate::{
@@ -353,7 +356,7 @@ fn method_operations() -> Vec<Operation> {
         .body::<MethodIn>()
         .replies::<MethodOut<'_>>(200)
         .replies::<MethodOut<'_>>(201)
-        .tokenises(),
+        .accepts_cards(&[card::Member { path: "card.number", takes: card::Taken::Number }]),
         Operation::new(
             Method::GET,
             Needs(PaymentMethodRead),

@@ -1,6 +1,8 @@
 //! From bodies to patches: a whole record (POST, PUT), JSON Merge Patch (RFC 7396) and JSON Patch
 //! (RFC 6902). Unknown members are refused, so that nothing is accepted and dropped.
 
+mod bounded;
+
 use std::collections::BTreeMap;
 
 use patron_gateway::{Fields, Member, Reading, Request};
@@ -71,6 +73,8 @@ pub(crate) struct CustomerIn {
     version: serde::de::IgnoredAny,
     #[schemars(skip)]
     phone_e164: serde::de::IgnoredAny,
+    #[schemars(skip)]
+    email_warnings: serde::de::IgnoredAny,
     #[schemars(skip)]
     created_at: serde::de::IgnoredAny,
     #[schemars(skip)]
@@ -191,7 +195,7 @@ pub(crate) enum Change {
 /// # Errors
 /// `UnsupportedMediaType`, `Malformed`, `Invalid`.
 pub(crate) fn read(request: &Request) -> Result<Change, Failure> {
-    let media = request.header("content-type").unwrap_or("application/json");
+    let media = request.text_header("content-type")?.unwrap_or("application/json");
     let essence = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
         JSON_PATCH => {
@@ -228,14 +232,7 @@ pub(crate) fn apply_operations(
     operations: &json_patch::Patch,
 ) -> Result<CustomerPatch, Failure> {
     let mut document = writable(customer);
-    if let Err(error) = json_patch::patch(&mut document, operations) {
-        let failed_test = matches!(error.kind, json_patch::PatchErrorKind::TestFailed);
-        if failed_test {
-            return Err(Failure::PreconditionFailed { what: "A test of the JSON Patch" });
-        }
-        let reason = format!("operation {} cannot be applied", error.operation);
-        return Err(Failure::invalid("", Why::Syntax { reason }));
-    }
+    bounded::apply(&mut document, operations)?;
     let text = serde_json::to_vec(&document).map_err(Failure::internal)?;
     let body: CustomerIn = patron_gateway::decode::json(&text)?;
     if body.addresses.is_some() {

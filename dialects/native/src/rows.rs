@@ -1,7 +1,8 @@
 //! Customers as rows of a file, for import and export: the members of the native API, with one
-//! billing and one shipping address as `billing.city`, `shipping.city` and so on.
+//! billing and one shipping address as `billing.city`, `shipping.city` and so on. Cells of a CSV
+//! file are no formulas ([`spreadsheet`]); an import gives back what was exported.
 
-use patron_gateway::{Reading, cards, decode};
+use patron_gateway::{Reading, cards, decode, spreadsheet};
 use patron_model::{
     Failure, Problems, Timestamp, Why,
     address::{Postal, Purpose},
@@ -78,7 +79,7 @@ pub fn from_cells<'a>(cells: impl Iterator<Item = (&'a str, &'a str)>) -> Result
             "metadata" | "identifier_fields" => serde_json::from_str(cell).map_err(|_| {
                 Failure::malformed(name, Why::Malformed { expected: "a JSON value" })
             })?,
-            _ => Value::String(cell.to_owned()),
+            _ => Value::String(spreadsheet::text(cell).into_owned()),
         };
         members.insert(name.to_owned(), value);
     }
@@ -173,9 +174,9 @@ pub fn to_cells(customer: &Customer, now: Timestamp) -> Result<Vec<String>, Fail
     let (billing, shipping) = (slot(customer.billing())?, slot(customer.shipping())?);
     let cell = |value: &Value| match value {
         Value::Null => String::new(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => spreadsheet::cell(text).into_owned(),
         Value::Object(members) if members.is_empty() => String::new(),
-        other => other.to_string(),
+        other => spreadsheet::json_cell(&other.to_string()).into_owned(),
     };
     let of = |column: &&str| match column.split_once('.') {
         Some(("billing", field)) => cell(&billing[field]),

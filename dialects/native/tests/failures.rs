@@ -136,3 +136,48 @@ async fn limits_hold() {
     let refused = last.unwrap().expect(429);
     assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
 }
+
+#[tokio::test]
+async fn deceiving_texts_are_refused_or_flagged() {
+    let native = Native::start().await;
+    for body in [
+        json!({"given_name": "Anna\u{202e}retsuM"}),
+        json!({"description": "\u{2066}x\u{2069}"}),
+        json!({"reference": "a\u{202d}"}),
+        json!({"metadata": {"a": ["\u{202b}"]}}),
+        json!({"metadata": {"\u{202b}": 1}}),
+        json!({"addresses": [{"city": "\u{2067}"}]}),
+    ] {
+        let answer = native.call("POST", "/v1/customers", Some(body.clone())).await.expect(422);
+        assert_eq!(answer.json()["errors"][0]["code"], "control_character", "{body}");
+    }
+    let name = "\u{200f}יוסף\u{200e} Cohen";
+    let body = json!({"full_name": name, "email": "anna@xn--80ak6aa92e.com"});
+    let made = native.create(body).await;
+    assert_eq!(
+        (&made["full_name"], &made["email_warnings"]),
+        (&json!(name), &json!(["look_alike_domain"]))
+    );
+    // What was read can be sent back, and an ordinary domain is not flagged.
+    let one = format!("/v1/customers/{}", made["number"]);
+    let back = json!({"email": "anna@example.com", "email_warnings": made["email_warnings"]});
+    let plain = native.call("PATCH", &one, Some(back)).await.expect(200).json();
+    assert_eq!(plain["email_warnings"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_patch_that_copies_itself_is_refused_at_once() {
+    let native = Native::start().await;
+    let made = native.create(json!({"metadata": {}})).await;
+    let one = format!("/v1/customers/{}", made["number"]);
+    let patch = [("content-type", "application/json-patch+json")];
+    for copies in [9, 15, 24] {
+        let mut all = vec![json!({"op": "add", "path": "/metadata/a", "value": "x".repeat(1_000)})];
+        let copy = |n| json!({"op": "copy", "from": "/metadata", "path": format!("/metadata/{n}")});
+        all.extend((0..copies).map(copy));
+        let answer = native.with("PATCH", &one, &patch, Some(json!(all))).await.expect(422);
+        assert_eq!(answer.json()["errors"][0]["code"], "too_large", "{copies}");
+    }
+    let seen = native.call("GET", &one, None).await.json();
+    assert_eq!(seen["version"], 1);
+}

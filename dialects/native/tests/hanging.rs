@@ -145,7 +145,7 @@ async fn cards_become_tokens_and_the_number_stays_nowhere() {
     }
     let with_code = json!({"card": {"number": "4111111111111111", "expiry_month": 1,
         "expiry_year": 2030, "cvc": "123"}});
-    native.call("POST", &all, Some(with_code)).await.expect(400);
+    native.call("POST", &all, Some(with_code)).await.expect(422);
     let one = format!("{all}/{}", saved["number"]);
     let off =
         native.call("PATCH", &one, Some(json!({"state": "inactive"}))).await.expect(200).json();

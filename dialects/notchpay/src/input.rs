@@ -22,9 +22,9 @@ const DAY_SECONDS: i64 = 24 * 60 * 60;
 /// `Malformed` when it is no JSON object and no form; `UnsupportedMediaType`.
 pub fn members(exchange: &Exchange) -> Result<Map<String, Value>, Failure> {
     if exchange.is_form() {
-        return form(&String::from_utf8_lossy(&exchange.body));
+        return form(&exchange.body);
     }
-    let media = exchange.header("content-type").unwrap_or_default();
+    let media = exchange.text_header("content-type")?.unwrap_or_default();
     if media.to_ascii_lowercase().starts_with("multipart/") {
         let supported = "application/json or application/x-www-form-urlencoded";
         return Err(Failure::UnsupportedMediaType { supported });
@@ -54,9 +54,9 @@ pub fn body<T: DeserializeOwned>(members: Map<String, Value>) -> Result<T, Failu
 
 /// A form as members: `address[city]=Douala` is a member of a member. A form cannot say `null`, so
 /// an empty value stands for it.
-fn form(body: &str) -> Result<Map<String, Value>, Failure> {
+fn form(body: &[u8]) -> Result<Map<String, Value>, Failure> {
     let mut members = Map::new();
-    for (name, value) in Params::parse(body).iter() {
+    for (name, value) in decode::form(body)?.iter() {
         let value = if value.is_empty() { Value::Null } else { Value::String(value.to_owned()) };
         let names = names(name)?;
         if !names.is_empty() {
@@ -221,7 +221,7 @@ mod tests {
     use serde_json::json;
 
     fn form_of(body: &str) -> Value {
-        Value::Object(form(body).expect("a form"))
+        Value::Object(form(body.as_bytes()).expect("a form"))
     }
 
     #[test]
@@ -237,7 +237,9 @@ mod tests {
         assert_eq!(form_of("a[b=1&[c]=2"), json!({"a[b": "1", "[c]": "2"}));
         assert_eq!(form_of("a=1&a[b]=2"), json!({"a": {"b": "2"}}));
         let deep = format!("a{}=1", "[b]".repeat(FORM_DEPTH_MAX));
-        assert!(form(&deep).is_err());
+        assert!(form(deep.as_bytes()).is_err());
+        let many = vec!["a=1"; decode::FORM_PAIRS_MAX + 1].join("&");
+        assert!(form(many.as_bytes()).is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use patron_app::Cx;
-use patron_gateway::{Reply, Request};
+use patron_gateway::{Reply, Request, spreadsheet};
 use patron_model::{Failure, Why, space::Space};
 use rust_xlsxwriter::Workbook;
 use serde_json::{Map, Value};
@@ -192,8 +192,7 @@ fn cell(members: &Map<String, Value>, source: &str) -> Result<Value, Failure> {
             items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",").into()
         }
         Value::Object(members) if members.is_empty() => "".into(),
-        Value::Array(_) | Value::Object(_) => value.to_string().into(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+        other => other.clone(),
     })
 }
 
@@ -205,7 +204,17 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// A file as it is written, row by row.
+/// A text as a cell that is no formula; what is no text is none anyway.
+fn csv_cell(value: &Value) -> String {
+    match value {
+        Value::String(text) => spreadsheet::cell(text).into_owned(),
+        Value::Array(_) | Value::Object(_) => spreadsheet::json_cell(&text(value)).into_owned(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => text(value),
+    }
+}
+
+/// A file as it is written, row by row. In a spreadsheet texts are written as texts, which are never
+/// taken for formulas.
 enum File {
     Csv(csv::Writer<Vec<u8>>),
     Xlsx { workbook: Box<Workbook>, rows: u32, bytes: usize },
@@ -229,7 +238,7 @@ impl File {
     fn add(&mut self, row: &[Value]) -> Result<(), Failure> {
         match self {
             File::Csv(writer) => {
-                writer.write_record(row.iter().map(text)).map_err(Failure::internal)
+                writer.write_record(row.iter().map(csv_cell)).map_err(Failure::internal)
             }
             File::Xlsx { workbook, rows, bytes } => {
                 let sheet = workbook.worksheet_from_index(0).map_err(Failure::internal)?;

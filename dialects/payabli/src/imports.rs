@@ -7,7 +7,7 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use futures_util::stream;
-use patron_gateway::{Exchange, Member, Reply, Request};
+use patron_gateway::{Exchange, Member, Reply, Request, cards, spreadsheet};
 use patron_model::{Failure, Problems, Why, card};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -140,7 +140,7 @@ fn reason(failure: Failure) -> Result<String, Failure> {
 
 /// The part `file` of a multipart form.
 async fn file(exchange: &Exchange) -> Result<Bytes, Failure> {
-    let media = exchange.header("content-type").unwrap_or_default();
+    let media = exchange.text_header("content-type")?.unwrap_or_default();
     let boundary = multer::parse_boundary(media)
         .map_err(|_| Failure::UnsupportedMediaType { supported: "multipart/form-data" })?;
     let broken =
@@ -220,7 +220,7 @@ fn body(columns: &[Column], row: &csv::StringRecord) -> Result<CustomerBody, Fai
         }
         match column {
             Column::Custom(key) => {
-                custom.insert(key.clone(), cell.into());
+                custom.insert(key.clone(), spreadsheet::text(cell).as_ref().into());
             }
             Column::Member(name, kind) => match value(*kind, cell) {
                 Ok(Value::Object(pairs)) => custom.extend(pairs),
@@ -241,19 +241,24 @@ fn body(columns: &[Column], row: &csv::StringRecord) -> Result<CustomerBody, Fai
 
 fn value(kind: Kind, cell: &str) -> Result<Value, Why> {
     match kind {
-        Kind::Text => Ok(cell.into()),
+        Kind::Text => Ok(spreadsheet::text(cell).as_ref().into()),
         Kind::Number => match serde_json::from_str(cell.trim()) {
             Ok(number @ Value::Number(_)) => Ok(number),
             _ => Err(Why::WrongType { expected: "a number" }),
         },
         Kind::List => {
+            let cell = spreadsheet::text(cell);
             let names = cell.split([',', '|']).map(str::trim).filter(|name| !name.is_empty());
             Ok(Value::Array(names.map(Value::from).collect()))
         }
         Kind::Pairs => match serde_json::from_str(cell) {
             Ok(Value::Object(pairs)) => {
-                pairs.keys().try_for_each(|key| check_key(key))?;
-                Ok(Value::Object(pairs))
+                // Searched once it is decoded: an escape can stand for a digit.
+                let pairs = Value::Object(pairs);
+                match cards::found_in(&pairs).into_iter().next() {
+                    Some(problem) => Err(problem.why),
+                    None => Ok(pairs),
+                }
             }
             _ => Err(Why::WrongType { expected: "a JSON object" }),
         },

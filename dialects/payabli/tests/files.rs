@@ -137,3 +137,58 @@ async fn a_file_that_cannot_be_read_imports_nothing() {
         assert_eq!(answer.json()["isSuccess"], Value::Bool(false));
     }
 }
+
+#[tokio::test]
+async fn exports_hold_no_formulas_and_imports_give_back_what_was_exported() {
+    let party = Party::new().await;
+    let names = ["=1+1", "+41 44", "-1+1", "@SUM(A1)", "'=x", "a;=cmd|' /C calc'!A0", "'tis", "-5"];
+    for (n, name) in names.iter().enumerate() {
+        let number = format!("n{n}");
+        let body = json!({"customerNumber": number, "company": name, "phone": "+41446681800",
+            "additionalFields": {"note": format!("x;{name}")}});
+        party.add(body).await;
+    }
+    let entry = party.entry();
+    let columns = "customerNumber,Company:company,Phone:phone,AdditionalFields:additionalFields";
+    let target = format!("/api/Export/customers/csv/{entry}?columnsExport={columns}");
+    let csv = party.get(&target).await.expect(200).text();
+    for line in csv.lines().skip(1) {
+        assert!(line.contains(",'+41446681800,"), "{line}");
+        for begin in [",=", ",+", ",@", ",\"=", ";=", ";+", ";@", ",-1"] {
+            assert!(!line.contains(begin), "{begin} in {line}");
+        }
+    }
+    let title = format!("/api/Export/customers/csv/{entry}?columnsExport=company:%3D1%2B1");
+    assert!(party.get(&title).await.expect(200).text().starts_with("'=1+1\n"));
+    let sheet = party.get(&target.replace("/csv/", "/xlsx/")).await.expect(200);
+    assert!(sheet.body.starts_with(b"PK"));
+    let other = Party::new().await;
+    assert_eq!(import(&other, "", &csv).await.expect(200).json()["responseData"]["added"], 8);
+    for (n, name) in names.iter().enumerate() {
+        let target = format!("/api/Query/customers/{}?customernumber=n{n}", other.entry());
+        let record = other.get(&target).await.json()["Records"][0].clone();
+        assert_eq!(record["Company"], *name, "{csv}");
+        assert_eq!(record["Phone"], "+41446681800");
+        assert_eq!(record["AdditionalFields"]["note"], format!("x;{name}"));
+    }
+}
+
+#[tokio::test]
+async fn card_data_in_a_cell_is_refused_after_it_is_decoded() {
+    let party = Party::new().await;
+    let escaped: String =
+        "4111111111111111".chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect();
+    let csv = format!(
+        "customerNumber,additionalFields\n\
+         A,\"{{\"\"a\"\":\"\"{escaped}\"\"}}\"\n\
+         B,\"{{\"\"c\\u0076v\"\":\"\"123\"\"}}\"\n\
+         C,\"{{\"\"cvv\"\":[\"\"123\"\"]}}\"\n\
+         D,\"{{\"\"a\"\":4111111111111111}}\"\n"
+    );
+    let verdict = import(&party, "", &csv).await.expect(200).json();
+    assert_eq!(verdict["responseData"]["rejected"], 4, "{verdict}");
+    let split = "customerNumber,firstname,lastname\nE,41111111,11111111\n";
+    let verdict = import(&party, "", split).await.expect(200).json();
+    assert_eq!(verdict["responseData"]["rejected"], 1, "{verdict}");
+    assert!(party.list("").await.is_empty());
+}

@@ -67,10 +67,8 @@ pub(crate) fn render(failure: &Failure, exchange: &Exchange) -> Reply {
     reply
 }
 
-/// Last touch on every reply: answers hold personal data and tokens.
-pub(crate) fn finish(reply: &mut Reply, _exchange: &Exchange, _quota: Option<QuotaState>) {
-    reply.set("cache-control", "no-store");
-}
+/// Last touch on every reply: nothing beyond what every answer of every API carries.
+pub(crate) fn finish(_: &mut Reply, _: &Exchange, _: Option<QuotaState>) {}
 
 /// Status, code and message.
 fn describe(failure: &Failure) -> (u16, u16, &'static str) {

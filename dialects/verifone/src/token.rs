@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use patron_app::{App, Caller};
-use patron_gateway::{Exchange, Reply, Request, decode::Params};
+use patron_gateway::{Exchange, Reply, Request, decode, decode::Params};
 use patron_model::{Failure, Permission, Permissions, Timestamp, Why};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -62,7 +62,7 @@ pub(crate) async fn issue(request: Request) -> Result<Reply, Failure> {
         let supported = "application/x-www-form-urlencoded";
         return Err(Failure::UnsupportedMediaType { supported });
     }
-    let form = Params::parse(&String::from_utf8_lossy(&request.body));
+    let form = decode::form(&request.body)?;
     match form.get("grant_type") {
         Some("client_credentials") => {}
         Some(_) => {

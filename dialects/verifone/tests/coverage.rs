@@ -33,7 +33,7 @@ fn reading_needs_read_and_the_rest_needs_write() {
             _ => Access::Needs(Permission::CustomerWrite),
         };
         assert_eq!(operation.access, wanted, "{}", operation.id);
-        assert!(!operation.tokenises, "{}", operation.id);
+        assert!(operation.accepted_cards.is_empty(), "{}", operation.id);
     }
 }
 

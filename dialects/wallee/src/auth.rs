@@ -133,7 +133,7 @@ fn is_fresh(issued: f64, now: Timestamp, window_seconds: i64) -> bool {
 
 /// The space the request is for: the caller's key must open it (dossier §2, scope headers).
 fn space(caller: &Caller, exchange: &Exchange) -> Result<i64, Failure> {
-    let sent = exchange.header("space").map(str::trim).unwrap_or_default();
+    let sent = exchange.text_header("space")?.map(str::trim).unwrap_or_default();
     if sent.is_empty() {
         return Err(Failure::malformed("space", Why::Required));
     }

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use patron_model::{
     Failure, Noun, Timestamp,
     audit::{AuditActor, AuditEntry, AuditOutcome, AuditTarget, Receipt, kept_agent},
+    card::{Found, contains_number},
 };
 use patron_store::{Batch, Kind, NewEntry, Value, Write};
 use uuid::Uuid;
@@ -114,6 +115,10 @@ impl App {
 
 /// Adds an entry to a batch of the deployment: the record, and what the journal says.
 fn push(batch: &mut Batch, entry: &AuditEntry) -> Result<(), Failure> {
+    // What a stranger calls his program is kept as it came, but no card number is; the entry must
+    // be written all the same.
+    let agent = entry.agent.as_deref().filter(|agent| !contains_number(agent));
+    let entry = &AuditEntry { agent: agent.map(str::to_owned), ..entry.clone() };
     let record = record_of(entry, 1)?;
     batch.entries.push(NewEntry {
         kind: AUDIT.name,
@@ -366,6 +371,10 @@ impl Document for AuditEntry {
             self.outcome.as_str().into(),
             self.address.clone().into(),
         ]
+    }
+
+    fn search_cards(&self, found: &mut Found) {
+        found.maybe("agent", self.agent.as_ref());
     }
 }
 
