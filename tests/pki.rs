@@ -31,6 +31,11 @@ impl Authority {
         Authority { issuer: Issuer::new(params, key), pem }
     }
 
+    /// Its own certificate, as if it were a server's.
+    pub fn itself(&self) -> Signed {
+        Signed { certificate: self.pem.clone(), key: self.issuer.key().serialize_pem() }
+    }
+
     /// A certificate for names and addresses.
     pub fn sign(&self, names: &[&str]) -> Signed {
         self.sign_as(names, |_| ())

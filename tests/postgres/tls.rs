@@ -115,6 +115,8 @@ async fn certificates_that_are_not_right_are_refused() {
     for query in [full, "sslmode=verify-ca&sslrootcert={ca}", "sslmode=require&sslrootcert={ca}"] {
         stand.assert_refused("others", query, "has expired: renew it");
     }
+    show(&mut stand.server, &stand.authority, &stand.authority.itself());
+    stand.assert_refused("others", full, "CA:FALSE, signed by that CA");
     show(&mut stand.server, &stand.authority, &stand.authority.sign(&["db.example.com"]));
     stand.assert_refused("others", full, "for other names");
     stand.assert_refused("others", full, "db.example.com");

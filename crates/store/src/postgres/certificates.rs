@@ -137,6 +137,11 @@ fn refused(why: &CertificateError) -> String {
                  with CA:FALSE, signed by that CA"
                     .to_owned()
             }
+            text if text.contains("UnsupportedCertVersion") => {
+                "its certificate is of X.509 version 1, which says nothing of names or use: give \
+                 the server one of version 3 with a subjectAltName"
+                    .to_owned()
+            }
             text => format!("its certificate is refused: {text}"),
         },
     }
