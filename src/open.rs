@@ -12,7 +12,7 @@ use patron_store::{Location, Store};
 
 use crate::{
     commands::explain,
-    files,
+    dialects, files,
     master_key::{self, Source},
     operator,
     settings::Settings,
@@ -63,6 +63,16 @@ pub async fn app_at(settings: &Settings, location: &Location) -> Result<Arc<App>
             .with_context(|| format!("{} cannot be made", folder.display()))?;
     }
     app_on(opened(location, settings).await?, source).await
+}
+
+/// The same for a server, which brings what an earlier version kept to the form of this one.
+///
+/// # Errors
+/// As [`app`].
+pub async fn app_to_serve(settings: &Settings) -> Result<Arc<App>> {
+    let app = app(settings).await?;
+    dialects::renew(&app).await.map_err(|failure| explain(&failure))?;
+    Ok(app)
 }
 
 /// Opens store and secrets of a deployment that is there; makes none.

@@ -67,7 +67,7 @@ pub async fn run(args: SandboxArgs) -> Result<()> {
     if !database.exists() {
         prepare(&settings, &database).await.context("the sandbox cannot be set up")?;
     }
-    let app = open::app(&settings).await?;
+    let app = open::app_to_serve(&settings).await?;
     open::note_base_url(&settings)?;
     provision(&app, &base_url).await?;
     serve::announce(&settings, app.store.engine());

@@ -56,7 +56,7 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     }
     start_log(&settings)?;
     let stop = stop_asked()?;
-    let app = open::app(&settings).await?;
+    let app = open::app_to_serve(&settings).await?;
     if !args.allow_sandbox_keys {
         refuse_sandbox_keys(&app).await?;
     }

@@ -135,6 +135,15 @@ fn a_real_deployment_becomes_no_sandbox() {
     assert!(!said.contains(SERVES) && said.contains("a real deployment"), "{said}");
 }
 
+/// A key is found by the name of its API, a colon and its handle, so no handle of one API, whatever
+/// it holds, finds a key of another one.
+#[test]
+fn handles_of_two_apis_cannot_meet() {
+    for dialect in ALL {
+        assert!(dialect.name.bytes().all(|byte| byte.is_ascii_lowercase()), "{}", dialect.name);
+    }
+}
+
 #[test]
 fn the_master_key_is_readable_by_its_owner_only() {
     let folder = tempfile::tempdir().unwrap();

@@ -4,6 +4,14 @@
 use std::path::Path;
 use std::process::Stdio;
 
+use patron_app::{
+    App, Clock,
+    documents::KINDS,
+    keys::{self, NewKey, NewSecret},
+    spaces,
+};
+use patron_model::space::{Role, Space};
+use patron_store::{Location, Options, Store};
 use serde_json::json;
 
 use crate::program::{KEY, Running, free_address, patron, succeed};
@@ -73,4 +81,36 @@ async fn card_numbers_rest_nowhere_and_persons_only_in_the_data_file() {
     assert!(holds(&data, PERSON), "the search would find it");
     assert!(!holds(&logs, PERSON), "personal data is in the program's log");
     assert!(!holds(&logs, KEY), "a key is in the program's log");
+}
+
+/// A public key in clear, as versions before kept it, leaves the data file when a server starts.
+#[tokio::test(flavor = "multi_thread")]
+async fn public_keys_kept_in_clear_leave_the_data_file() {
+    const CLEAR: &str = "pk.0123456789abcdef0123456789abcdef";
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    succeed(patron().args(["space", "create", "Shop", "--data"]).arg(data));
+    let location = Location::Sqlite(data.join("patron.db"));
+    let store = Store::open(&location, KINDS, Options::default()).await.unwrap();
+    let app = App::without_secrets(store, Clock::System);
+    let cx = app.operator(0, "test");
+    let space = spaces::get::<Space>(&cx, 1).await.unwrap().record;
+    let api = patron_notchpay::NAME;
+    let secret = NewSecret::Bearer("sk.private".into());
+    let new = NewKey::of_space(&space, api, Role::Integration, Some(CLEAR.into()), secret);
+    keys::create(&cx, new).await.unwrap();
+    app.store.clone().close().await;
+    drop((cx, app));
+    assert!(holds(data, CLEAR), "the search would find it");
+    let mut running = Running::serve(data).await;
+    let headers = [("authorization", CLEAR), ("x-grant", "sk.private")];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let answer = running.client.send(&running.base_url, "GET", "/customers", &headers, b"").await;
+    answer.expect(200);
+    let mut stop = std::process::Command::new("kill");
+    succeed(stop.arg("-TERM").arg(running.child.id().to_string()));
+    assert!(running.child.wait().unwrap().success());
+    assert!(!holds(data, CLEAR), "a public key is in the data file or its log");
+    let said = succeed(patron().args(["check", "--data"]).arg(data));
+    assert!(said.contains("Everything agrees."), "{said}");
 }

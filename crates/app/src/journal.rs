@@ -100,6 +100,16 @@ pub async fn at_time<T: Document>(
     shown(cx, &entry.map_err(failure)?.ok_or(Failure::NotFound { noun: Noun::Entry })?)
 }
 
+/// Who made a record that hangs on none, as the journal names callers.
+///
+/// # Errors
+/// `NotFound` when the journal has no such record.
+pub async fn maker<T: Document>(cx: &Cx, number: i64) -> Result<String, Failure> {
+    let first = cx.app.store.entry_at_revision(cx.space, T::KIND.name, number, number, 1).await;
+    let first = first.map_err(failure)?.ok_or(Failure::NotFound { noun: T::NOUN })?;
+    Ok(first.actor)
+}
+
 /// A record as it was in a version, the latest state that had it.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 
 mod callers;
 mod changes;
+mod handles;
 mod uses;
 
 use patron_model::{
@@ -31,6 +32,7 @@ pub use self::callers::{Caller, Callers, REMEMBERED};
 pub use self::changes::{
     KeyPatch, NewHalves, OVERLAP_SECONDS, OVERLAP_SECONDS_MAX, SECRETS_MAX, rotate, update,
 };
+pub use self::handles::renew;
 pub use self::uses::KeyUse;
 pub(crate) use self::uses::Uses;
 

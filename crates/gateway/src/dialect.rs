@@ -128,7 +128,7 @@ pub struct Minted {
     pub handle: Option<String>,
     /// Secret half, as it is kept.
     pub secret: NewSecret,
-    /// Secret half, as it is shown.
+    /// What is shown once: the secret half; both halves where neither is kept as it is.
     pub shown: String,
 }
 
@@ -141,7 +141,7 @@ pub struct Shown<'a> {
     pub space: &'a Space,
     /// The key.
     pub key: &'a Key,
-    /// Its secret.
+    /// What is shown once, as it was minted.
     pub secret: &'a str,
 }
 

@@ -41,7 +41,7 @@ impl Scope {
         }
     }
 
-    /// What it opens (dossier B.1): customers with all that hangs on them, or payment methods alone.
+    /// What it opens (dossier B.1): customers and their payment methods, or these alone.
     pub const fn permissions(self) -> Permissions {
         match self {
             Scope::Customers => Permissions::of(&[

@@ -1,18 +1,27 @@
-//! Who asks (dossier §2): the public key, raw, in `Authorization`; the private key of the same pair
-//! in `X-Grant` where an operation is sensitive. Customers need no grant, but one that is sent must
-//! be right.
+//! Who asks (dossier §2): the public key, raw, in `Authorization`; the private key of the same
+//! pair in `X-Grant`. A grant that is sent must be right. Without one the public rights of the key
+//! decide (the provider lets a public key do everything with customers, and so does the sandbox):
+//! `full`, `create`, or `none`. Public keys stand in browsers and apps, so they are kept as a hash.
 
 use std::sync::Arc;
 
-use patron_app::{Actor, App, Caller, Cx, keys::NewSecret};
+use patron_app::{
+    Actor, App, Caller, Cx, journal,
+    keys::{self, NewSecret},
+    secrets::sha256_hex,
+};
 use patron_gateway::{
-    BoxFuture, Claim, Credentials, Exchange, Minted, SignRequest,
+    BoxFuture, Claim, Credentials, Exchange, Minted, Request, SignRequest,
     dialect::{Example, KeyRoles, Shown, random_token},
 };
-use patron_model::{Failure, Noun};
+use patron_model::{
+    Failure, Noun, Permission, Permissions,
+    customer::Customer,
+    space::{Key, PublicRights},
+};
 use serde_json::{Value, json};
 
-use crate::NAME;
+use crate::{NAME, route};
 
 /// No key was sent.
 pub const NO_KEY: &str = "no key";
@@ -27,6 +36,10 @@ const GRANT_HEADERS: [&str; 2] = ["x-grant", "grant-authorization"];
 const SYNC_HEADER: &str = "x-sync";
 /// Longest key that is looked up.
 const KEY_CHARS_MAX: usize = 200;
+/// What the handle of a test key begins with; [`is_test_key`] knows it too.
+const TEST_MARK: &str = "test.";
+/// Hexadecimal digits of SHA-256.
+const HASH_CHARS: usize = 64;
 /// Random bytes of a key's public and private half.
 const PUBLIC_BYTES: usize = 16;
 const PRIVATE_BYTES: usize = 24;
@@ -57,21 +70,26 @@ pub fn authenticate<'a>(
         if key.len() > KEY_CHARS_MAX {
             return Err(Failure::Unauthenticated { reason: "not a key" });
         }
-        let caller = app.caller(NAME, key).await?;
+        let caller = app.caller(NAME, &handle_of(key)).await?;
         exchange.claims(caller.key.number);
         check_grant(&caller, exchange)?;
+        let rights = if has_grant(exchange) {
+            Permissions::ALL
+        } else {
+            alone(caller.key.public_rights, exchange)
+        };
         // Connected accounts are not kept here, so every named one is unknown.
         if sent(exchange, SYNC_HEADER).is_some() {
             return Err(Failure::NotFound { noun: Noun::Account });
         }
         let space = caller.home()?.number;
-        Ok(Claim::new(caller, space))
+        Ok(Claim::new(caller, space).cut(rights))
     })
 }
 
 /// Which key a request claims to hold, for the audit trail of refusals: nothing is checked here.
 pub fn claimed(exchange: &Exchange) -> Option<String> {
-    public_key(exchange).map(str::to_owned)
+    public_key(exchange).map(handle_of)
 }
 
 /// The public key: raw, or with the scheme `Bearer`. A header that is no text is an unknown key.
@@ -103,6 +121,75 @@ fn check_grant(caller: &Caller, exchange: &Exchange) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether a grant was sent. Once sign-in is over it is a right one.
+pub fn has_grant(exchange: &Exchange) -> bool {
+    GRANT_HEADERS.iter().any(|name| sent(exchange, name).is_some())
+}
+
+/// Whether a public key came alone.
+pub fn lacks_grant(exchange: &Exchange) -> bool {
+    public_key(exchange).is_some() && !has_grant(exchange)
+}
+
+/// What a public key may do with a request that comes without a grant.
+fn alone(rights: PublicRights, exchange: &Exchange) -> Permissions {
+    match rights {
+        PublicRights::Full => Permissions::ALL,
+        PublicRights::None => Permissions::NONE,
+        PublicRights::Create => {
+            let path = route(exchange.path());
+            let segments: Vec<&str> = path.split('/').collect();
+            match (exchange.method.as_str(), &segments[..]) {
+                ("POST", ["", "customers"]) => Permissions::of(&[Permission::CustomerWrite]),
+                // Its own only: [`check_own`].
+                ("GET", ["", "customers", _]) => Permissions::of(&[Permission::CustomerRead]),
+                _ => Permissions::NONE,
+            }
+        }
+    }
+}
+
+/// Lets a public key without a grant read what it made itself; unless it may do everything.
+///
+/// # Errors
+/// `NotFound`, as for what never was.
+pub(crate) async fn check_own(request: &Request, found: &Customer) -> Result<(), Failure> {
+    let Actor::Caller(caller) = &request.cx.actor else { return Ok(()) };
+    if caller.key.public_rights == PublicRights::Full || has_grant(request) {
+        return Ok(());
+    }
+    let maker = journal::maker::<Customer>(&request.cx, found.number).await?;
+    let is_own = maker == request.cx.actor_name();
+    if is_own { Ok(()) } else { Err(Failure::NotFound { noun: Noun::Customer }) }
+}
+
+/// How a public key is kept: enough to recognise it, and whether it is a test key.
+pub fn handle_of(key: &str) -> String {
+    let mark = if is_test_key(key) { TEST_MARK } else { "" };
+    format!("{mark}{}", sha256_hex(key))
+}
+
+/// Keys that an earlier version kept with their public half in clear get the handle they have now,
+/// and the journal forgets the clear one. The sandbox's key may do alone what it always could.
+/// Answers how many there were.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn hide_public_keys(app: &Arc<App>) -> Result<usize, Failure> {
+    keys::renew(&app.operator(0, "hide public keys"), NAME, hidden).await
+}
+
+/// A key as it is kept now; none when it is.
+fn hidden(key: &Key) -> Option<Key> {
+    let hash = key.handle.strip_prefix(TEST_MARK).unwrap_or(&key.handle);
+    if hash.len() == HASH_CHARS && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let is_sandbox = key.handle == SANDBOX_PUBLIC;
+    let public_rights = if is_sandbox { PublicRights::Full } else { key.public_rights };
+    Some(Key { handle: handle_of(&key.handle), public_rights, ..key.clone() })
+}
+
 /// Whether a request works with test data: its key says so.
 pub fn is_sandbox(cx: &Cx) -> bool {
     match &cx.actor {
@@ -125,38 +212,44 @@ pub fn security() -> Value {
             "name": "Authorization",
             "description": "The public key, without a scheme. `Bearer` is accepted as well.",
         },
+        "grant": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-Grant",
+            "description": "The private key of the pair. Without it the public rights of the key \
+                            decide: full, create (and read what it created) or none.",
+        },
     })
 }
 
 fn sandbox() -> Minted {
-    Minted {
-        handle: Some(SANDBOX_PUBLIC.to_owned()),
-        secret: NewSecret::Bearer(SANDBOX_PRIVATE.to_owned()),
-        shown: SANDBOX_PRIVATE.to_owned(),
-    }
+    minted(SANDBOX_PUBLIC.to_owned(), SANDBOX_PRIVATE.to_owned())
 }
 
 fn mint() -> Minted {
-    let private = random_token("sk.", PRIVATE_BYTES);
+    minted(random_token("pk.", PUBLIC_BYTES), random_token("sk.", PRIVATE_BYTES))
+}
+
+/// Neither half is kept as it is, so both are shown this once: with a blank between them.
+fn minted(public: String, private: String) -> Minted {
     Minted {
-        handle: Some(random_token("pk.", PUBLIC_BYTES)),
-        secret: NewSecret::Bearer(private.clone()),
-        shown: private,
+        handle: Some(handle_of(&public)),
+        shown: format!("{public} {private}"),
+        secret: NewSecret::Bearer(private),
     }
 }
 
 fn show(shown: &Shown<'_>) -> Value {
-    json!({
-        "base_url": shown.base_url,
-        "public_key": shown.key.handle,
-        "private_key": shown.secret,
-    })
+    let (public, private) = shown.secret.split_once(' ').unwrap_or_default();
+    json!({"base_url": shown.base_url, "public_key": public, "private_key": private})
 }
 
 fn sign_request(request: &SignRequest<'_>) -> Result<Vec<(&'static str, String)>, Failure> {
     let key = request.credentials["public_key"].as_str();
     let key = key.ok_or_else(|| Failure::internal("the credentials have no public_key"))?;
-    Ok(vec![("Authorization", key.to_owned())])
+    let grant = request.credentials["private_key"].as_str();
+    let grant = grant.map(|grant| ("X-Grant", grant.to_owned()));
+    Ok([("Authorization", key.to_owned())].into_iter().chain(grant).collect())
 }
 
 fn examples(_credentials: &Value) -> Vec<Example> {
@@ -203,6 +296,8 @@ mod tests {
         for test in ["sb.x", "pk_test.x", "test_x", "pk_test_x", SANDBOX_PUBLIC] {
             assert!(is_test_key(test), "{test}");
         }
+        assert!(is_test_key(&handle_of(SANDBOX_PUBLIC)));
+        assert!(!is_test_key(&handle_of("pk.x")));
         for live in ["pk.x", "b.x", "pk_live_x", "pk.testing", "live_x"] {
             assert!(!is_test_key(live), "{live}");
         }

@@ -88,6 +88,7 @@ pub async fn create(request: Request) -> Result<Reply, Failure> {
 /// `NotFound`.
 pub async fn retrieve(request: Request) -> Result<Reply, Failure> {
     let found = customers::get_following(&request.cx, id_of(&request)?).await?;
+    auth::check_own(&request, &found).await?;
     one(&request, envelope::accepted("Customer retrieved"), &found)
 }
 

@@ -50,7 +50,7 @@ impl Verdict {
 
 /// A failure as a reply.
 pub fn render(failure: &Failure, exchange: &Exchange) -> Reply {
-    reply(verdict(failure), exchange)
+    reply(verdict(failure, exchange), exchange)
 }
 
 /// 404 for a thing of the reference data, which the common record has no noun for.
@@ -74,7 +74,7 @@ fn reply(verdict: Verdict, exchange: &Exchange) -> Reply {
     }
 }
 
-fn verdict(failure: &Failure) -> Verdict {
+fn verdict(failure: &Failure, exchange: &Exchange) -> Verdict {
     match failure {
         Failure::NotFound { noun } => Verdict::new(404, "Not Found", not_found_text(*noun)),
         Failure::NoRoute => Verdict::new(404, "Not Found", "Resource not found"),
@@ -105,6 +105,11 @@ fn verdict(failure: &Failure) -> Verdict {
             Verdict::new(403, "Forbidden", "Invalid grant key")
         }
         Failure::Unauthenticated { .. } => Verdict::new(401, "Unauthorized", "Invalid API key"),
+        // A key was sent and is known, so a grant may open it.
+        Failure::Forbidden if auth::lacks_grant(exchange) => {
+            let text = "This endpoint requires additional authentication";
+            Verdict::new(403, "Forbidden", text)
+        }
         Failure::Forbidden => {
             let text = "You don't have permission to access this resource";
             Verdict::new(403, "Forbidden", text)

@@ -11,4 +11,5 @@ mod lists;
 mod other_apis;
 mod payment_methods;
 mod place;
+mod public_keys;
 mod resources;

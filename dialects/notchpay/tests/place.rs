@@ -1,7 +1,7 @@
 //! Where a test takes place: a server with this dialect and one set of keys.
 
 use patron_app::Cx;
-use patron_notchpay::{DIALECT, NAME};
+use patron_notchpay::{DIALECT, NAME, auth::handle_of};
 use patron_testkit::{Answer, TestServer};
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ impl Place {
     /// A context in the space of the keys, for what only other APIs can do.
     pub async fn cx(&self) -> Cx {
         let key = self.keys["public_key"].as_str().expect("a key");
-        let caller = self.server.app.caller(NAME, key).await.expect("a caller");
+        let caller = self.server.app.caller(NAME, &handle_of(key)).await.expect("a caller");
         let space = caller.home().expect("a space").number;
         self.server.app.operator(space, "test")
     }
