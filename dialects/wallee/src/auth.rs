@@ -119,9 +119,15 @@ fn user(sub: &Value) -> Option<String> {
     id.map(|id| id.to_string())
 }
 
+/// A value that cannot be read never loosens anything: it closes the window.
 fn window(caller: &Caller) -> i64 {
-    let switch = caller.space(caller.key.space).and_then(|s| s.switch(NAME, WINDOW_SWITCH));
-    switch.and_then(|seconds| seconds.parse().ok()).unwrap_or(WINDOW_SECONDS)
+    let space = caller.space(caller.key.space);
+    let switch = space.and_then(|space| space.dialects.get(NAME)?.get(WINDOW_SWITCH));
+    match switch {
+        None | Some(Value::Null) => WINDOW_SECONDS,
+        Some(Value::String(seconds)) => seconds.trim().parse().unwrap_or(0),
+        Some(seconds) => seconds.as_i64().unwrap_or(0),
+    }
 }
 
 fn is_fresh(issued: f64, now: Timestamp, window_seconds: i64) -> bool {

@@ -274,13 +274,22 @@ async fn a_key_does_what_its_role_allows() {
 async fn a_space_sets_how_old_a_token_may_be() {
     let shop = Shop::open().await;
     let cx = shop.server.app.operator(0, "test");
-    let switches = [("wallee".to_owned(), json!({"token_window_seconds": "30"}))].into();
-    let patch = SpacePatch { dialects: Some(switches), ..SpacePatch::default() };
-    spaces::update_space(&cx, shop.space(), Expect::Any, patch).await.unwrap();
+    let switch = async |window: Value| {
+        let switches = [("wallee".to_owned(), json!({"token_window_seconds": window}))].into();
+        let patch = SpacePatch { dialects: Some(switches), ..SpacePatch::default() };
+        spaces::update_space(&cx, shop.space(), Expect::Any, patch).await.unwrap();
+    };
     let now = shop.server.app.clock.now().seconds();
-    shop.try_claim("iat", json!(now - 25)).await.expect(200);
-    unauthorized(&shop.try_claim("iat", json!(now - 35)).await);
-    unauthorized(&shop.try_claim("iat", json!(now + 35)).await);
+    for window in [json!("30"), json!(30)] {
+        switch(window).await;
+        shop.try_claim("iat", json!(now - 25)).await.expect(200);
+        unauthorized(&shop.try_claim("iat", json!(now - 35)).await);
+        unauthorized(&shop.try_claim("iat", json!(now + 35)).await);
+    }
+    for closed in [json!("half a minute"), json!(0.5), json!(-1), json!([30])] {
+        switch(closed).await;
+        unauthorized(&shop.try_claim("iat", json!(now - 25)).await);
+    }
 }
 
 #[tokio::test]
