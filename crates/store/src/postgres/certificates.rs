@@ -6,14 +6,12 @@ use std::path::Path;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _};
 use rustls::server::ParsedCertificate;
 use rustls::{
     AlertDescription, CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
-
-use super::tls::unreadable;
 
 /// Verifies what its mode asks for. That the server has the certificate's key is always verified.
 #[derive(Debug)]
@@ -98,6 +96,24 @@ pub(super) fn of_the_system() -> Result<RootCertStore, String> {
         ));
     }
     Ok(roots)
+}
+
+/// A file of a parameter that cannot be used.
+pub(super) fn unreadable(name: &str, path: &Path, why: &dyn std::fmt::Display) -> String {
+    format!("{name} {} cannot be used: {why}", path.display())
+}
+
+/// A key that nobody else can read.
+pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let about = std::fs::metadata(path).map_err(|error| unreadable("sslkey", path, &error))?;
+    // libpq's rule: a key of root may be read by a group, any other by its owner only.
+    let others = if about.uid() == 0 { 0o037 } else { 0o077 };
+    if about.mode() & others != 0 {
+        let path = path.display();
+        return Err(format!("sslkey {path} can be read by others: chmod 600 {path}"));
+    }
+    PrivateKeyDer::from_pem_file(path).map_err(|error| unreadable("sslkey", path, &error))
 }
 
 /// Why a connection with TLS failed, and what mends it.

@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 
 use deadpool_postgres::Connect;
 use rustls::ClientConfig;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
+use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, SslMode as Attempt};
@@ -212,8 +212,8 @@ impl Parameters {
             Some((certificate, key)) => {
                 let chain = CertificateDer::pem_file_iter(certificate)
                     .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-                    .map_err(|error| unreadable("sslcert", certificate, &error))?;
-                let private = private_key(key)?;
+                    .map_err(|error| certificates::unreadable("sslcert", certificate, &error))?;
+                let private = certificates::private_key(key)?;
                 let fits = builder.with_client_auth_cert(chain, private);
                 fits.map_err(|error| {
                     let (certificate, key) = (certificate.display(), key.display());
@@ -224,22 +224,6 @@ impl Parameters {
         config.alpn_protocols = vec![PROTOCOL.to_vec()];
         Ok(config)
     }
-}
-
-pub(super) fn unreadable(name: &str, path: &Path, why: &dyn std::fmt::Display) -> String {
-    format!("{name} {} cannot be used: {why}", path.display())
-}
-
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    use std::os::unix::fs::MetadataExt as _;
-    let about = std::fs::metadata(path).map_err(|error| unreadable("sslkey", path, &error))?;
-    // libpq's rule: a key of root may be read by a group, any other by its owner only.
-    let others = if about.uid() == 0 { 0o037 } else { 0o077 };
-    if about.mode() & others != 0 {
-        let path = path.display();
-        return Err(format!("sslkey {path} can be read by others: chmod 600 {path}"));
-    }
-    PrivateKeyDer::from_pem_file(path).map_err(|error| unreadable("sslkey", path, &error))
 }
 
 /// Opens connections to one server; also hands itself to cancel requests.
