@@ -406,6 +406,9 @@ async fn it_is_changed_while_serving_and_after_kills() {
     drop(running);
     let running = Running::serve(&data).await;
     signed_calls(&running.base_url, &keys).await;
+    let told = in_data(patron().args(["audit", "--export", "ndjson"]), &data);
+    let acts = ["master_key.rotating", "master_key.rotated"];
+    assert!(acts.iter().all(|act| told.contains(act)), "{told}");
     let leftovers = std::fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().file_name());
     let leftovers: Vec<_> =
         leftovers.filter(|name| name.to_string_lossy().contains("next")).collect();

@@ -179,9 +179,25 @@ async fn handshakes_that_stall_are_cut_and_keep_no_place() {
         // Ends when the server closes.
         let _ = stream.read_to_end(&mut said);
         assert!(!said.starts_with(b"HTTP"), "{}", String::from_utf8_lossy(&said));
-        let mut stream = connect(&running, stand.client(BOTH)).await.unwrap();
+        let mut stream = connect_once_free(&running, &stand).await;
         assert!(ask(&mut stream).await.unwrap().starts_with("HTTP/1.1 200 "));
     }
+}
+
+/// Pause between two tries to get a place, and tries.
+const PATIENCE_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+const PATIENCE_ROUNDS: usize = 200;
+
+/// The only place is free a moment after the client before has seen its connection end; until then
+/// others are turned away.
+async fn connect_once_free(running: &Running, stand: &Stand) -> TlsStream<TcpStream> {
+    for _ in 0..PATIENCE_ROUNDS {
+        if let Ok(stream) = connect(running, stand.client(BOTH)).await {
+            return stream;
+        }
+        tokio::time::sleep(PATIENCE_PAUSE).await;
+    }
+    panic!("the place is not free again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

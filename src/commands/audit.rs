@@ -23,9 +23,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Show the audit trail.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  patron audit --outcome refused --since 2026-11-01 --export csv > refused.csv"
-)]
+#[command(after_help = "Example:\n  \
+                  patron audit --outcome refused --since 2026-11-01 --export csv > refused.csv")]
 pub struct AuditArgs {
     /// Go on with what happens from now on, until it is stopped.
     #[arg(long)]

@@ -8,6 +8,7 @@ use anyhow::{Result, bail, ensure};
 use clap::Args;
 use patron_app::{
     App,
+    audit::{self, Act},
     keyring::{self, Master},
     secrets::MasterKey,
 };
@@ -108,6 +109,7 @@ async fn rotate(
     if let [_, under_way] = names.as_slice() {
         ensure!(*under_way == new.id(), "a change to yet another master key is under way");
     }
+    tell(app, "master_key.rotating").await?;
     app.begin_rotation(&new).await.map_err(|failure| explain(&failure))?;
     let count = app.reseal().await.map_err(|failure| explain(&failure))?;
     match kept {
@@ -127,8 +129,16 @@ async fn rotate(
     Ok(())
 }
 
+/// Tells the audit trail.
+async fn tell(app: &Arc<App>, action: &str) -> Result<()> {
+    let act = Act { action: action.to_owned(), ..Act::default() };
+    let told = audit::note(&app.operator(0, "key rotate-master"), act).await;
+    told.map_err(|failure| explain(&failure))
+}
+
 async fn end(app: &Arc<App>, new: &MasterKey, bytes: u64) -> Result<()> {
     app.end_rotation(new).await.map_err(|failure| explain(&failure))?;
+    tell(app, "master_key.rotated").await?;
     if bytes <= SCRUB_BYTES_MAX {
         app.store.compact().await?;
     } else {
@@ -150,7 +160,9 @@ async fn start_over(store: Store, source: Source) -> Result<()> {
     let given_up = keyring::start_over(&store, &key).await.map_err(|failure| explain(&failure))?;
     let name = source.name();
     let app = open::unlock(store, source.master(key), &name).await?;
+    let told = tell(&app, "master_key.given_up").await;
     app.store.clone().close().await;
+    told?;
     println!("{given_up} secrets are given up: make those keys anew (patron key list).");
     Ok(())
 }

@@ -11,6 +11,7 @@ use patron_app::{
     documents::{ACCOUNT, KEY, SPACE},
     keys, offboarding,
     spaces::{self, SpacePatch},
+    vault,
 };
 use patron_gateway::provision::{self, KeySource, NewSpace};
 use patron_model::{Failure, space::Space};
@@ -148,7 +149,10 @@ async fn export(app: &Arc<App>, cx: &Cx, number: i64, file: &Path) -> Result<Str
     let mut with = vec![(ACCOUNT.name, space.account, None), (SPACE.name, number, Some(doc))];
     let all = keys::list(cx, Some(space.account)).await.map_err(failed)?;
     let of_space = all.iter().filter(|key| key.space == number);
-    with.extend(of_space.map(|key| (KEY.name, key.number, None)));
+    let keys: Vec<i64> = of_space.map(|key| key.number).collect();
+    with.extend(keys.iter().map(|key| (KEY.name, *key, None)));
+    let secrets = vault::records_of(app, &keys).await.map_err(failed)?;
+    with.extend(secrets.into_iter().map(|(kind, number)| (kind, number, None)));
     let act = Act {
         action: "space.exported".to_owned(),
         account: Some(space.account),

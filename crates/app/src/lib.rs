@@ -95,8 +95,8 @@ impl App {
         })
     }
 
-    /// An app that has none of the store's secrets, for work that needs none. What it seals is never
-    /// kept.
+    /// An app that has none of the store's secrets, for work that needs none. What it seals is
+    /// never kept.
     pub fn without_secrets(store: Store, clock: Clock) -> Arc<App> {
         let master = keyring::Master::fixed(secrets::MasterKey::random());
         App::new(store, clock, secrets::Secrets::none(), master)

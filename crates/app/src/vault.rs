@@ -92,6 +92,20 @@ pub(crate) async fn find(app: &App, place: &str) -> Result<Option<Loaded<Kept>>,
     row.map(|row| decode(&row)).transpose()
 }
 
+/// The records of the secrets of these keys, and of the data keys they are sealed with: kind and
+/// number.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn records_of(app: &App, keys: &[i64]) -> Result<Vec<(&'static str, i64)>, Failure> {
+    let mut records = vec![(Keyring::KIND.name, Keyring::NUMBER)];
+    for key in keys {
+        let kept = find(app, &of_key(*key)).await?;
+        records.extend(kept.map(|kept| (SECRET.name, kept.number)));
+    }
+    Ok(records)
+}
+
 /// Notes a secret in a draft. A draft that raced a change of the data keys is refused like one that
 /// raced another writer: refresh the keys and decide again.
 pub(crate) async fn put(

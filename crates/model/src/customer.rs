@@ -7,6 +7,7 @@
 mod addresses;
 mod cards;
 mod merge;
+mod status;
 
 use std::collections::BTreeMap;
 
@@ -27,42 +28,12 @@ use crate::{
     time_zone::TimeZone,
 };
 
+pub use self::status::{STAND_IN, Status};
+
 /// Former e-mail addresses kept on the record; older ones are in the journal.
 pub const FORMER_EMAILS_MAX: usize = 50;
 /// Most identifier fields.
 pub const IDENTIFIER_FIELDS_MAX: usize = 20;
-/// The extra field a dialect keeps while a customer has no status but by default, and the dialect
-/// shows that as another one. It goes as soon as a status is set, by whichever API.
-pub const STAND_IN: &str = "status";
-
-/// Whether a customer may be dealt with.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// In good standing.
-    #[default]
-    Active,
-    /// Not in use.
-    Inactive,
-    /// Locked out, for example after failed logins or on the person's own request (GDPR art. 18).
-    Locked,
-    /// Blocked by the business: may not pay.
-    Blocked,
-}
-
-impl Status {
-    /// The word for the status.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Status::Active => "active",
-            Status::Inactive => "inactive",
-            Status::Locked => "locked",
-            Status::Blocked => "blocked",
-        }
-    }
-}
 
 /// Sign-in data of a customer portal.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
@@ -190,8 +161,7 @@ pub struct Customer {
     /// All other addresses, by number.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_addresses: Vec<Address>,
-    /// Fields that only one dialect knows, by dialect name, verbatim. One named like [`STAND_IN`] is
-    /// what that dialect shows as status until somebody sets one.
+    /// Fields that only one dialect knows, by dialect name, verbatim; see also [`STAND_IN`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub extras: BTreeMap<String, BTreeMap<String, Value>>,
     /// When it was created.
@@ -418,8 +388,7 @@ impl Customer {
             }
             Err(found) => problems.append(found),
         }
-        let is_named = !status.is_keep() && next.drop_stand_ins();
-        note(next.change_status(status) || is_named, "status");
+        note(next.change_status(status), "status");
         note(status_reason.change(&mut next.status_reason), "status_reason");
         note(status_until.change(&mut next.status_until), "status_until");
         note(balance.change(&mut next.balance), "balance");
@@ -500,18 +469,6 @@ impl Customer {
         }
     }
 
-    fn change_status(&mut self, patch: Patch<Status>) -> bool {
-        let before = self.status;
-        self.status = patch.apply(Some(before)).unwrap_or_default();
-        if self.status == before {
-            return false;
-        }
-        // Reason and term belong to the status they were given for.
-        self.status_reason = None;
-        self.status_until = None;
-        true
-    }
-
     fn change_portal(&mut self, user_name: Patch<Line>, password: Patch<PasswordHash>) -> bool {
         let mut portal = self.portal.take().unwrap_or_default();
         let name_differs = user_name.change(&mut portal.user_name);
@@ -536,15 +493,6 @@ impl Customer {
         differs
     }
 
-    fn drop_stand_ins(&mut self) -> bool {
-        let mut dropped = false;
-        self.extras.retain(|_, fields| {
-            dropped |= fields.remove(STAND_IN).is_some();
-            !fields.is_empty()
-        });
-        dropped
-    }
-
     /// A field that only one dialect knows.
     pub fn extra(&self, dialect: &str, field: &str) -> Option<&Value> {
         self.extras.get(dialect)?.get(field)
@@ -557,14 +505,6 @@ impl Customer {
             self.family_name.as_ref().map(Name::as_str),
             self.full_name.as_ref().map(Name::as_str),
         )
-    }
-
-    /// The status at a moment: one with a term that has passed counts as active.
-    pub fn status_at(&self, now: Timestamp) -> Status {
-        match self.status_until {
-            Some(until) if until <= now => Status::Active,
-            _ => self.status,
-        }
     }
 
     /// Whether it is deleted (or absorbed by another).

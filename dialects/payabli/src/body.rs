@@ -175,8 +175,8 @@ impl CustomerBody {
         Ok(patch)
     }
 
-    /// A status that was not sent is shown as inactive on a new record (dossier §4.3), until somebody
-    /// sets one; for everybody else such a customer is active.
+    /// A status that was not sent is shown as inactive on a new record (dossier §4.3), until
+    /// somebody sets one; for everybody else such a customer is active.
     fn change_status(
         &self,
         patch: &mut CustomerPatch,

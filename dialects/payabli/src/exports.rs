@@ -213,8 +213,8 @@ fn csv_cell(value: &Value) -> String {
     }
 }
 
-/// A file as it is written, row by row. In a spreadsheet texts are written as texts, which are never
-/// taken for formulas.
+/// A file as it is written, row by row. In a spreadsheet texts are written as texts, which are
+/// never taken for formulas.
 enum File {
     Csv(csv::Writer<Vec<u8>>),
     Xlsx { workbook: Box<Workbook>, rows: u32, bytes: usize },

@@ -1,12 +1,15 @@
 //! What is searched for card data before a customer is stored: every text a caller can have
 //! written, and what is shown as one text.
 
+use rust_decimal::Decimal;
+
 use super::{Customer, Portal};
 use crate::{
     address::{Address, Postal},
     card::Found,
     email::Email,
     phone::Phone,
+    text::Line,
 };
 
 impl Customer {
@@ -75,15 +78,7 @@ impl Customer {
         for (key, value) in metadata.pairs() {
             found.member("metadata", key, value);
         }
-        if let Some(balance) = balance {
-            found.text("balance", &balance.to_string());
-        }
-        if let Some(Portal { user_name, password_hash: _ }) = portal {
-            found.maybe("portal_user_name", user_name.as_ref());
-        }
-        for field in identifier_fields {
-            found.text("identifier_fields", field.as_str());
-        }
+        search_account(balance.as_ref(), portal.as_ref(), identifier_fields, found);
         for (field, value) in extras.values().flatten() {
             found.member("", field, value);
         }
@@ -102,6 +97,23 @@ impl Customer {
 
 fn text<T: AsRef<str>>(value: &Option<T>) -> Option<&str> {
     value.as_ref().map(AsRef::as_ref)
+}
+
+fn search_account(
+    balance: Option<&Decimal>,
+    portal: Option<&Portal>,
+    identifier_fields: &[Line],
+    found: &mut Found,
+) {
+    if let Some(balance) = balance {
+        found.text("balance", &balance.to_string());
+    }
+    if let Some(Portal { user_name, password_hash: _ }) = portal {
+        found.maybe("portal_user_name", user_name.as_ref());
+    }
+    for field in identifier_fields {
+        found.text("identifier_fields", field.as_str());
+    }
 }
 
 fn search_email(field: &str, email: Option<&Email>, found: &mut Found) {

@@ -134,8 +134,8 @@ impl Writer {
             // Moves the log into the file; what fails here is done at the next start.
             let _ = connection.pragma_update(None, "wal_checkpoint", "TRUNCATE");
         }
-        // Whoever closed may give the file another name and open it anew: a connection that is still
-        // open by then would make SQLite go on with the files beside the old name.
+        // Whoever closed may give the file another name and open it anew: a connection that is
+        // still open by then would make SQLite go on with the files beside the old name.
         drop(self.shared);
         for reply in closing {
             // Whoever closed may have stopped waiting.

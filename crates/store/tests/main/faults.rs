@@ -265,9 +265,9 @@ fn open_files(file: &Path) -> Vec<std::path::PathBuf> {
     targets.filter(|target| target.to_str().is_some_and(|t| t.starts_with(name))).collect()
 }
 
-/// A sandbox is set up under another name and then opened anew: a connection that outlives `close`
-/// would make SQLite go on with the shared memory beside the old name, and other processes with that
-/// beside the new one.
+/// A sandbox is set up under another name and then opened anew: a connection that outlives
+/// `close` would make SQLite go on with the shared memory beside the old name, and other processes
+/// with that beside the new one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn closing_lets_go_of_the_file() {
     for round in 0..100 {
