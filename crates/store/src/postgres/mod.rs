@@ -77,10 +77,6 @@ fn failed(error: &tokio_postgres::Error) -> StoreError {
         };
     };
     let code = refusal.code().code();
-    // By `statement_timeout`, or by ourselves.
-    if *refusal.code() == SqlState::QUERY_CANCELED {
-        return StoreError::GivenUp;
-    }
     let mend = match *refusal.code() == SqlState::INVALID_AUTHORIZATION_SPECIFICATION {
         true => "; pg_hba.conf there says who may come, sslmode, sslcert and sslkey in the URL how",
         false => "",
