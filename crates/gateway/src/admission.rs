@@ -79,7 +79,8 @@ impl Admission {
         let has_body = !body.is_end_stream();
         let mut claim = None;
         // A signature over the body can only be checked with it; until then it is a stranger's.
-        if !is_public && !(has_body && (dialect.covers_body)(exchange)) {
+        let needs_body = has_body && (dialect.covers_body)(exchange);
+        if !is_public && !needs_body {
             claim = Some(self.sign_in(app, dialect, exchange, quota).await?);
         }
         let mut held = None;

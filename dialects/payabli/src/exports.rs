@@ -216,7 +216,7 @@ fn csv_cell(value: &Value) -> String {
 /// A file as it is written, row by row. In a spreadsheet texts are written as texts, which are
 /// never taken for formulas.
 enum File {
-    Csv(csv::Writer<Vec<u8>>),
+    Csv(Box<csv::Writer<Vec<u8>>>),
     Xlsx { workbook: Box<Workbook>, rows: u32, bytes: usize },
 }
 
@@ -224,7 +224,7 @@ impl File {
     fn begin(format: Format, columns: &[Column]) -> Result<File, Failure> {
         let titles: Vec<Value> = columns.iter().map(|column| column.title.clone().into()).collect();
         let mut file = match format {
-            Format::Csv => File::Csv(csv::Writer::from_writer(Vec::new())),
+            Format::Csv => File::Csv(Box::new(csv::Writer::from_writer(Vec::new()))),
             Format::Xlsx => {
                 let mut workbook = Box::new(Workbook::new());
                 workbook.add_worksheet();

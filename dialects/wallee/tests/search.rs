@@ -175,14 +175,14 @@ async fn a_bad_question_is_refused_without_repeating_it() {
 async fn the_longest_query_is_answered() {
     let shop = Shop::open().await;
     let id = shop.customer(json!({"familyName": "Muster"})).await;
-    let searching = vec!["familyName:~must"; 10];
-    let plain = vec!["familyName:Muster"; 50];
-    let ids = vec!["-id:0"; 41].join(" ");
+    let searching = ["familyName:~must"; 10];
+    let plain = ["familyName:Muster"; 50];
+    let ids = ["-id:0"; 41].join(" ");
     for (query, is_fitting) in [
         (searching.join(" "), true),
         (searching.join(" OR "), true),
         (plain.join(" OR "), true),
-        (format!("{} {}", searching.join(" "), vec!["-id:0"; 40].join(" ")), true),
+        (format!("{} {}", searching.join(" "), ["-id:0"; 40].join(" ")), true),
         (format!("{} {ids}", searching.join(" ")), false),
         (format!("{} familyName:~m", searching.join(" ")), false),
         (format!("{} id:{id}", plain.join(" ")), false),

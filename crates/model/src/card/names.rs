@@ -93,8 +93,9 @@ impl Secret {
     pub(super) fn fits(self, digits: usize) -> bool {
         match self {
             Secret::Code => (3..=4).contains(&digits),
-            // Six at most: longer PINs are rare, longer numbers under that name are not.
-            Secret::Pin => (4..=6).contains(&digits),
+            // Three: a security code under that name. Six at most: longer PINs are rare, longer
+            // numbers under that name are not.
+            Secret::Pin => (3..=6).contains(&digits),
             Secret::Track => digits >= 3,
         }
     }

@@ -160,9 +160,10 @@ impl<'t> Search<'t> {
         let sums = LuhnSums::of(&run.digits);
         let (begins, ends) = (run.begins(), run.ends());
         let mut phones: Option<Vec<Range<usize>>> = None;
-        for from in 0..=count - DIGITS.start() {
-            for to in from + DIGITS.start()..=count.min(from + DIGITS.end()) {
-                let edges = (begins[from], ends[to]);
+        for (from, begin) in begins.iter().enumerate().take(count - DIGITS.start() + 1) {
+            let longest = ends.iter().enumerate().take(from + DIGITS.end() + 1);
+            for (to, end) in longest.skip(from + DIGITS.start()) {
+                let edges = (*begin, *end);
                 if matches!(edges, (Edge::None, _) | (_, Edge::None)) {
                     continue;
                 }
