@@ -17,6 +17,9 @@ const BODY_BYTES: usize = 512 * 1024;
 /// the values made of it and for what the allocator and the store keep.
 const PEAK_BYTES_MAX: u64 = 48 * 1024 * 1024;
 
+/// Stands for the status of an answer that could not be read.
+const BROKEN_OFF: u16 = 0;
+
 /// The worst bodies: what each is, its media type, and its bytes.
 fn bodies() -> Vec<(&'static str, &'static str, String)> {
     const JSON: &str = "application/json";
@@ -90,6 +93,8 @@ fn path_of(operation: &Operation, keys: &Value, customer: &Value) -> String {
         .replace(['{', '}'], "")
 }
 
+/// The status; [`BROKEN_OFF`] where the server refused while the body was still being sent, and
+/// closed the connection on it.
 async fn send(
     running: &Running,
     dialect: &Dialect,
@@ -105,7 +110,9 @@ async fn send(
     let mut headers: Vec<(String, String)> =
         signed.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     headers.push(("content-type".into(), media.into()));
-    running.client.send(&running.base_url, method, target, &headers, body.as_bytes()).await.status
+    let bytes = body.as_bytes();
+    let answer = running.client.try_send(&running.base_url, method, target, &headers, bytes).await;
+    answer.map_or(BROKEN_OFF, |answer| answer.status)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,11 +142,13 @@ async fn no_body_of_any_operation_makes_the_server_take_more_than_its_share() {
                 assert!(peak <= PEAK_BYTES_MAX, "{what}: {} KiB", peak / 1024);
                 assert!(status < 500, "{what}");
                 sent += 1;
-                understood += u32::from(!matches!(status, 401 | 403 | 404 | 405 | 415));
+                understood +=
+                    u32::from(!matches!(status, BROKEN_OFF | 401 | 403 | 404 | 405 | 415));
                 worst = worst.max((peak, what));
             }
         }
     }
+    running.native(KEY, "GET", "/v1/customers?limit=1", None).await.expect(200);
     println!("{sent} bodies; the worst took {} KiB: {}", worst.0 / 1024, worst.1);
     assert!(understood * 3 > sent, "{understood} of {sent} reached a handler");
 }

@@ -175,7 +175,8 @@ mod tests {
         for text in ["12", "12345", "match", "M123", "", "customer 123"] {
             assert!(!Secret::Code.is_in(text), "{text}");
         }
-        assert!(Secret::Pin.is_in("4711") && !Secret::Pin.is_in("123"));
+        assert!(Secret::Pin.is_in("4711") && Secret::Pin.is_in("123"));
+        assert!(!Secret::Pin.is_in("12") && !Secret::Pin.is_in("1234567"));
         assert!(Secret::Track.is_in(";5301250070000191=08051010912345678901?3"));
         assert!(!Secret::Track.is_in("none"));
     }
