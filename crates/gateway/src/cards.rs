@@ -63,12 +63,17 @@ pub fn found_in(value: &Value) -> Problems {
     found.into_problems()
 }
 
-/// An idempotency key is stored as it is sent.
+/// Characters of a UUID with its hyphens.
+const UUID_CHARS: usize = 36;
+
+/// An idempotency key is no place for a card number.
 ///
 /// # Errors
-/// `Malformed` when it holds a card number.
+/// `Malformed` when it holds one. One UUID in some thousand has digits like it: keys are kept as
+/// keyed hashes only, so one that is a UUID may be used whatever its digits are.
 pub(crate) fn refuse_key(header: &str, key: &str) -> Result<(), Failure> {
-    if contains_number(key) {
+    let is_uuid = key.len() == UUID_CHARS && uuid::Uuid::try_parse(key).is_ok();
+    if contains_number(key) && !is_uuid {
         return Err(Failure::Malformed(Problems::one(header, Why::CardNumber)));
     }
     Ok(())
@@ -112,6 +117,18 @@ mod tests {
 
     fn fields(exchange: &Exchange) -> Vec<String> {
         found(exchange, &[]).into_iter().map(|problem| problem.field).collect()
+    }
+
+    #[test]
+    fn keys_hold_no_number_but_may_be_any_uuid() {
+        for key in
+            ["4111111111111111", "order 4111-1111-1111-1111", "4111111111111111aaaaaaaaaaaaaaaa"]
+        {
+            assert!(refuse_key("idempotency-key", key).is_err(), "{key}");
+        }
+        for key in ["41111111-1111-1111-8aaa-aaaaaaaaaaaa", "k-1", ""] {
+            assert!(refuse_key("idempotency-key", key).is_ok(), "{key}");
+        }
     }
 
     #[test]

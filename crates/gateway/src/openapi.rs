@@ -67,8 +67,10 @@ fn describe(dialect: &Dialect, operation: &Operation, types: &mut Types) -> Valu
     for (status, schema) in &operation.replies {
         let mut reply = json!({"description": reason(*status)});
         if let Some(schema) = schema {
-            reply["content"] =
-                json!({"application/json": {"schema": schema(&mut types.written).to_value()}});
+            let schema = schema(&mut types.written).to_value();
+            let media = operation.reply_media.iter();
+            let content = media.map(|media| ((*media).to_owned(), json!({"schema": schema})));
+            reply["content"] = content.collect::<Map<_, _>>().into();
         }
         replies.insert(status.to_string(), reply);
     }

@@ -88,6 +88,8 @@ pub struct Operation {
     pub media: &'static [&'static str],
     /// Statuses and schemas of the replies; failures in the usual shape are not among them.
     pub replies: Vec<(u16, Option<SchemaFn>)>,
+    /// Media types of the replies, for the description.
+    pub reply_media: &'static [&'static str],
     /// Schema of its error bodies, where it is not the dialect's.
     pub failure: Option<SchemaFn>,
     /// Query and header parameters.
@@ -125,6 +127,7 @@ impl Operation {
             body: None,
             media: &["application/json"],
             replies: Vec::new(),
+            reply_media: &["application/json"],
             failure: None,
             parameters: Vec::new(),
             idempotency: None,
@@ -152,6 +155,13 @@ impl Operation {
     #[must_use]
     pub fn replies<T: JsonSchema>(mut self, status: u16) -> Operation {
         self.replies.push((status, Some(|generator| generator.subschema_for::<T>())));
+        self
+    }
+
+    /// Answers in these media types.
+    #[must_use]
+    pub fn replies_in(mut self, media: &'static [&'static str]) -> Operation {
+        self.reply_media = media;
         self
     }
 

@@ -6,6 +6,7 @@
 mod alarms;
 mod digits;
 mod found;
+mod moments;
 mod names;
 mod run;
 mod search;

@@ -9,7 +9,7 @@
 //!   only numbers of a usual length count.
 //!
 //! that has 13 to 19 digits, begins like a known card scheme and passes the Luhn check. Digits that
-//! all belong to valid phone numbers are none. In a text that is as a whole a UUID or a long
+//! all belong to valid phone numbers, or to a moment (`moments.rs`), are none. In a text that is as a whole a UUID or a long
 //! hexadecimal key, only numbers of a usual length count: a random one has a shorter or longer run
 //! that looks like a card more often than once in two thousand times, and ids must pass.
 
@@ -19,6 +19,7 @@ use std::ops::Range;
 use super::{
     Brand, DIGITS,
     digits::{Glyph, at_most, glyphs},
+    moments::without_moments,
     run::{Edge, Run},
     scheme,
 };
@@ -38,10 +39,10 @@ pub fn contains_number(text: &str) -> bool {
     if text.len() < *DIGITS.start() || at_most(text) < *DIGITS.start() {
         return false;
     }
-    if Search::of(text).finds() {
+    let mut encoded = without_moments(text);
+    if Search::of(&encoded).finds() {
         return true;
     }
-    let mut encoded = Cow::Borrowed(text);
     for _ in 0..DECODINGS_MAX {
         let Some(decoded) = percent_decoded(&encoded) else { return false };
         if Search::of(&decoded).finds() {
@@ -362,6 +363,8 @@ mod tests {
         for text in [
             "4111111111111112",
             "+41446681800",
+            "2026-11-21T18:57:39.1793000+00:00",
+            "2026-11-21T10:34:12.3456785+01:00",
             "2026-01-02T03:04:05.678901Z",
             "4b281da4-d145-4233-b957-2018cf9aa0fb",
             "a4111111-1111-4111-8111-111111111111",

@@ -167,7 +167,7 @@ pub(super) fn audit_operations() -> Vec<Operation> {
     );
     let tagged = [
         list.takes(&FILTERS).takes(&[LIMIT]).replies::<ListOut<AuditOut<'_>>>(200),
-        export.replies::<String>(200).takes(&FILTERS).takes(&[
+        export.replies::<String>(200).replies_in(FILES).takes(&FILTERS).takes(&[
             Parameter::query("limit", "integer", "1 to 10000"),
             Parameter::query("format", "string", "ndjson (default) or csv"),
         ]),
@@ -175,6 +175,9 @@ pub(super) fn audit_operations() -> Vec<Operation> {
     ];
     tagged.map(|operation| operation.tag("Audit log")).into()
 }
+
+/// Media types of the audit log as a file.
+const FILES: &[&str] = &["application/x-ndjson", "text/csv"];
 
 /// The secret of a new key is shown again for a day: as long as its making is remembered.
 const SHOWN_AGAIN: IdempotencyRule = IdempotencyRule {
