@@ -255,7 +255,9 @@ impl Gateway {
         let mut reply =
             (operation.handler)(Request { cx, exchange, site: Arc::clone(&self.site) }).await?;
         if let Some(cx) = watched {
-            trail::done(&cx, act).await?;
+            // On the heap: writing takes a large future, which would be moved about with this one
+            // for every request, though few come here.
+            Box::pin(trail::done(&cx, act)).await?;
         }
         if repeated {
             reply.set("idempotency-replayed", "true");
@@ -292,9 +294,9 @@ impl Gateway {
         }
         let fingerprint = fingerprint::of(&self.app.secrets, operation, exchange);
         let key = format!("{owner}{key}");
-        let begun =
-            self.app.begin(space, &key, operation.id, fingerprint, rule.remembered_seconds).await?;
-        Ok(Some(begun))
+        let begun = self.app.begin(space, &key, operation.id, fingerprint, rule.remembered_seconds);
+        // On the heap, as most requests have no key.
+        Ok(Some(Box::pin(begun).await?))
     }
 
     fn exchange(

@@ -9,9 +9,10 @@
 //!   only numbers of a usual length count.
 //!
 //! that has 13 to 19 digits, begins like a known card scheme and passes the Luhn check. Digits that
-//! all belong to valid phone numbers, or to a moment (`moments.rs`), are none. In a text that is as a whole a UUID or a long
-//! hexadecimal key, only numbers of a usual length count: a random one has a shorter or longer run
-//! that looks like a card more often than once in two thousand times, and ids must pass.
+//! all belong to valid phone numbers, or to a moment (`moments.rs`), are none. In a text that is as
+//! a whole a UUID or a long hexadecimal key, only numbers of a usual length count: a random one has
+//! a shorter or longer run that looks like a card more often than once in two thousand times, and
+//! ids must pass.
 
 use std::borrow::Cow;
 use std::ops::Range;
