@@ -50,8 +50,9 @@ enum Told {
     Answer(Answer),
     /// 503, or no whole answer: it may have happened.
     Nothing,
-    /// Another request with its idempotency key is still running.
-    StillRunning,
+    /// Nothing was done, and it may be asked again: another request with its idempotency key is
+    /// still running, or the key asked more often than it may.
+    Later,
 }
 
 impl Recording {
@@ -180,7 +181,7 @@ impl Shared {
                     self.wait_until_ready(client).await;
                     return Timed { call: Call { op, answer: None }, sent, answered: None };
                 }
-                Told::Nothing | Told::StillRunning => tokio::time::sleep(PAUSE).await,
+                Told::Nothing | Told::Later => tokio::time::sleep(PAUSE).await,
             }
         }
         panic!("{op:?} is never answered")
@@ -275,7 +276,8 @@ impl Shared {
             404 => Answer::NotFound,
             412 if body["current_version"].is_null() => Answer::PreconditionFailed,
             412 => Answer::Stale { have: int("current_version") },
-            409 if body["title"] == "Still running" => return Told::StillRunning,
+            409 if body["title"] == "Still running" => return Told::Later,
+            429 => return Told::Later,
             409 if body["title"] == "Wrong state" => Answer::WrongState,
             503 => return Told::Nothing,
             _ => panic!("{op:?}: {} {}", answer.status, answer.text()),
