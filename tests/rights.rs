@@ -130,7 +130,7 @@ fn page() -> String {
     }
     for dialect in ALL {
         let _ = write!(page, "\n\n## {}\n\n| operation | permission |\n|---|---|", dialect.title);
-        for operation in (dialect.operations)() {
+        for operation in (dialect.operations)().iter().filter(|o| o.is_served) {
             let needed = match operation.access {
                 Access::Public => "none, no sign-in".to_owned(),
                 Access::AnyKey => "none, any key".to_owned(),

@@ -186,6 +186,7 @@ fn render(failure: &Failure, _: &Exchange) -> Reply {
         Failure::PreconditionRequired => 428,
         Failure::TooMany { .. } => 429,
         Failure::Internal(_) => 500,
+        Failure::NotServed => 501,
         Failure::TimedOut | Failure::Unavailable { .. } => 503,
     };
     Reply::value(status, &json!({"oops": failure.name()}))

@@ -14,7 +14,7 @@ use crate::{
 pub fn document(dialect: &Dialect, version: &str) -> Value {
     let mut types = Types::new();
     let mut paths: Map<String, Value> = Map::new();
-    for operation in (dialect.operations)() {
+    for operation in (dialect.operations)().into_iter().filter(|operation| operation.is_served) {
         let item = paths.entry(operation.path.to_owned()).or_insert_with(|| json!({}));
         let described = describe(dialect, &operation, &mut types);
         item[operation.method.as_str().to_ascii_lowercase()] = described;

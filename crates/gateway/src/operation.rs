@@ -67,6 +67,9 @@ type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Result<Reply, Failure>>
 /// Writes the schema of a wire type.
 pub type SchemaFn = fn(&mut SchemaGenerator) -> Schema;
 
+/// Id of all operations that are not served: they are counted and logged as one.
+pub const NOT_SERVED: &str = "not_served";
+
 /// An operation of an API.
 #[derive(Clone)]
 pub struct Operation {
@@ -98,6 +101,8 @@ pub struct Operation {
     pub idempotency: Option<IdempotencyRule>,
     /// Whether it writes records of the deployment (accounts, spaces), not of a space.
     pub is_for_deployment: bool,
+    /// Whether it is served; what is not is answered [`Failure::NotServed`].
+    pub is_served: bool,
     /// The members by which card data may come in, because the operation turns it into a token.
     pub accepted_cards: &'static [card::Member],
     pub(crate) handler: Handler,
@@ -132,9 +137,18 @@ impl Operation {
             parameters: Vec::new(),
             idempotency: None,
             is_for_deployment: false,
+            is_served: true,
             accepted_cards: &[],
             handler: Arc::new(move |request| Box::pin(handler(request))),
         }
+    }
+
+    /// An operation that the provider has and this server has not: whoever signs in is told so, and
+    /// it stands in no description.
+    pub fn not_served(method: Method, path: &'static str, title: &'static str) -> Operation {
+        let refuse = |_| std::future::ready(Err(Failure::NotServed));
+        let operation = Operation::new(method, Access::AnyKey, path, NOT_SERVED, title, refuse);
+        Operation { is_served: false, ..operation }
     }
 
     /// Takes a body of this type.
@@ -222,7 +236,7 @@ impl Operation {
             Access::AnyKey => false,
             Access::Needs(permission) => !permission.only_reads(),
         };
-        is_for_writing || self.method != Method::GET
+        self.is_served && (is_for_writing || self.method != Method::GET)
     }
 }
 

@@ -55,6 +55,8 @@ pub enum Failure {
     },
     /// The API has no such path.
     NoRoute,
+    /// The API has such an operation, but it is not served here.
+    NotServed,
     /// The path exists, the method does not.
     MethodNotAllowed {
         /// Methods that do, comma separated.
@@ -164,6 +166,7 @@ impl Failure {
         match self {
             Failure::NotFound { .. } => "not_found",
             Failure::NoRoute => "no_route",
+            Failure::NotServed => "not_served",
             Failure::MethodNotAllowed { .. } => "method_not_allowed",
             Failure::Invalid(_) => "invalid",
             Failure::Malformed(_) => "malformed",

@@ -64,6 +64,7 @@ pub fn render(failure: &Failure, _: &Exchange) -> Reply {
             refused(415, &format!("Content type must be {supported}"))
         }
         Failure::NotAcceptable => refused(406, "Not acceptable"),
+        Failure::NotServed => refused(501, "Not served here"),
         Failure::TimedOut => failed(408, "The request took too long"),
         Failure::Unavailable { retry_after_seconds } => {
             retry(failed(503, "Temporarily unavailable"), *retry_after_seconds)

@@ -49,6 +49,7 @@ fn every_failure_has_a_status_and_a_sentence() {
             "Content type must be x/y",
         ),
         (Failure::NotAcceptable, 406, invalid, "Not acceptable"),
+        (Failure::NotServed, 501, invalid, "Not served here"),
         (Failure::TimedOut, 408, "error", "The request took too long"),
         (Failure::Unavailable { retry_after_seconds: 7 }, 503, "error", "Temporarily unavailable"),
         (Failure::internal("a secret"), 500, "error", "Internal error"),

@@ -64,6 +64,7 @@ pub fn problems() -> Vec<(&'static str, u16, &'static str, String)> {
         Failure::NoRoute,
         Failure::MethodNotAllowed { allowed: "GET, POST".into() },
         Failure::NotAcceptable,
+        Failure::NotServed,
         Failure::TimedOut,
         Failure::Exists { noun, field },
         Failure::WrongState { is, needs },
@@ -222,6 +223,9 @@ fn describe_limits(failure: &Failure) -> Shape {
         ),
         Failure::NotAcceptable => {
             shape(406, "not-acceptable", "Not acceptable", "Only JSON is answered here.")
+        }
+        Failure::NotServed => {
+            shape(501, "not-served", "Not served", "This server does not serve the operation.")
         }
         Failure::TimedOut => shape(
             408,

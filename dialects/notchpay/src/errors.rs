@@ -15,6 +15,7 @@ use crate::{NAME, auth};
 /// client insists on it.
 const CODE_TYPE_SWITCH: &str = "error_code_type";
 const UNEXPECTED: &str = "An unexpected error occurred";
+const REUSED: &str = "The idempotency key belongs to another request";
 
 /// An error as it is answered.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -114,9 +115,7 @@ fn verdict(failure: &Failure, exchange: &Exchange) -> Verdict {
             let text = "You don't have permission to access this resource";
             Verdict::new(403, "Forbidden", text)
         }
-        Failure::KeyReused => {
-            Verdict::new(409, "Conflict", "The idempotency key belongs to another request")
-        }
+        Failure::KeyReused => Verdict::new(409, "Conflict", REUSED),
         Failure::InFlight => Verdict::new(409, "Conflict", "The same request is still running"),
         Failure::TooMany { retry_after_seconds } => {
             let text = format!("Rate limit exceeded. Try again in {retry_after_seconds} seconds");
@@ -136,6 +135,7 @@ fn verdict(failure: &Failure, exchange: &Exchange) -> Verdict {
             Verdict::new(415, "Unsupported Media Type", text)
         }
         Failure::NotAcceptable => Verdict::new(406, "Not Acceptable", "Answers are JSON"),
+        Failure::NotServed => Verdict::new(501, "Not Implemented", "Not served here"),
         Failure::TimedOut => Verdict::new(503, "Service Unavailable", UNEXPECTED),
         Failure::Unavailable { retry_after_seconds } => {
             let retry_after = Some(*retry_after_seconds);

@@ -74,6 +74,7 @@ fn conflicts_and_limits() -> Vec<Row> {
         (F::OutOfRange { max: 5 }, 422, "Unprocessable Entity", position),
         (media, 415, "Unsupported Media Type", "The body must be JSON"),
         (F::NotAcceptable, 406, "Not Acceptable", "Answers are JSON"),
+        (F::NotServed, 501, "Not Implemented", "Not served here"),
         (F::TimedOut, 503, "Service Unavailable", UNEXPECTED),
         (F::Unavailable { retry_after_seconds: 1 }, 503, "Service Unavailable", UNEXPECTED),
         (F::internal("secret details"), 500, "Internal Server Error", UNEXPECTED),
@@ -86,7 +87,7 @@ fn every_variant_is_rendered() {
     let mut variants: Vec<&str> = table.iter().map(|(failure, ..)| failure.name()).collect();
     variants.sort_unstable();
     variants.dedup();
-    assert_eq!(variants.len(), 22, "one row at least for each variant");
+    assert_eq!(variants.len(), 23, "one row at least for each variant");
     for (failure, code, status, message) in table {
         let (http, mut body, retry) = rendered(&failure);
         assert_eq!(http, code, "{failure:?}");

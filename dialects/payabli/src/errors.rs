@@ -143,6 +143,7 @@ fn said(failure: &Failure) -> Said {
         | Failure::TooLarge { .. }
         | Failure::UnsupportedMediaType { .. }
         | Failure::NotAcceptable
+        | Failure::NotServed
         | Failure::TimedOut
         | Failure::Unavailable { .. }
         | Failure::Internal(_) => {
@@ -192,6 +193,9 @@ fn of_http(failure: &Failure) -> (u16, &'static str, Cow<'static, str>, &'static
         Failure::NotAcceptable => {
             let explanation = "None of the accepted media types can be produced.";
             said(406, "Not acceptable", explanation, "Check the Accept header.")
+        }
+        Failure::NotServed => {
+            said(501, "Not implemented", "The operation is not served here.", "Do without it.")
         }
         Failure::TimedOut => {
             said(504, "Timeout", "The request took too long.", "Ask for less at a time.")

@@ -69,6 +69,7 @@ fn every_failure_has_its_status_and_code() {
     is(Failure::Unauthenticated { reason: "secret reason" }, 401, None, "Unauthorized");
     is(Failure::Forbidden, 403, None, "Forbidden");
     is(Failure::NotAcceptable, 406, None, "Not acceptable");
+    is(Failure::NotServed, 501, None, "Not implemented");
     is(Failure::KeyReused, 409, None, "Conflict");
     is(Failure::InFlight, 409, None, "Conflict");
     is(Failure::TooLarge { limit: 9 }, 413, None, "Request too large");

@@ -101,6 +101,7 @@ fn describe(failure: &Failure) -> (u16, u16, &'static str) {
             (415, code::RESOURCE, "The media type of the body is not supported.")
         }
         Failure::NotAcceptable => (406, code::RESOURCE, "No accepted media type is available."),
+        Failure::NotServed => (501, code::INTERNAL, "The operation is not served here."),
         Failure::TimedOut => (504, code::TIMEOUT, "The request took too long."),
         Failure::Unavailable { .. } => (503, code::INTERNAL, "Temporarily not available."),
         Failure::Internal(_) => (500, code::INTERNAL, "Internal error."),
@@ -164,6 +165,7 @@ fn details(failure: &Failure) -> BTreeMap<String, String> {
         | Failure::InFlight
         | Failure::TooMany { .. }
         | Failure::NotAcceptable
+        | Failure::NotServed
         | Failure::TimedOut
         | Failure::Unavailable { .. }
         | Failure::Internal(_) => {}

@@ -42,6 +42,7 @@ fn expected(failure: &Failure) -> (u16, u16, Value) {
             (415, 110, json!({"header.content-type": "Must be application/json."}))
         }
         Failure::NotAcceptable => (406, 110, json!({})),
+        Failure::NotServed => (501, 100, json!({})),
         Failure::TimedOut => (504, 170, json!({})),
         Failure::Unavailable { .. } => (503, 100, json!({})),
         Failure::Internal(_) => (500, 100, json!({})),
@@ -69,6 +70,7 @@ fn all() -> Vec<Failure> {
         Failure::OutOfRange { max: 9 },
         Failure::UnsupportedMediaType { supported: "application/json" },
         Failure::NotAcceptable,
+        Failure::NotServed,
         Failure::TimedOut,
         Failure::Unavailable { retry_after_seconds: 7 },
         Failure::internal("a secret detail"),

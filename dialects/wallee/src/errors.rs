@@ -122,6 +122,7 @@ fn parts(failure: &Failure) -> Parts {
         Failure::NotAcceptable => {
             plain(406, "not_acceptable", "The answer can only be given as application/json.")
         }
+        Failure::NotServed => plain(501, FAULT, "This operation is not served here."),
         Failure::TimedOut => plain(503, FAULT, "The request took too long."),
         Failure::Unavailable { retry_after_seconds: _ } => {
             plain(503, FAULT, "The service cannot answer right now.")

@@ -1,7 +1,8 @@
 //! The wallee Web Service API v2.0, as `app-wallee.com`, PostFinance Checkout and their sister
 //! brands expose it, over the common record.
 //!
-//! - [`operations`]: every operation, one line each.
+//! - [`operations`]: every operation that is served, one line each; [`table`] has all that the
+//!   provider has.
 //! - [`auth`]: the token bound to method and path, and the `Space` header.
 //! - [`transport`]: what may be sent and accepted. [`errors`]: failures in the provider's shape.
 //! - [`customers`], [`addresses`], [`comments`]: wire types, both conversions, handlers;
@@ -25,6 +26,7 @@ mod members;
 mod operations;
 mod postal;
 pub mod query;
+mod table;
 mod transport;
 
 use patron_gateway::{

@@ -1,4 +1,4 @@
-//! Every operation, one line each, grouped as in the dossier (§6.2 to §6.4).
+//! Every operation that is served, one line each, grouped as in the dossier (§6.2 to §6.4).
 
 use std::future::Future;
 
@@ -15,7 +15,7 @@ use crate::{
     comments::{self, CustomerComment, CustomerCommentActive, CustomerCommentCreate},
     customers::{self, Customer, CustomerActive, CustomerCreate, RestCustomerEmailAddress},
     lists::{ListResponse, SearchResponse},
-    transport,
+    table, transport,
 };
 
 const SPACE: Parameter = Parameter {
@@ -43,8 +43,14 @@ const SEARCH: [Parameter; 5] = [
     Parameter::query("query", "string", "What to search for."),
 ];
 
-/// Every operation.
+/// Every operation of the provider: those that are served, and the rest.
 pub fn all() -> Vec<Operation> {
+    let mut all = served();
+    all.extend(table::not_served(&all));
+    all
+}
+
+fn served() -> Vec<Operation> {
     [
         of_customers(),
         changes_of_customers(),

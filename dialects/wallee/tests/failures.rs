@@ -82,6 +82,7 @@ fn cases() -> Vec<(Failure, u16, &'static str, Value)> {
             json!({}),
         ),
         (Failure::NotAcceptable, 406, "not_acceptable", json!({})),
+        (Failure::NotServed, 501, "internal_server_error", json!({})),
         (Failure::TimedOut, 503, "internal_server_error", json!({})),
         (Failure::Unavailable { retry_after_seconds: 5 }, 503, "internal_server_error", json!({})),
         (Failure::internal("secret details"), 500, "internal_server_error", json!({})),
@@ -121,5 +122,5 @@ fn waiting_times_and_the_scheme_are_in_headers() {
 #[test]
 fn the_cases_name_every_variant() {
     let names: std::collections::BTreeSet<&str> = cases().iter().map(|c| c.0.name()).collect();
-    assert_eq!(names.len(), 22);
+    assert_eq!(names.len(), 23);
 }
