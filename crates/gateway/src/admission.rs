@@ -2,8 +2,11 @@
 //! how often, the body under the share of who asks, a place. Nothing of what signed-in callers need
 //! is held for somebody who has not signed in.
 
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
@@ -89,7 +92,8 @@ impl Admission {
                 Some(claim) => self.share_of(claim)?,
                 None => Share::Stranger(self.stranger_bodies.share(exchange.client)),
             };
-            let read = self.bodies.read(body, share, is_public).await?;
+            // On the heap, as most requests have no body.
+            let read = Box::pin(self.bodies.read(body, share, is_public)).await?;
             exchange.body = read.bytes.clone();
             held = Some(read);
         }
@@ -147,10 +151,15 @@ async fn guarded<T>(
     longest: Duration,
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    let guarded = AssertUnwindSafe(tokio::time::timeout(longest, work)).catch_unwind();
-    match guarded.await {
+    let mut work = pin!(AssertUnwindSafe(work).catch_unwind());
+    // Most of it ends without having to wait, and needs no timer.
+    let outcome = match poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
+        Poll::Ready(outcome) => Ok(outcome),
+        Poll::Pending => tokio::time::timeout(longest, work).await,
+    };
+    match outcome {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => Err(Failure::TimedOut),
-        Err(_) => Err(Failure::internal("a handler panicked")),
+        Ok(Err(_)) => Err(Failure::internal("a handler panicked")),
+        Err(_) => Err(Failure::TimedOut),
     }
 }

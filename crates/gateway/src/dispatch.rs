@@ -3,6 +3,7 @@
 //! handler; every failure is rendered by the dialect whose path was asked for.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -194,7 +195,8 @@ impl Gateway {
         let mut outcome = match admitted {
             Ok(admitted) => {
                 let holder = Arc::clone(&admitted.holder);
-                let work = self.pass(route, Arc::clone(&exchange), admitted);
+                // Pinned here: what takes it further would hold it again, and copy it.
+                let work = pin!(self.pass(route, Arc::clone(&exchange), admitted));
                 admission.work(&holder, work).await
             }
             Err(failure) => Err(failure),
