@@ -73,9 +73,13 @@ impl Strangers {
         let admitted = |claim: Claim| claim.caller.admit(exchange.client).map(|()| claim);
         let claim = attempt.await.and_then(admitted);
         let client = exchange.client.map(network);
-        if let (Some(client), Err(Failure::Unauthenticated { .. })) = (client, &claim) {
+        if let (Some(client), Err(Failure::Unauthenticated { reason })) = (client, &claim) {
             let from = (client, exchange.claimed());
-            self.sign_ins.take(from, Instant::now()).map_err(too_many)?;
+            self.sign_ins.take(from, Instant::now()).map_err(|wait| {
+                // The audit trail is told all the same; only this attempt sets it.
+                let _ = exchange.unsigned.set(reason);
+                too_many(wait)
+            })?;
         }
         claim
     }

@@ -63,7 +63,10 @@ pub(crate) fn refused(
         Ok(_) => (Refused::SignIn, "wrong credentials"),
         Err(Failure::Unauthenticated { reason }) => (Refused::SignIn, *reason),
         Err(Failure::Forbidden) => (Refused::Access, "the key may not do this, or not there"),
-        Err(_) => return,
+        Err(_) => match exchange.unsigned.get() {
+            Some(reason) => (Refused::SignIn, *reason),
+            None => return,
+        },
     };
     let claimed = (dialect.claimed)(exchange).map(|claimed| match claimed.len() {
         0..=CLAIM_BYTES_MAX => claimed,

@@ -197,7 +197,8 @@ pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
         // Whoever deletes for good says which state they have looked at.
         return Err(Failure::PreconditionRequired);
     }
-    let space = offboarding::begin(&request.cx, number, condition.expect(None), None).await?;
+    let export = export_made(&request)?;
+    let space = offboarding::begin(&request.cx, number, condition.expect(None), export).await?;
     offboarding::finish_later(&request.cx, number);
     let deletion = space.deletion.as_ref().ok_or(Failure::internal("a deletion left no mark"))?;
     let out = LeavingOut {
@@ -208,4 +209,29 @@ pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
         receipt: Some(format!("/v1/audit-log?space={number}&action=space.purged")),
     };
     Reply::json(202, &out)
+}
+
+/// The export that was made before everything goes, by its SHA-256, which the receipt keeps; none
+/// where the caller says that there is none to be.
+fn export_made(request: &Request) -> Result<Option<String>, Failure> {
+    let params = request.query();
+    match (params.get("export_sha256"), params.get("without_export")) {
+        (Some(sum), None | Some("false")) => {
+            let is_sum = sum.len() == 64 && sum.bytes().all(|b| b.is_ascii_hexdigit());
+            let why = Why::Malformed { expected: "64 hexadecimal digits" };
+            if !is_sum {
+                return Err(Failure::malformed("export_sha256", why));
+            }
+            Ok(Some(sum.to_ascii_lowercase()))
+        }
+        (None, Some("true")) => Ok(None),
+        (None, None | Some("false")) => Err(Failure::malformed("export_sha256", Why::Required)),
+        (Some(_), Some("true")) => {
+            let why = Why::Mismatch { with: "nothing when without_export is true" };
+            Err(Failure::malformed("export_sha256", why))
+        }
+        (_, Some(_)) => {
+            Err(Failure::malformed("without_export", Why::NotOneOf { allowed: "true, false" }))
+        }
+    }
 }

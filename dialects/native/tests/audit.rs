@@ -130,6 +130,24 @@ async fn refused_sign_ins_name_the_claimed_key_and_are_folded() {
 }
 
 #[tokio::test]
+async fn sign_ins_that_are_put_off_are_told_too() {
+    let limits = Limits { failed_sign_ins_per_minute: 2, ..Limits::default() };
+    let server = TestServer::start_with(&[&DIALECT], patron_app::Clock::System, limits).await;
+    let native = Native { keys: server.credentials("native"), server };
+    let minted = native.key_in("1").await;
+    let bearer = format!("Bearer {}", minted["api_key"].as_str().unwrap());
+    let cx = native.server.app.operator(0, "test");
+    keys::revoke(&cx, minted["number"].as_i64().unwrap()).await.unwrap();
+    let revoked = [("authorization", bearer.as_str())];
+    for status in [401, 401, 429, 429] {
+        native.server.raw("GET", "/v1/customers", &revoked, b"").await.expect(status);
+    }
+    let told = native.audit("action=sign_in.refused").await;
+    assert_eq!(told.iter().filter_map(|entry| entry["count"].as_u64()).sum::<u64>(), 4, "{told:?}");
+    assert!(told.iter().all(|entry| entry["reason"] == "revoked key"), "{told:?}");
+}
+
+#[tokio::test]
 async fn a_flood_of_strangers_is_bounded_and_does_not_hide_what_keys_try() {
     let limits = Limits {
         client_address_header: "x-real-ip".into(),

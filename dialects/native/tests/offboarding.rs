@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::Native;
 
 const PLANTED: &str = "plantedperson";
+const EXPORT: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
 impl Native {
     /// A further space with people in it; its number.
@@ -73,22 +74,37 @@ async fn a_deleted_space_leaves_a_receipt_and_nothing_else() {
     assert_eq!((&dry["counts"]["customer"], &dry["keys"]), (&json!(30), &json!(1)), "{dry}");
     native.with("GET", "/v1/customers", &there, None).await.expect(200);
     native.call("DELETE", &one, None).await.expect(428);
-    native.with("DELETE", &one, &[("if-match", "\"7\"")], None).await.expect(412);
+    // And what became of the data.
+    let any = [("if-match", "*")];
+    for query in [
+        "",
+        "?without_export=false",
+        "?export_sha256=abc",
+        "?without_export=yes",
+        &format!("?without_export=true&export_sha256={EXPORT}"),
+    ] {
+        let refused = native.with("DELETE", &format!("{one}{query}"), &any, None).await;
+        let refused = refused.expect(400).text();
+        assert!(refused.contains("_export") || refused.contains("export_"), "{query}: {refused}");
+    }
+    let exported = format!("{one}?export_sha256={EXPORT}");
+    native.with("DELETE", &exported, &[("if-match", "\"7\"")], None).await.expect(412);
     let key = [("if-match", "\"1\""), ("idempotency-key", "leave")];
-    let left = native.with("DELETE", &one, &key, None).await.expect(202).json();
+    let left = native.with("DELETE", &exported, &key, None).await.expect(202).json();
     assert_eq!(left["counts"], dry["counts"]);
     // From here on nothing answers.
     native.with("GET", "/v1/customers", &there, None).await.expect(403);
     server.call(&DIALECT, &local, "GET", "/v1/customers", None).await.expect(401);
     native.call("GET", &one, None).await.expect(404);
     native.call("PATCH", &one, Some(json!({"archived": false}))).await.expect(404);
-    native.with("DELETE", &one, &[("if-match", "*")], None).await.expect(404);
+    native.with("DELETE", &exported, &any, None).await.expect(404);
     assert!(!native.call("GET", "/v1/spaces", None).await.text().contains("Leaving"));
     let entry = native.receipt(&number).await;
     let receipt = &entry["receipt"];
     assert_eq!((&receipt["counts"], &receipt["keys"]), (&dry["counts"], &json!(1)));
+    assert_eq!(receipt["export_sha256"], EXPORT);
     assert_eq!(entry["actor"], json!({"kind": "key", "number": 1}));
-    let again = native.with("DELETE", &one, &key, None).await.expect(202);
+    let again = native.with("DELETE", &exported, &key, None).await.expect(202);
     assert_eq!(again.json(), left, "a repeat answers the same");
     assert_eq!(again.header("idempotency-replayed"), "true");
     // Nothing is left of it, in whatever is kept, and what is left agrees.
@@ -101,7 +117,8 @@ async fn a_deleted_space_leaves_a_receipt_and_nothing_else() {
     // The neighbour and the account's other keys go on; its own space stays.
     let mine = native.call("GET", "/v1/customers", None).await.expect(200).json();
     assert_eq!(mine["data"][0]["given_name"], "Neighbour");
-    native.with("DELETE", "/v1/spaces/1", &[("if-match", "*")], None).await.expect(409);
+    let own = "/v1/spaces/1?without_export=true";
+    native.with("DELETE", own, &any, None).await.expect(409);
     // The number is never given out again.
     let next = native.call("POST", "/v1/spaces", Some(json!({"name": "Next"}))).await.expect(201);
     assert_ne!(next.json()["number"].to_string(), number);
@@ -111,7 +128,7 @@ async fn a_deleted_space_leaves_a_receipt_and_nothing_else() {
 async fn nobody_else_deletes_a_space() {
     let native = Native::start().await;
     let number = native.populated().await;
-    let one = format!("/v1/spaces/{number}");
+    let one = format!("/v1/spaces/{number}?without_export=true");
     let any = [("if-match", "*")];
     let server = &native.server;
     let other = server.new_space(None).await["wallee"]["space_id"].to_string();

@@ -196,6 +196,8 @@ pub(crate) struct Refusals {
     holders: Mutex<Folding>,
     /// Whether a task writes them.
     is_running: AtomicBool,
+    /// Held while some are written: whoever ends the trail waits for those under way.
+    writing: tokio::sync::Mutex<()>,
 }
 
 impl Refusals {
@@ -230,6 +232,7 @@ impl App {
     }
 
     async fn write_refusals(&self, now: Instant, at_once: bool) {
+        let _writing = self.refusals.writing.lock().await;
         for refused in [Refused::SignIn, Refused::Access] {
             let folding = self.refusals.of(refused);
             let taken = lock(folding).take(now, at_once);

@@ -122,7 +122,15 @@ pub(super) fn offboarding_operations() -> Vec<Operation> {
         spaces::delete,
     );
     let delete = write(delete)
-        .takes(&[IF_MATCH.required()])
+        .takes(&[
+            IF_MATCH.required(),
+            Parameter::query(
+                "export_sha256",
+                "string",
+                "SHA-256 of the export made before, in hexadecimal; the receipt keeps it",
+            ),
+            Parameter::query("without_export", "boolean", "true: nothing is to be kept"),
+        ])
         .replies::<LeavingOut<'_>>(200)
         .replies::<LeavingOut<'_>>(202);
     vec![delete.tag("Spaces").for_deployment()]
