@@ -92,6 +92,8 @@ pub struct StoreSettings {
     pub postgres_connections_max: usize,
     /// Seconds a question to the store may take.
     pub query_seconds_max: u64,
+    /// Milliseconds a SQLite read may take on the thread that asks.
+    pub sqlite_inline_ms_max: u64,
     /// Whether SQLite commits are flushed to the disk.
     pub synchronous: SynchronousSetting,
 }
@@ -250,6 +252,7 @@ impl Default for StoreSettings {
             write_queue_max: Options::default().write_queue_max,
             postgres_connections_max: Options::default().postgres_pool_max,
             query_seconds_max: Options::default().query_ms_max / 1_000,
+            sqlite_inline_ms_max: Options::default().sqlite_inline_ms,
             synchronous: SynchronousSetting::Full,
         }
     }
@@ -345,6 +348,7 @@ impl Settings {
             write_queue_max: self.store.write_queue_max,
             postgres_pool_max: self.store.postgres_connections_max,
             query_ms_max: self.store.query_seconds_max.saturating_mul(1_000),
+            sqlite_inline_ms: self.store.sqlite_inline_ms_max,
             synchronous: match self.store.synchronous {
                 SynchronousSetting::Full => Synchronous::Full,
                 SynchronousSetting::Off => Synchronous::Off,

@@ -20,8 +20,10 @@ use crate::{
 /// Longest wait for new entries.
 pub const WAIT_SECONDS_MAX: u64 = 60;
 /// Longest time between two looks at the store while waiting: other processes may write to it.
+/// Half of it at least; how much more is left to chance, so that those who wait do not all look in
+/// the same moment.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Shortest time between two looks: every commit of this process wakes all who wait.
+/// Shortest time between two looks: every commit to the space wakes all who wait for it.
 const LOOK_GAP: Duration = Duration::from_millis(50);
 /// Entries looked at for a version that lies far back.
 const LOOK_BACK_MAX: usize = 100_000;
@@ -41,7 +43,7 @@ pub async fn events(
     wait: Duration,
 ) -> Result<Vec<Entry>, Failure> {
     let look = || cx.app.store.entries(cx.space, after, limit);
-    let mut news = cx.app.store.watch();
+    let mut news = cx.app.store.watch(cx.space);
     let entries = look().await.map_err(failure)?;
     if !entries.is_empty() || wait.is_zero() {
         return Ok(entries);
@@ -50,7 +52,8 @@ pub async fn events(
     let deadline = tokio::time::Instant::now() + wait;
     let entries = loop {
         let now = tokio::time::Instant::now();
-        let look_again = (now + LOOK_EVERY).min(deadline);
+        let look_every = LOOK_EVERY.mul_f64(rand::random_range(0.5..1.0));
+        let look_again = (now + look_every).min(deadline);
         // Either a commit of this process, or time to look for commits of others.
         let _ = tokio::time::timeout_at(look_again, news.changed()).await;
         tokio::time::sleep_until((now + LOOK_GAP).min(deadline)).await;

@@ -9,6 +9,7 @@
 
 mod batch;
 mod check;
+mod cores;
 mod ddl;
 mod document;
 mod dump;
@@ -18,6 +19,7 @@ mod filter;
 mod kind;
 mod lane;
 mod memory;
+mod news;
 mod options;
 mod page;
 mod patience;

@@ -71,6 +71,9 @@ pub struct Options {
     pub group_max: usize,
     /// SQLite connections for bounded reads, called without a change of thread.
     pub sqlite_readers: usize,
+    /// Longest time of a SQLite read on the thread that asks (milliseconds): one that takes longer
+    /// begins anew on a blocking thread.
+    pub sqlite_inline_ms: u64,
     /// SQLite connections for long reads, called on blocking threads.
     pub sqlite_scanners: usize,
     /// Page cache of each SQLite connection (KiB).
@@ -106,6 +109,7 @@ impl Default for Options {
             query_ms_max: 10_000,
             group_max: 128,
             sqlite_readers: 8,
+            sqlite_inline_ms: 1,
             sqlite_scanners: 4,
             sqlite_cache_kib: 8 * 1024,
             sqlite_mmap_bytes: 64 << 30,

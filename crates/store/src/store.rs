@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::memory::Memory;
+use crate::news::News;
 use crate::options::{Location, Options};
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
@@ -54,7 +55,7 @@ pub struct EngineInfo {
 pub struct Store {
     engine: Arc<Engine>,
     info: Arc<EngineInfo>,
-    watch: Arc<watch::Sender<u64>>,
+    news: Arc<News>,
     kinds: &'static [&'static Kind],
 }
 
@@ -86,14 +87,14 @@ impl Store {
         options: Options,
     ) -> Result<Store, StoreError> {
         sql::check_kinds(kinds)?;
-        let watch = Arc::new(watch::Sender::new(0));
+        let news = Arc::new(News::new());
         let engine = match location {
-            Location::Memory => Engine::Memory(Memory::new(kinds, watch.clone())),
+            Location::Memory => Engine::Memory(Memory::new(kinds, news.clone())),
             Location::Sqlite(path) => {
-                Engine::Sqlite(Sqlite::open(path, kinds, options, watch.clone()).await?)
+                Engine::Sqlite(Sqlite::open(path, kinds, options, news.clone()).await?)
             }
             Location::Postgres(url) => {
-                Engine::Postgres(Postgres::open(url, kinds, options, watch.clone()).await?)
+                Engine::Postgres(Postgres::open(url, kinds, options, news.clone()).await?)
             }
         };
         let info = match &engine {
@@ -101,7 +102,7 @@ impl Store {
             Engine::Sqlite(sqlite) => sqlite.info(),
             Engine::Postgres(postgres) => postgres.info(),
         };
-        Ok(Store { engine: Arc::new(engine), info: Arc::new(info), watch, kinds })
+        Ok(Store { engine: Arc::new(engine), info: Arc::new(info), news, kinds })
     }
 
     /// What is behind this store.
@@ -264,10 +265,11 @@ impl Store {
         on_engine!(self, engine => engine.head(tenant).await)
     }
 
-    /// Changes after every commit of this process that wrote entries. Other processes are not seen:
-    /// whoever waits for the feed of a shared database polls as well.
-    pub fn watch(&self) -> watch::Receiver<u64> {
-        self.watch.subscribe()
+    /// Changes after every commit of this process that wrote entries of a tenant, and now and then
+    /// after one of another tenant. Other processes are not seen: whoever waits for the feed of a
+    /// shared database polls as well.
+    pub fn watch(&self, tenant: i64) -> watch::Receiver<u64> {
+        self.news.watch(tenant)
     }
 
     /// The answer kept under an idempotency key, however old.

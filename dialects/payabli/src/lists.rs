@@ -30,7 +30,7 @@ pub const LIMIT_MAX: u64 = 10_000;
 /// Rows read with one question: the most that are in memory as records, whatever is asked for.
 const ROWS_AT_ONCE: u64 = 250;
 /// Rows made into records before others get their turn on the thread.
-const ROWS_AT_A_STRETCH: usize = 16;
+const ROWS_AT_A_STRETCH: usize = 8;
 /// Rows from which on a page is made in turn, like a file.
 const ROWS_OF_A_FILE: u64 = 250;
 /// Bytes of the longest page or file: it is answered whole, so it is in memory as a whole.

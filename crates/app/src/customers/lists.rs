@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Records read from their documents before others get their turn on the thread.
-const ROWS_AT_A_STRETCH: usize = 50;
+const ROWS_AT_A_STRETCH: usize = 10;
 /// Rows looked at for one page of a free-text search before it is answered short.
 const TEXT_SCAN_MAX: usize = 5_000;
 

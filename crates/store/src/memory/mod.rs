@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::evaluate::Subject;
+use crate::news::News;
 use crate::sql::{self, unique_scope};
 use crate::statistics::{Counters, Statistics};
 use crate::store::{Committed, EngineInfo, Found};
@@ -220,14 +220,14 @@ pub(crate) struct Memory {
     kinds: &'static [&'static Kind],
     state: Mutex<State>,
     counters: Counters,
-    watch: Arc<watch::Sender<u64>>,
+    news: Arc<News>,
 }
 
 impl Memory {
-    pub(crate) fn new(kinds: &'static [&'static Kind], watch: Arc<watch::Sender<u64>>) -> Memory {
+    pub(crate) fn new(kinds: &'static [&'static Kind], news: Arc<News>) -> Memory {
         let tables = kinds.iter().map(|kind| (kind.name, Table::default())).collect();
         let state = Mutex::new(State { tables, ..State::default() });
-        Memory { kinds, state, counters: Counters::default(), watch }
+        Memory { kinds, state, counters: Counters::default(), news }
     }
 
     pub(crate) fn info(&self) -> EngineInfo {
@@ -352,7 +352,7 @@ impl Memory {
     }
 
     pub(crate) async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
-        let (entries, dry_run) = (batch.entries.len() as u64, batch.dry_run);
+        let (tenant, dry_run, entries) = (batch.tenant, batch.dry_run, batch.entries.len() as u64);
         let outcome = self.state().commit(batch);
         match &outcome {
             Err(_) => self.counters.refused(1),
@@ -360,7 +360,7 @@ impl Memory {
             Ok(_) => {
                 self.counters.committed(1, entries);
                 if entries > 0 {
-                    self.watch.send_modify(|n| *n += 1);
+                    self.news.tell(tenant);
                 }
             }
         }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use deadpool_postgres::{Client, ClientWrapper, Object, Pool};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_postgres::Row as SqlRow;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
@@ -33,6 +33,7 @@ use uuid::Uuid;
 
 use crate::dump::{Feed, LineSender};
 use crate::lane::Turns;
+use crate::news::News;
 use crate::sql::{self, Schema};
 use crate::statistics::{Counters, Statistics};
 use crate::store::{Committed, EngineInfo};
@@ -64,7 +65,7 @@ struct Shared {
     schema: Schema,
     turns: Turns,
     counters: Arc<Counters>,
-    watch: Arc<watch::Sender<u64>>,
+    news: Arc<News>,
 }
 
 /// What a failure of the server or the connection means: trouble that may pass, or not.
@@ -125,7 +126,7 @@ impl Postgres {
         url: &str,
         kinds: &'static [&'static Kind],
         options: Options,
-        watch: Arc<watch::Sender<u64>>,
+        news: Arc<News>,
     ) -> Result<Postgres, StoreError> {
         let (pool, tls) = connect::pool(url, &options)?;
         let client = connect::client(&pool).await?;
@@ -144,7 +145,7 @@ impl Postgres {
         // What writers and single reads hold is not for long reads.
         let held = readers.connections() + writers::connections(&options);
         let turns = Turns::new(options.postgres_pool_max.saturating_sub(held));
-        let shared = Arc::new(Shared { pool, tls, options, schema, turns, counters, watch });
+        let shared = Arc::new(Shared { pool, tls, options, schema, turns, counters, news });
         let writers = Writers::start(&shared);
         Ok(Postgres { shared, readers, writers, info })
     }

@@ -127,8 +127,8 @@ impl Shared {
         let mut positions = commit(guard, sent.undo.take(), &journal, &standing).await?;
         let entries: usize = standing.iter().map(|batch| batch.entries.len()).sum();
         self.counters.committed(standing.len() as u64, entries as u64);
-        if entries > 0 {
-            self.watch.send_modify(|commits| *commits += 1);
+        for batch in standing.iter().filter(|batch| !batch.entries.is_empty()) {
+            self.news.tell(batch.tenant);
         }
         for (batch, verdict) in batches.iter().zip(&mut sent.verdicts) {
             if let (Ok(committed), false) = (verdict, batch.dry_run) {

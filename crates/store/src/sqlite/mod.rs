@@ -23,15 +23,17 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
 use self::connect::{Access, connect, open_and_migrate};
 use self::keeper::KeptSnapshot;
 use self::readers::{Bounds, Pool};
 use self::writer::{Done, Job, Work, Writer};
+use crate::cores::Cores;
 use crate::dump::{Feed, LineSender};
 use crate::lane::Turns;
+use crate::news::News;
 use crate::page::{self, INLINE_ROWS_MAX};
 use crate::patience::Patience;
 use crate::sql::{Dialect, Schema};
@@ -53,10 +55,11 @@ struct Shared {
     readers: Pool,
     scanners: Pool,
     turns: Turns,
+    cores: Cores,
     /// Room for the writes of imports.
     many: Semaphore,
     counters: Counters,
-    watch: Arc<watch::Sender<u64>>,
+    news: Arc<News>,
 }
 
 /// What a failure of SQLite means: trouble with the file may pass, everything else will not.
@@ -92,7 +95,7 @@ impl Sqlite {
         path: &Path,
         kinds: &'static [&'static Kind],
         options: Options,
-        watch: Arc<watch::Sender<u64>>,
+        news: Arc<News>,
     ) -> Result<Sqlite, StoreError> {
         if options.synchronous == Synchronous::Off {
             tracing::warn!(
@@ -106,11 +109,22 @@ impl Sqlite {
             let readers = Pool::open(&path, options.sqlite_readers, &options)?;
             let scanners = Pool::open(&path, options.sqlite_scanners, &options)?;
             let turns = Turns::new(options.sqlite_scanners);
+            let cores = Cores::new();
             let (jobs, queue) = mpsc::channel(options.write_queue_max.max(1));
             let counters = Counters::default();
             let many = Semaphore::new(options.many());
-            let shared =
-                Shared { path, options, schema, readers, scanners, turns, many, counters, watch };
+            let shared = Shared {
+                path,
+                options,
+                schema,
+                readers,
+                scanners,
+                turns,
+                cores,
+                many,
+                counters,
+                news,
+            };
             let shared = Arc::new(shared);
             let keeper = connect(&shared.path, Access::Read, &shared.options)?;
             let keeper = KeptSnapshot::start(keeper)?;
@@ -166,7 +180,8 @@ impl Sqlite {
             let _running = shared.counters.long_read();
             let outcome = {
                 let reader = shared.scanners.take();
-                reader.patiently(patience, |c, bounds| read(c, &shared.schema, bounds))
+                let core = shared.cores.take();
+                reader.patiently(patience, core, |c, bounds| read(c, &shared.schema, bounds))
             };
             drop(turn);
             if matches!(outcome, Err(StoreError::GivenUp)) {

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 
 use super::connect::{Access, connect};
 use super::failed;
+use crate::cores::Core;
 use crate::patience::Patience;
 use crate::{Options, StoreError};
 
@@ -17,8 +18,6 @@ const STEPS: i32 = 200;
 /// A read on a thread of the runtime may take so many times [`STEPS`] before it is left to a
 /// blocking thread.
 const INLINE_STEPS_MAX: u32 = 100;
-/// Longest time of such a read: steps over large documents are slow.
-const INLINE_MAX: Duration = Duration::from_millis(1);
 
 /// How far the read on a connection may still go.
 enum Bound {
@@ -26,8 +25,8 @@ enum Bound {
     None,
     /// So many times [`STEPS`], and until then.
     Brief { left: u32, until: Instant },
-    /// As long as it is awaited.
-    Patient(Patience),
+    /// As long as it is awaited, on a processor that others share.
+    Patient(Patience, Core),
 }
 
 impl Bound {
@@ -38,7 +37,10 @@ impl Bound {
                 *left = left.saturating_sub(1);
                 *left == 0 || Instant::now() >= *until
             }
-            Bound::Patient(patience) => patience.is_over(),
+            Bound::Patient(patience, core) => {
+                core.share();
+                patience.is_over()
+            }
         }
     }
 }
@@ -67,6 +69,8 @@ impl Bounds {
 pub(super) struct Reader {
     pub(super) connection: Connection,
     bounds: Bounds,
+    /// Longest time of a read on a thread of the runtime: steps over large documents are slow.
+    inline_max: Duration,
 }
 
 impl Reader {
@@ -75,7 +79,8 @@ impl Reader {
         let bounds = Bounds(Arc::new(Mutex::new(Bound::None)));
         let asked = bounds.clone();
         connection.progress_handler(STEPS, Some(move || asked.is_over())).map_err(failed)?;
-        Ok(Reader { connection, bounds })
+        let inline_max = Duration::from_millis(options.sqlite_inline_ms);
+        Ok(Reader { connection, bounds, inline_max })
     }
 
     /// A read that is given up, with `None`, when it takes too long for a thread of the runtime.
@@ -83,7 +88,8 @@ impl Reader {
         &self,
         read: impl FnOnce(&Connection, &Bounds) -> Result<T, StoreError>,
     ) -> Option<Result<T, StoreError>> {
-        let bound = Bound::Brief { left: INLINE_STEPS_MAX, until: Instant::now() + INLINE_MAX };
+        let until = Instant::now() + self.inline_max;
+        let bound = Bound::Brief { left: INLINE_STEPS_MAX, until };
         match self.bounded(bound, read) {
             Err(StoreError::GivenUp) => None,
             outcome => Some(outcome),
@@ -94,12 +100,13 @@ impl Reader {
     pub(super) fn patiently<T>(
         &self,
         patience: Patience,
+        core: Core,
         read: impl FnOnce(&Connection, &Bounds) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         if patience.is_over() {
             return Err(StoreError::GivenUp);
         }
-        self.bounded(Bound::Patient(patience), read)
+        self.bounded(Bound::Patient(patience, core), read)
     }
 
     fn bounded<T>(

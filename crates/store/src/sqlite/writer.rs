@@ -157,10 +157,13 @@ impl Writer {
                 let refused = verdicts.iter().filter(|verdict| verdict.is_err()).count() as u64;
                 counters.refused(refused);
                 counters.committed(verdicts.len() as u64 - refused, entries);
-                if entries > 0 {
-                    self.shared.watch.send_modify(|commits| *commits += 1);
-                }
                 for (job, verdict) in group.drain(..).zip(verdicts) {
+                    if let (Work::Batch(batch), Ok(_)) = (&job.work, &verdict)
+                        && !batch.dry_run
+                        && !batch.entries.is_empty()
+                    {
+                        self.shared.news.tell(batch.tenant);
+                    }
                     // Whoever asked may have stopped waiting.
                     let _ = job.reply.send(verdict);
                 }

@@ -368,11 +368,13 @@ async fn refuses_what_cannot_be_kept(stand: Stand) {
 
 async fn watchers_wake_up(stand: Stand) {
     let store = stand.open().await;
-    let mut watch = store.watch();
+    let mut watch = store.watch(1);
     store.commit(batch(1, vec![])).await.unwrap();
     assert!(!watch.has_changed().unwrap());
+    let neighbour = store.watch(2);
     add(&store, &[customer(1, 1)]).await;
     watch.changed().await.unwrap();
+    assert!(!neighbour.has_changed().unwrap());
 }
 
 async fn names_its_engine(stand: Stand) {
