@@ -29,6 +29,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 /// How often last uses of keys are looked through for those to be written.
 const KEY_USES_EVERY: Duration = Duration::from_secs(30);
 
+/// What the exit status of a process that a signal ended is counted from.
+const SIGNAL_EXIT: i32 = 128;
 /// How often data keys are looked at; new ones are used a minute after they were made.
 const KEYRING_EVERY: Duration = Duration::from_secs(10);
 
@@ -175,6 +177,10 @@ pub async fn serve(
     let leaving = tokio::spawn(finish_deletions(Arc::clone(&app)));
     let keeper = tokio::spawn(keep_key_uses(Arc::clone(&app)));
     let watcher = tokio::spawn(watch_keyring(Arc::clone(&app)));
+    let stop = async {
+        stop.await;
+        app.stop();
+    };
     server::serve_with(gateway, doors.public, doors.tls, stop).await?;
     operations.inspect(tokio::task::JoinHandle::abort);
     sweeper.abort();
@@ -250,7 +256,8 @@ async fn sweep(app: Arc<App>, keep_days: i64) {
     }
 }
 
-/// Is done when the process is asked to stop (SIGINT, SIGTERM), counting from now on.
+/// Is done when the process is asked to stop (SIGINT, SIGTERM), counting from now on. Asked a second
+/// time it ends at once, whatever it is doing.
 ///
 /// # Errors
 /// When the signals cannot be watched.
@@ -258,12 +265,27 @@ pub fn stop_asked() -> Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
+    let (asked, told) = tokio::sync::oneshot::channel();
+    let mut next = async move || {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = terminate.recv() => SignalKind::terminate(),
+            _ = interrupt.recv() => SignalKind::interrupt(),
         }
-        tracing::info!("stopping: no new connections, requests in work may finish");
+    };
+    // A task of its own: a start that hangs can be ended too.
+    tokio::spawn(async move {
+        next().await;
+        tracing::info!(
+            "stopping: no new connections, requests in work may finish; asked again, it ends at once"
+        );
+        let _ = asked.send(());
+        let again = next().await;
+        tracing::warn!("asked to stop again: ending at once");
+        // As the shell names the end by a signal. What was answered is on disk already.
+        std::process::exit(SIGNAL_EXIT + again.as_raw_value());
+    });
+    Ok(async move {
+        let _ = told.await;
     })
 }
 

@@ -29,6 +29,7 @@ mod program;
 mod rights;
 mod sixth_dialect;
 mod soak;
+mod stopping;
 mod supply;
 mod tidy;
 mod tls;

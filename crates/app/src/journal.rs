@@ -30,8 +30,9 @@ const LOOK_BACK_MAX: usize = 100_000;
 /// Entries read at a time.
 const CHUNK: u32 = 200;
 
-/// Entries of the space after a position, oldest first. Waits up to `wait` for the first one; the
-/// request gives its place back meanwhile, so that waiting keeps nobody from working.
+/// Entries of the space after a position, oldest first. Waits up to `wait` for the first one, and
+/// no longer than the process may run; the request gives its place back meanwhile, so that waiting
+/// keeps nobody from working.
 ///
 /// # Errors
 /// `Unavailable` when too many wait already, or there is no place to come back to; whatever the
@@ -55,11 +56,17 @@ pub async fn events(
         let look_every = LOOK_EVERY.mul_f64(rand::random_range(0.5..1.0));
         let look_again = (now + look_every).min(deadline);
         // Either a commit of this process, or time to look for commits of others.
-        let _ = tokio::time::timeout_at(look_again, news.changed()).await;
-        tokio::time::sleep_until((now + LOOK_GAP).min(deadline)).await;
+        let pause = async {
+            let _ = tokio::time::timeout_at(look_again, news.changed()).await;
+            tokio::time::sleep_until((now + LOOK_GAP).min(deadline)).await;
+        };
+        let is_stopping = tokio::select! {
+            () = pause => false,
+            () = cx.app.stopped() => true,
+        };
         news.mark_unchanged();
         let entries = look().await.map_err(failure)?;
-        if !entries.is_empty() || tokio::time::Instant::now() >= deadline {
+        if !entries.is_empty() || is_stopping || tokio::time::Instant::now() >= deadline {
             break entries;
         }
     };

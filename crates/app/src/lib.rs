@@ -67,6 +67,8 @@ pub struct App {
     pub(crate) leaving: Mutex<HashSet<i64>>,
     holders: shares::Holders,
     heavy: Arc<tokio::sync::Semaphore>,
+    /// Whether the process was asked to stop.
+    stopping: tokio::sync::watch::Sender<bool>,
 }
 
 impl App {
@@ -92,6 +94,7 @@ impl App {
             leaving: Mutex::default(),
             holders: shares::Holders::default(),
             heavy: Arc::new(tokio::sync::Semaphore::new(shares::HEAVY_MAX)),
+            stopping: tokio::sync::watch::Sender::new(false),
         })
     }
 
@@ -106,6 +109,18 @@ impl App {
     /// word counts.
     pub fn operated_by(&self, login: String) {
         let _ = self.login.set(login);
+    }
+
+    /// Says that the process was asked to stop: whoever waits for something that may happen some
+    /// day ends its wait.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Is done once the process was asked to stop.
+    pub async fn stopped(&self) {
+        // The sender lives as long as the app that is borrowed here.
+        let _ = self.stopping.subscribe().wait_for(|is_stopping| *is_stopping).await;
     }
 
     /// Who shares for all that have no key.

@@ -69,7 +69,7 @@ impl Default for Limits {
             failed_sign_ins_per_minute: 6_000,
             public_requests_per_minute: 6_000,
             client_address_header: String::new(),
-            stop_seconds_max: 20,
+            stop_seconds_max: 8,
         }
     }
 }

@@ -87,8 +87,13 @@ pub async fn serve_with(
             let _place = (place, own);
             let Some(tls) = tls else { return talk(&gateway, stream, peer, watcher).await };
             let longest = Duration::from_secs(gateway.limits().handshake_seconds_max);
+            let accepted = tokio::select! {
+                accepted = timeout(longest, tls.accept(stream)) => accepted,
+                // Nobody has asked anything yet.
+                () = gateway.app().stopped() => return,
+            };
             // Who is too slow or speaks no TLS has lost his place.
-            if let Ok(Ok(stream)) = timeout(longest, tls.accept(stream)).await {
+            if let Ok(Ok(stream)) = accepted {
                 talk(&gateway, stream, peer, watcher).await;
             }
         });

@@ -48,6 +48,21 @@ async fn a_waiting_reader_is_woken_by_the_next_change() {
 }
 
 #[tokio::test]
+async fn a_reader_waits_no_longer_than_the_process_may_run() {
+    let native = Native::start().await;
+    native.create(json!({})).await;
+    let waiting = native.call("GET", "/v1/events?after=1&wait=60", None);
+    let stop = async {
+        tokio::task::yield_now().await;
+        native.server.app.stop();
+    };
+    let both = tokio::time::timeout(Duration::from_secs(30), async { tokio::join!(waiting, stop) });
+    let (answer, ()) = both.await.expect("a stop ends the wait");
+    let page = answer.expect(200).json();
+    assert_eq!((&page["data"], &page["next"]), (&json!([]), &json!(1)));
+}
+
+#[tokio::test]
 async fn a_history_tells_everything_about_one_customer() {
     let native = Native::start().await;
     let customer = native.create(json!({})).await;
