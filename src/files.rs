@@ -33,6 +33,14 @@ pub fn create(path: &Path) -> Result<File> {
     Ok(file)
 }
 
+/// Opens a file that several processes look at, and makes it where it is not there yet.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn open_shared(path: &Path) -> Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE).open(path)
+}
+
 /// Writes a small file.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ mod bench;
 mod commands;
 mod dialects;
 mod files;
+mod lock;
 mod master_key;
 mod measure;
 mod open;

@@ -18,7 +18,7 @@ use uuid::{Uuid, uuid};
 
 use crate::{
     dialects::DIALECTS,
-    files, open, pages, serve,
+    files, lock, open, pages, serve,
     settings::{DATABASE_FILE, Settings, TlsSettings},
 };
 
@@ -62,6 +62,7 @@ pub async fn run(args: SandboxArgs) -> Result<()> {
     let stop = serve::stop_asked()?;
     let public = serve::listen(&settings).await?;
     settings.listen = public.local_addr()?.to_string();
+    let _folder = lock::take(&args.data)?;
     let base_url = settings.base_url();
     let database = args.data.join(DATABASE_FILE);
     if !database.exists() {

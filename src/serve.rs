@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use crate::{
     Deployment,
     dialects::DIALECTS,
-    open, pages, sandbox,
+    lock, open, pages, sandbox,
     settings::{LogFormat, Settings},
     tls,
 };
@@ -55,9 +55,11 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     let mut settings = args.deployment.settings()?;
     if let Some(listen) = args.listen {
         settings.listen = listen;
+        settings.check()?;
     }
     start_log(&settings)?;
     let stop = stop_asked()?;
+    let _folder = settings.folder().map(|folder| lock::take(&folder)).transpose()?;
     let app = open::app_to_serve(&settings).await?;
     if !args.allow_sandbox_keys {
         refuse_sandbox_keys(&app).await?;
@@ -151,10 +153,6 @@ pub async fn serve(
     let limits: Limits = (&settings.limits).into();
     let hosts: Vec<(String, String)> =
         settings.hosts.iter().map(|(host, name)| (host.clone(), name.clone())).collect();
-    for (_, name) in &hosts {
-        let known = DIALECTS.iter().any(|dialect| dialect.name == name);
-        anyhow::ensure!(known, "hosts: no API is called {name}");
-    }
     let is_sandbox = shown.is_some();
     let pages = pages::routers(pages::Pages {
         app: Arc::clone(&app),
@@ -256,8 +254,8 @@ async fn sweep(app: Arc<App>, keep_days: i64) {
     }
 }
 
-/// Is done when the process is asked to stop (SIGINT, SIGTERM), counting from now on. Asked a second
-/// time it ends at once, whatever it is doing.
+/// Is done when the process is asked to stop (SIGINT, SIGTERM), counting from now on. Asked a
+/// second time it ends at once, whatever it is doing.
 ///
 /// # Errors
 /// When the signals cannot be watched.
@@ -276,7 +274,7 @@ pub fn stop_asked() -> Result<impl Future<Output = ()>> {
     tokio::spawn(async move {
         next().await;
         tracing::info!(
-            "stopping: no new connections, requests in work may finish; asked again, it ends at once"
+            "stopping: no new connections, requests in work may finish; a second signal ends all"
         );
         let _ = asked.send(());
         let again = next().await;
@@ -294,9 +292,9 @@ pub fn stop_asked() -> Result<impl Future<Output = ()>> {
 /// # Errors
 /// When the level is not understood.
 pub fn start_log(settings: &Settings) -> Result<()> {
-    let level = tracing_subscriber::EnvFilter::try_new(&settings.log.level)
-        .with_context(|| format!("log.level {} is not understood", settings.log.level))?;
-    let log = tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(settings.log.filter()?)
+        .with_writer(std::io::stderr);
     match settings.log.format {
         LogFormat::Text => log.with_target(false).init(),
         LogFormat::Json => log.json().flatten_event(true).init(),

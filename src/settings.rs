@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::master_key::Source;
 
+mod checks;
+
 /// The default settings with their comments.
 pub const DEFAULT: &str = include_str!("patron.toml");
 /// What the environment variables begin with.
@@ -296,17 +298,23 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Rules across settings.
-    fn check(&self) -> Result<()> {
+    /// Rules that the shape of a setting does not say, and those across settings.
+    ///
+    /// # Errors
+    /// With the first setting that a server would refuse or misread.
+    pub fn check(&self) -> Result<()> {
         self.location()?;
+        checks::addresses(self)?;
+        self.log.filter()?;
+        self.limits.check()?;
+        if self.store.write_queue_max == 0 || self.store.postgres_connections_max == 0 {
+            bail!("store.write_queue_max and store.postgres_connections_max must be at least 1");
+        }
         if !(KEEP_DAYS_MIN..=KEEP_DAYS_MAX).contains(&self.audit.keep_days) {
             bail!("audit.keep_days must be {KEEP_DAYS_MIN} to {KEEP_DAYS_MAX}");
         }
         if self.secrets != SecretSettings::default() {
             Source::of(self)?;
-        }
-        if self.limits.requests_in_work_max == 0 || self.limits.connections_max == 0 {
-            bail!("limits.requests_in_work_max and limits.connections_max must be at least 1");
         }
         if self.store.query_seconds_max == 0 {
             bail!("store.query_seconds_max must be at least 1");

@@ -43,6 +43,17 @@ pub fn start(settings: &TlsSettings) -> Result<Option<server::Tls>> {
     Ok(Some(tls))
 }
 
+/// Looks whether [`start`] would find files that go together.
+///
+/// # Errors
+/// As [`start`].
+pub fn check(settings: &TlsSettings) -> Result<()> {
+    match settings.is_on() {
+        true => config(settings, &read(settings)?).map(drop),
+        false => Ok(()),
+    }
+}
+
 /// Takes what is new in the files for as long as somebody serves with it.
 async fn keep_up(
     settings: TlsSettings,

@@ -219,10 +219,19 @@ async fn a_handler_that_breaks_ends_one_request() {
     let Dialect { name, title, mounts, route, authenticate, claimed, .. } = patron_native::DIALECT;
     let Dialect { render, finish, security, .. } = patron_native::DIALECT;
     let Dialect { error_schema, credentials, .. } = &patron_native::DIALECT;
-    let Credentials { roles, keeps_user, sandbox, sandbox_switches, mint, show, sign, examples } =
-        *credentials;
-    let credentials =
-        Credentials { roles, keeps_user, sandbox, sandbox_switches, mint, show, sign, examples };
+    let Credentials { roles, keeps_user, sandbox, switches, sandbox_switches, .. } = *credentials;
+    let Credentials { mint, show, sign, examples, .. } = *credentials;
+    let credentials = Credentials {
+        roles,
+        keeps_user,
+        sandbox,
+        switches,
+        sandbox_switches,
+        mint,
+        show,
+        sign,
+        examples,
+    };
     let error_media = patron_native::DIALECT.error_media;
     let (error_schema, operations) = (*error_schema, breaking as fn() -> Vec<Operation>);
     let dialect = Dialect {

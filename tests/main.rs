@@ -26,6 +26,7 @@ mod pki;
 mod planted;
 mod postgres;
 mod program;
+mod refusals;
 mod rights;
 mod sixth_dialect;
 mod soak;

@@ -1,12 +1,12 @@
 //! `patron config`: the settings in force, the commented defaults, a check.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::Subcommand;
 
 use crate::{
     Deployment,
     master_key::{self, Source},
-    settings,
+    settings, tls,
 };
 
 /// Show or check the settings.
@@ -38,6 +38,7 @@ pub async fn run(command: &ConfigCommand) -> Result<()> {
         ConfigCommand::Check { deployment } => {
             let settings = deployment.settings()?;
             let source = Source::of(&settings)?;
+            tls::check(&settings.tls).context("[tls]")?;
             // What is not there yet is made at the first start.
             if !source.is_missing() {
                 master_key::refuse_weak(&source.read().await?, &source.name())?;

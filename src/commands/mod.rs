@@ -26,6 +26,7 @@ pub fn explain(failure: &Failure) -> anyhow::Error {
             anyhow!("another {} has this {field}", noun.as_str())
         }
         Failure::WrongState { is, needs } => anyhow!("it is {is}, and would have to be {needs}"),
+        Failure::Beyond { head } => anyhow!("the journal ends at {head}"),
         Failure::Internal(report) => anyhow!("{}", report.details),
         other => anyhow!("{}", other.name()),
     }

@@ -35,8 +35,9 @@ const CHUNK: u32 = 200;
 /// keeps nobody from working.
 ///
 /// # Errors
-/// `Unavailable` when too many wait already, or there is no place to come back to; whatever the
-/// store says.
+/// `Beyond` for a position behind the last entry: nobody can have read that far, unless the data
+/// was restored from before. `Unavailable` when too many wait already, or there is no place to come
+/// back to; whatever the store says.
 pub async fn events(
     cx: &Cx,
     after: i64,
@@ -46,6 +47,13 @@ pub async fn events(
     let look = || cx.app.store.entries(cx.space, after, limit);
     let mut news = cx.app.store.watch(cx.space);
     let entries = look().await.map_err(failure)?;
+    if entries.is_empty() && after > 0 {
+        // Asked now, not before: entries that came meanwhile do no harm.
+        let head = cx.app.store.head(cx.space).await.map_err(failure)?;
+        if after > head {
+            return Err(Failure::Beyond { head });
+        }
+    }
     if !entries.is_empty() || wait.is_zero() {
         return Ok(entries);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use patron_model::{
-    Failure,
+    Failure, Why,
     space::{Account, Space},
     text::Name,
 };
@@ -44,15 +44,24 @@ pub struct AccountPatch {
     pub archived: Option<bool>,
 }
 
+/// People tell accounts and spaces apart by their names.
+fn can_be_read(name: &Name) -> Result<(), Failure> {
+    match name.as_str().trim().is_empty() {
+        true => Err(Failure::invalid("name", Why::TooShort { min: 1 })),
+        false => Ok(()),
+    }
+}
+
 /// A new account.
 ///
 /// # Errors
-/// Whatever the store says.
+/// `Invalid` for a name without letters.
 pub async fn create_account(
     cx: &Cx,
     parent: Option<i64>,
     name: Name,
 ) -> Result<Saved<Account>, Failure> {
+    can_be_read(&name)?;
     let cx = cx.in_space(DEPLOYMENT);
     if let Some(saved) = cx.replayed().await? {
         return Ok(saved);
@@ -75,7 +84,7 @@ pub async fn create_account(
 /// have well-known ones.
 ///
 /// # Errors
-/// `NotFound` when the account is.
+/// `NotFound` when the account is, `Invalid` for a name without letters.
 pub async fn create_space(
     cx: &Cx,
     account: i64,
@@ -83,6 +92,7 @@ pub async fn create_space(
     name: Name,
     dialects: BTreeMap<String, Value>,
 ) -> Result<Saved<Space>, Failure> {
+    can_be_read(&name)?;
     let cx = cx.in_space(DEPLOYMENT);
     if let Some(saved) = cx.replayed().await? {
         return Ok(saved);
@@ -144,13 +154,14 @@ pub async fn list<T: Document>(cx: &Cx, query: Query) -> Result<Page<T>, Failure
 /// A changed space.
 ///
 /// # Errors
-/// `NotFound`, `Stale`.
+/// `NotFound`, `Stale`, `Invalid` for a name without letters.
 pub async fn update_space(
     cx: &Cx,
     number: i64,
     expect: Expect,
     patch: SpacePatch,
 ) -> Result<Saved<Space>, Failure> {
+    patch.name.as_ref().map_or(Ok(()), can_be_read)?;
     update(cx, number, |before: &Loaded<Space>| {
         expect.check(before.version, before.revision)?;
         let mut after = before.record.clone();
@@ -179,13 +190,14 @@ pub async fn update_space(
 /// A changed account.
 ///
 /// # Errors
-/// `NotFound`, `Stale`.
+/// `NotFound`, `Stale`, `Invalid` for a name without letters.
 pub async fn update_account(
     cx: &Cx,
     number: i64,
     expect: Expect,
     patch: AccountPatch,
 ) -> Result<Saved<Account>, Failure> {
+    patch.name.as_ref().map_or(Ok(()), can_be_read)?;
     update(cx, number, |before: &Loaded<Account>| {
         expect.check(before.version, before.revision)?;
         let mut after = before.record.clone();

@@ -126,7 +126,10 @@ fn data_fault(message: &str) -> (Option<String>, Why) {
         return (rest.split('`').next().map(str::to_owned), Why::Required);
     }
     if let Some(rest) = message.strip_prefix("unknown field `") {
-        return (rest.split('`').next().map(str::to_owned), Why::UnknownField);
+        // Every second piece between the ticks is a name: the sent one, then ours.
+        let mut names = rest.split('`').step_by(2);
+        let sent = names.next().unwrap_or_default();
+        return (Some(sent.to_owned()), Why::unknown_field(sent, names));
     }
     if let Some(rest) = message.strip_prefix("duplicate field `") {
         return (rest.split('`').next().map(str::to_owned), Why::Duplicate);

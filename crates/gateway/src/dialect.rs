@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use patron_app::{App, Caller, keys::NewSecret};
 use patron_model::{
-    Failure, Permissions, Timestamp,
+    Failure, Permissions, Problems, Timestamp, Why,
     card::contains_number,
     space::{Key, Role, Space},
 };
@@ -109,6 +109,8 @@ pub struct Credentials {
     pub keeps_user: bool,
     /// The well-known key of the sandbox.
     pub sandbox: fn() -> Minted,
+    /// What a space can switch for this API; nothing else is taken.
+    pub switches: &'static [Switch],
     /// What the sandbox's space has switched for this API; `null` for nothing.
     pub sandbox_switches: fn() -> Value,
     /// A new random key.
@@ -119,6 +121,44 @@ pub struct Credentials {
     pub sign: fn(&SignRequest<'_>) -> Result<SignedHeaders, Failure>,
     /// Commands to try it out: method, target, body.
     pub examples: fn(&Value) -> Vec<Example>,
+}
+
+/// Something that a space can switch for an API.
+#[derive(Debug, Clone, Copy)]
+pub struct Switch {
+    /// Its name among the switches of the API.
+    pub name: &'static str,
+    /// The values it takes, in words.
+    pub takes: &'static str,
+    /// Whether a value is one of them.
+    pub accepts: fn(&Value) -> bool,
+}
+
+impl Dialect {
+    /// Looks whether all of these are switches of this API with values they take.
+    pub fn check_switches(&self, sent: &Value, problems: &mut Problems) {
+        let at = format!("dialects.{}", self.name);
+        let members = match sent {
+            // Removes them all.
+            Value::Null => return,
+            Value::Object(members) => members,
+            _ => return problems.add(at, Why::WrongType { expected: "an object" }),
+        };
+        let switches = self.credentials.switches;
+        for (name, value) in members {
+            let field = format!("{at}.{name}");
+            match switches.iter().find(|switch| switch.name == name) {
+                None => {
+                    let known = switches.iter().map(|switch| switch.name);
+                    problems.add(field, Why::unknown_field(name, known));
+                }
+                Some(switch) if !value.is_null() && !(switch.accepts)(value) => {
+                    problems.add(field, Why::Malformed { expected: switch.takes });
+                }
+                Some(_) => {}
+            }
+        }
+    }
 }
 
 /// A key as it was made.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::Method;
 use patron_app::rights;
-use patron_model::{Failure, Permission, Permissions, card};
+use patron_model::{Failure, Permission, Permissions, Problems, Why, card};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::{
@@ -193,6 +193,20 @@ impl Operation {
         self
     }
 
+    /// Refuses query parameters that none of its [`Parameter`]s names. Said last, when all are
+    /// named.
+    #[must_use]
+    pub fn strict(mut self) -> Operation {
+        let known = self.parameters.iter().filter(|parameter| parameter.place == "query");
+        let known: Vec<&'static str> = known.map(|parameter| parameter.name).collect();
+        let handler = self.handler;
+        self.handler = Arc::new(move |request: Request| match unknown_query(&request, &known) {
+            Ok(()) => handler(request),
+            Err(failure) => Box::pin(std::future::ready(Err(failure))),
+        });
+        self
+    }
+
     /// Belongs to a group.
     #[must_use]
     pub fn tag(mut self, tag: &'static str) -> Operation {
@@ -238,6 +252,18 @@ impl Operation {
         };
         self.is_served && (is_for_writing || self.method != Method::GET)
     }
+}
+
+/// Every query parameter that is not among the known ones.
+fn unknown_query(request: &Request, known: &[&str]) -> Result<(), Failure> {
+    if request.query_string().is_empty() {
+        return Ok(());
+    }
+    let mut problems = Problems::new();
+    for name in request.query().unknown(known) {
+        problems.add(name, Why::unknown_field(name, known.iter().copied()));
+    }
+    problems.into_result().map_err(Failure::Malformed)
 }
 
 impl Parameter {

@@ -120,6 +120,11 @@ pub enum Failure {
         /// Largest position allowed.
         max: u64,
     },
+    /// A position in the journal behind its last entry: the reader knows of entries that are not.
+    Beyond {
+        /// Position of the last entry.
+        head: i64,
+    },
     /// The body's media type is not supported.
     UnsupportedMediaType {
         /// What is supported.
@@ -182,6 +187,7 @@ impl Failure {
             Failure::TooMany { .. } => "too_many",
             Failure::TooLarge { .. } => "too_large",
             Failure::OutOfRange { .. } => "out_of_range",
+            Failure::Beyond { .. } => "beyond",
             Failure::UnsupportedMediaType { .. } => "unsupported_media_type",
             Failure::NotAcceptable => "not_acceptable",
             Failure::TimedOut => "timed_out",

@@ -33,6 +33,7 @@ pub mod phone;
 pub mod problem;
 pub mod shown;
 pub mod space;
+pub mod spelling;
 pub mod text;
 pub mod time;
 pub mod time_zone;

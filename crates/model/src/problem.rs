@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::spelling;
+
 /// Everything that is wrong with one input, in the order it was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);
@@ -103,6 +105,11 @@ pub enum Why {
     Duplicate,
     /// No such member is known here.
     UnknownField,
+    /// No such member is known here, but one whose name is much like it.
+    Misspelt {
+        /// The name that was probably meant.
+        meant: String,
+    },
     /// A search expression that cannot be understood, with the place and reason.
     Syntax {
         /// Reason, without the caller's text.
@@ -111,6 +118,14 @@ pub enum Why {
 }
 
 impl Why {
+    /// Why a name is refused that is none of the known ones.
+    pub fn unknown_field<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Why {
+        match spelling::meant(name, known) {
+            Some(meant) => Why::Misspelt { meant: meant.to_owned() },
+            None => Why::UnknownField,
+        }
+    }
+
     /// A stable machine word for the fault.
     pub fn code(&self) -> &'static str {
         match self {
@@ -133,7 +148,7 @@ impl Why {
             Why::TooDeep { .. } => "too_deep",
             Why::ReadOnly => "read_only",
             Why::Duplicate => "duplicate",
-            Why::UnknownField => "unknown_field",
+            Why::UnknownField | Why::Misspelt { .. } => "unknown_field",
             Why::Syntax { .. } => "syntax",
         }
     }
@@ -165,6 +180,7 @@ impl fmt::Display for Why {
             Why::ReadOnly => write!(f, "Cannot be changed."),
             Why::Duplicate => write!(f, "Must not appear twice."),
             Why::UnknownField => write!(f, "Is not known here."),
+            Why::Misspelt { meant } => write!(f, "Is not known here; did you mean {meant}?"),
             Why::Syntax { reason } => write!(f, "Cannot be understood: {reason}."),
         }
     }

@@ -24,6 +24,7 @@ pub const CREDENTIALS: Credentials = Credentials {
     roles: KeyRoles::INTEGRATION,
     keeps_user: false,
     sandbox,
+    switches: &settings::SWITCHES,
     sandbox_switches: settings::of_sandbox,
     mint,
     show,

@@ -60,6 +60,7 @@ pub fn render(failure: &Failure, _: &Exchange) -> Reply {
         Failure::OutOfRange { max } => {
             refused(400, &format!("Offset is too large (maximum is {max})"))
         }
+        Failure::Beyond { .. } => refused(410, "There is no such position any more"),
         Failure::UnsupportedMediaType { supported } => {
             refused(415, &format!("Content type must be {supported}"))
         }

@@ -9,6 +9,7 @@
 //! A value that cannot be read never loosens anything: it leaves the scheme off, closes the
 //! window, or leaves the default in place.
 
+use patron_gateway::dialect::Switch;
 use patron_model::space::Space;
 use serde_json::{Value, json};
 
@@ -20,6 +21,27 @@ const TIMESTAMP_WINDOW_SECONDS: u64 = 300;
 pub const LIST_LIMIT_MAX: u32 = 1_000;
 /// Entries a space can allow at most.
 const LIST_LIMIT_CEILING: u32 = 10_000;
+
+/// All of them.
+pub const SWITCHES: [Switch; 3] = [
+    Switch {
+        name: "wp3_v2",
+        takes: "\"on\" or \"off\"",
+        accepts: |value| matches!(value.as_str(), Some("on" | "off")),
+    },
+    Switch {
+        name: "timestamp_window_seconds",
+        takes: "a number of seconds or \"off\"",
+        accepts: |value| value == "off" || whole(value).is_some(),
+    },
+    Switch {
+        name: "list_limit_max",
+        takes: "a number of entries, 1 to 10000",
+        accepts: |value| {
+            whole(value).is_some_and(|limit| (1..=u64::from(LIST_LIMIT_CEILING)).contains(&limit))
+        },
+    },
+];
 
 /// What the sandbox's space has switched on: the provider's plug-ins send the older scheme, and
 /// documented examples have old timestamps.

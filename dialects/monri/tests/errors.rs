@@ -42,6 +42,7 @@ fn every_failure_has_a_status_and_a_sentence() {
         (Failure::TooMany { retry_after_seconds: 7 }, 429, "error", "Too many requests"),
         (Failure::TooLarge { limit: 9 }, 413, invalid, "Request is too large (maximum is 9)"),
         (Failure::OutOfRange { max: 9 }, 400, invalid, "Offset is too large (maximum is 9)"),
+        (Failure::Beyond { head: 3 }, 410, invalid, "There is no such position any more"),
         (
             Failure::UnsupportedMediaType { supported: "x/y" },
             415,

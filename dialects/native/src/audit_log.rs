@@ -254,7 +254,8 @@ pub fn wanted<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Result<Wanted, Failu
 fn understood(params: &Params, others: &[&str]) -> Result<Wanted, Failure> {
     for (name, _) in params.iter() {
         if !FILTERS.contains(&name) && !others.contains(&name) {
-            return Err(Failure::malformed(name, Why::UnknownField));
+            let known = FILTERS.iter().chain(others).copied();
+            return Err(Failure::malformed(name, Why::unknown_field(name, known)));
         }
     }
     wanted(|name| params.get(name))

@@ -25,6 +25,9 @@ pub(crate) struct ProblemDocument {
     /// Version the record has, when another was expected.
     #[serde(skip_serializing_if = "Option::is_none")]
     current_version: Option<i64>,
+    /// Position of the last event, when one behind it was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head: Option<i64>,
 }
 
 /// One fault of the input.
@@ -58,6 +61,7 @@ pub fn problems() -> Vec<(&'static str, u16, &'static str, String)> {
     [
         Failure::Malformed(Problems::new()),
         Failure::OutOfRange { max: 10_000 },
+        Failure::Beyond { head: 41 },
         Failure::Unauthenticated { reason: "" },
         Failure::Forbidden,
         Failure::NotFound { noun },
@@ -95,6 +99,15 @@ pub(crate) fn render(failure: &Failure, exchange: &Exchange) -> Reply {
         _ => (Vec::new(), None),
     };
     let Shape { status, slug, title, detail } = describe(failure);
+    let head = match failure {
+        Failure::Beyond { head } => Some(*head),
+        _ => None,
+    };
+    let detail = match failure {
+        // Nothing was asked to change.
+        Failure::Unavailable { .. } if exchange.method.is_safe() => "Try again shortly.".to_owned(),
+        _ => detail,
+    };
     let document = ProblemDocument {
         kind: format!("/docs/native#problem-{slug}"),
         title,
@@ -103,6 +116,7 @@ pub(crate) fn render(failure: &Failure, exchange: &Exchange) -> Reply {
         request_id: exchange.request_id.to_string(),
         errors,
         current_version,
+        head,
     };
     let body = serde_json::to_vec(&document).unwrap_or_default();
     let mut reply = Reply::bytes(status, "application/problem+json", body);
@@ -215,6 +229,7 @@ fn describe_limits(failure: &Failure) -> Shape {
         Failure::OutOfRange { max } => {
             shape(400, "out-of-range", "Out of range", format!("At most {max} can be asked for."))
         }
+        Failure::Beyond { head } => shape(410, "beyond", "No such position", behind(*head)),
         Failure::UnsupportedMediaType { supported } => shape(
             415,
             "unsupported-media-type",
@@ -265,6 +280,14 @@ fn describe_limits(failure: &Failure) -> Shape {
     }
 }
 
+/// What to do about a position that is no more.
+fn behind(head: i64) -> String {
+    format!(
+        "The last event is {head}: this data was restored from before what you have read. Compare \
+         what you have with the records and continue with after={head}."
+    )
+}
+
 fn faults(problems: &Problems) -> Vec<Fault> {
     problems
         .iter()
@@ -295,7 +318,19 @@ pub(crate) fn finish(reply: &mut Reply, _exchange: &Exchange, quota: Option<Quot
 
 #[cfg(test)]
 mod tests {
-    use super::pointer;
+    use super::*;
+
+    #[test]
+    fn what_reads_is_not_told_of_changes() {
+        let failure = Failure::Unavailable { retry_after_seconds: 1 };
+        let said = |method| {
+            let now = patron_model::Timestamp::from_micros(0);
+            let reply = render(&failure, &Exchange::new(method, "/v1/customers", now));
+            String::from_utf8_lossy(&reply.body).into_owned()
+        };
+        assert!(!said(http::Method::GET).contains("change"), "{}", said(http::Method::GET));
+        assert!(said(http::Method::POST).contains("A change may have been made"));
+    }
 
     #[test]
     fn points_into_the_body() {

@@ -11,7 +11,7 @@ use patron_app::{
     rights,
 };
 use patron_gateway::{Reply, Request};
-use patron_model::{Failure, Permission, Timestamp, customer::Customer};
+use patron_model::{Failure, Permission, Timestamp, Why, customer::Customer};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
@@ -87,8 +87,13 @@ fn record(cx: &Cx, entry: &Entry) -> Result<Value, Failure> {
     serde_json::to_value(&out).map_err(Failure::internal)
 }
 
-fn with_record(request: &Request) -> bool {
-    request.query().all("expand").any(|word| word == "record")
+fn with_record(request: &Request) -> Result<bool, Failure> {
+    let params = request.query();
+    let words: Vec<&str> = params.all("expand").flat_map(|words| words.split(',')).collect();
+    match words.iter().all(|word| matches!(*word, "" | "record")) {
+        true => Ok(words.contains(&"record")),
+        false => Err(Failure::malformed("expand", Why::NotOneOf { allowed: "record" })),
+    }
 }
 
 /// The feed: events after a position, with a long wait for the first one where asked.
@@ -153,7 +158,7 @@ impl ShownRecords {
 }
 
 async fn shown(request: &Request, entries: &[Entry]) -> Result<ShownRecords, Failure> {
-    if !with_record(request) {
+    if !with_record(request)? {
         return Ok(ShownRecords::None);
     }
     request.cx.may(Permission::CustomerRead)?;

@@ -10,6 +10,46 @@ use patron_model::{Failure, Problems, Timestamp, Why};
 pub(crate) const PLAIN: &[&str] =
     &["q", "limit", "cursor", "sort", "expand", "deleted", "total", "as_of", "version"];
 
+/// Fields that are texts and are found where the record has them.
+const TEXTS: [&str; 13] = [
+    "given_name",
+    "family_name",
+    "full_name",
+    "title",
+    "company_name",
+    "company_registration_number",
+    "tax_number",
+    "language",
+    "currency",
+    "time_zone",
+    "description",
+    "status",
+    "status_reason",
+];
+/// All others but those of addresses.
+const OTHERS: [&str; 14] = [
+    "name",
+    "email",
+    "phone",
+    "reference",
+    "number",
+    "id",
+    "created_at",
+    "updated_at",
+    "deleted_at",
+    "status_until",
+    "version",
+    "balance",
+    "work_phone",
+    "portal_user_name",
+];
+
+/// Why a parameter is refused that names no field.
+fn unknown(name: &str) -> Why {
+    let own = TEXTS.iter().chain(&OTHERS).chain(PLAIN).copied();
+    Why::unknown_field(name, own.chain(["metadata"]))
+}
+
 /// What kind of value a field holds.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
@@ -37,19 +77,7 @@ fn field(name: &str) -> Option<(Field, Shape)> {
         "reference" => text(Field::Column("reference")),
         "work_phone" => text(Field::text(&["work_phone", "raw"])),
         "portal_user_name" => text(Field::text(&["portal", "user_name"])),
-        "given_name"
-        | "family_name"
-        | "full_name"
-        | "title"
-        | "company_name"
-        | "company_registration_number"
-        | "tax_number"
-        | "language"
-        | "currency"
-        | "time_zone"
-        | "description"
-        | "status"
-        | "status_reason" => text(customer::text(name)),
+        _ if TEXTS.contains(&name) => text(customer::text(name)),
         _ => address_field(name),
     }
 }
@@ -114,11 +142,11 @@ fn one(name: &str, value: &str) -> Result<Filter, Why> {
         Some((base, rest)) => (base, rest.strip_suffix(']')),
         None => (name, Some("eq")),
     };
-    let bracket = bracket.ok_or(Why::UnknownField)?;
+    let bracket = bracket.ok_or_else(|| unknown(name))?;
     if base == "metadata" {
         return Ok(metadata(bracket, value));
     }
-    let (field, shape) = field(base).ok_or(Why::UnknownField)?;
+    let (field, shape) = field(base).ok_or_else(|| unknown(base))?;
     let folded = matches!(base, "email" | "name");
     let value_of = |text: &str| parse(text, shape, folded);
     let compare = |op: Compare| Ok(Filter::Compare(field.clone(), op, value_of(value)?));

@@ -51,6 +51,7 @@ pub static DIALECT: Dialect = Dialect {
         roles: KeyRoles { first: Role::Administrator, later: Role::ReadOnly },
         keeps_user: false,
         sandbox: auth::sandbox,
+        switches: &[],
         sandbox_switches: || serde_json::Value::Null,
         mint: auth::mint,
         show: auth::show,

@@ -71,7 +71,16 @@ pub(crate) fn all() -> Vec<Operation> {
         admin::audit_operations(),
         admin::key_operations(),
     ];
-    groups.into_iter().flatten().collect()
+    groups.into_iter().flatten().map(strict).collect()
+}
+
+/// Query parameters that are not named are refused, here or, where any field filters, by the
+/// handler.
+fn strict(operation: Operation) -> Operation {
+    match operation.id {
+        "list_customers" => operation,
+        _ => operation.strict(),
+    }
 }
 
 /// A write: idempotency keys and dry runs everywhere.

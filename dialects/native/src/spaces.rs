@@ -10,7 +10,7 @@ use patron_app::{
     spaces::{self, SpacePatch},
 };
 use patron_gateway::{Member, Reply, Request};
-use patron_model::{Failure, Noun, Timestamp, Why, space::Space};
+use patron_model::{Failure, Noun, Problems, Timestamp, Why, space::Space};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -134,6 +134,26 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
         .with("location", format!("/v1/spaces/{}", space.number)))
 }
 
+/// Switches that no API has would do nothing.
+fn switches_are_known(
+    request: &Request,
+    sent: Option<&BTreeMap<String, Value>>,
+) -> Result<(), Failure> {
+    let mut problems = Problems::new();
+    for (name, switches) in sent.into_iter().flatten() {
+        match request.site.dialects.iter().find(|dialect| dialect.name == name) {
+            Some(dialect) => dialect.check_switches(switches, &mut problems),
+            // What an API left behind that is not served any more can be removed.
+            None if switches.is_null() => {}
+            None => {
+                let known = request.site.dialects.iter().map(|dialect| dialect.name);
+                problems.add(format!("dialects.{name}"), Why::unknown_field(name, known));
+            }
+        }
+    }
+    problems.into_result().map_err(Failure::Invalid)
+}
+
 /// A changed or archived space.
 pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::if_match(&request)?;
@@ -142,6 +162,7 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     if body.account.as_ref().is_some() {
         return Err(Failure::invalid("account", Why::ReadOnly));
     }
+    switches_are_known(&request, body.dialects.as_ref())?;
     let patch = SpacePatch {
         name: name(body.name)?,
         require_precondition: body.require_precondition.value(),

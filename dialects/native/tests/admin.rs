@@ -4,6 +4,7 @@ use patron_app::keys::{self, NewKey};
 use patron_gateway::dialect::Shown;
 use patron_model::space::{Role, Space};
 use patron_native::DIALECT;
+use patron_testkit::TestServer;
 use serde_json::{Value, json};
 
 use crate::Native;
@@ -168,4 +169,41 @@ async fn accounts_have_parents_and_are_hidden_from_others() {
     server.call(&DIALECT, &other, "PATCH", &target, archive.clone()).await.expect(404);
     native.call("PATCH", &target, archive.clone()).await.expect(200);
     native.call("PATCH", "/v1/accounts/1", archive).await.expect(409);
+}
+
+#[tokio::test]
+async fn switches_that_nothing_reads_and_names_without_letters_are_refused() {
+    let server = TestServer::start(&[&DIALECT, &patron_payabli::DIALECT]).await;
+    let keys = server.credentials("native");
+    let native = Native { server, keys };
+    let switch = |dialects: Value| native.call("PATCH", "/v1/spaces/1", Some(dialects));
+    for (dialects, pointer) in [
+        (json!({"payably": {"legalName": "x"}}), "/dialects/payably"),
+        (json!({"payabli": {"legalname": "x"}}), "/dialects/payabli/legalname"),
+        (json!({"payabli": {"legalName": 7}}), "/dialects/payabli/legalName"),
+        (json!({"payabli": {"identifiers": [1]}}), "/dialects/payabli/identifiers"),
+        (json!({"payabli": "on"}), "/dialects/payabli"),
+        (json!({"native": {"x": 1}}), "/dialects/native/x"),
+    ] {
+        let problem = switch(json!({"dialects": dialects})).await.expect(422).json();
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+    }
+    let misspelt = json!({"dialects": {"payabli": {"legalname": "x"}}});
+    let problem = switch(misspelt).await.json();
+    let meant = "Is not known here; did you mean legalName?";
+    assert_eq!(problem["errors"][0]["detail"], meant);
+    let good = json!({"legalName": "Shop AG", "identifiers": "email, lastname", "dbaName": null});
+    switch(json!({"dialects": {"payabli": good, "gone": null}})).await.expect(200);
+    for name in ["", "  "] {
+        let named = json!({"name": name});
+        for (method, path) in [
+            ("POST", "/v1/spaces"),
+            ("PATCH", "/v1/spaces/1"),
+            ("POST", "/v1/accounts"),
+            ("PATCH", "/v1/accounts/1"),
+        ] {
+            let problem = native.call(method, path, Some(named.clone())).await.expect(422).json();
+            assert_eq!(problem["errors"][0]["pointer"], "/name", "{method} {path}");
+        }
+    }
 }

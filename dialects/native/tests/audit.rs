@@ -21,19 +21,22 @@ impl Native {
 
 #[tokio::test]
 async fn changes_are_told_with_the_change_by_name_and_never_by_value() {
-    let native = Native::start().await;
+    let server = TestServer::start(&[&DIALECT, &patron_payabli::DIALECT]).await;
+    let keys = server.credentials("native");
+    let native = Native { server, keys };
     let made = native.call("POST", "/v1/spaces", Some(json!({"name": "Hushspace"}))).await;
     let number = made.expect(201).json()["number"].as_i64().unwrap();
     let one = format!("/v1/spaces/{number}");
     let settings = json!({"name": "Hushname", "audit_reads": true, "require_precondition": true,
-        "dialects": {"monri": {"strict": "hushvalue"}}});
+        "dialects": {"payabli": {"identifiers": "hushvalue"}}});
     let headers = [("x-request-id", "change-1"), ("user-agent", "shop/1.0")];
     native.with("PATCH", &one, &headers, Some(settings)).await.expect(200);
     let told = native.audit(&format!("space={number}")).await;
     let actions: Vec<&Value> = told.iter().map(|entry| &entry["action"]).collect();
     assert_eq!(actions, ["space.updated", "space.created"]);
     let entry = &told[0];
-    let names = json!(["audit_reads", "dialects.monri.strict", "name", "require_precondition"]);
+    let names =
+        json!(["audit_reads", "dialects.payabli.identifiers", "name", "require_precondition"]);
     assert_eq!(entry["changed"], names);
     assert_eq!(entry["actor"], json!({"kind": "key", "number": 1}));
     assert_eq!((&entry["via"], &entry["outcome"]), (&json!("native"), &json!("done")));

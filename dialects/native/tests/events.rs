@@ -34,6 +34,18 @@ async fn the_feed_is_ordered_complete_and_resumable() {
 }
 
 #[tokio::test]
+async fn a_position_that_never_was_is_refused() {
+    let native = Native::start().await;
+    native.create(json!({})).await;
+    native.call("GET", "/v1/events?after=1", None).await.expect(200);
+    for target in ["/v1/events?after=2", "/v1/events?after=9999999&wait=60"] {
+        let problem = native.call("GET", target, None).await.expect(410).json();
+        assert_eq!((&problem["head"], &problem["status"]), (&json!(1), &json!(410)));
+        assert!(problem["detail"].as_str().unwrap().contains("after=1"), "{problem}");
+    }
+}
+
+#[tokio::test]
 async fn a_waiting_reader_is_woken_by_the_next_change() {
     let native = Native::start().await;
     let waiting = native.call("GET", "/v1/events?after=0&wait=30", None);

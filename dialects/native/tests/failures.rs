@@ -62,6 +62,25 @@ async fn what_is_not_understood_is_400_and_says_where() {
 }
 
 #[tokio::test]
+async fn no_operation_passes_over_a_parameter() {
+    let native = Native::start().await;
+    for operation in (DIALECT.operations)() {
+        let path: Vec<&str> =
+            operation.path.split('/').map(|s| if s.starts_with('{') { "1" } else { s }).collect();
+        let target = format!("{}?nope=1&limt=2", path.join("/"));
+        let answer = native.call(operation.method.as_str(), &target, None).await.expect(400);
+        let errors = answer.json()["errors"].clone();
+        assert_eq!(errors[0]["pointer"], "/nope", "{target}");
+        assert_eq!(errors[0]["code"], "unknown_field", "{target}");
+    }
+    let answer = native.call("GET", "/v1/customers?emial=a&limt=1", None).await.expect(400);
+    let errors = answer.json()["errors"].clone();
+    assert_eq!(errors[0]["detail"], "Is not known here; did you mean email?");
+    assert_eq!(errors[1]["detail"], "Is not known here; did you mean limit?");
+    native.call("GET", "/v1/events?expand=everything", None).await.expect(400);
+}
+
+#[tokio::test]
 async fn unknown_paths_and_methods_answer_in_shape() {
     let native = Native::start().await;
     native.call("GET", "/v1/nope", None).await.expect(404);

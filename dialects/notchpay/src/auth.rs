@@ -21,7 +21,7 @@ use patron_model::{
 };
 use serde_json::{Value, json};
 
-use crate::{NAME, route};
+use crate::{NAME, errors, route};
 
 /// No key was sent.
 pub const NO_KEY: &str = "no key";
@@ -53,6 +53,7 @@ pub const CREDENTIALS: Credentials = Credentials {
     roles: KeyRoles::INTEGRATION,
     keeps_user: false,
     sandbox,
+    switches: &errors::SWITCHES,
     sandbox_switches: || Value::Null,
     mint,
     show,

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use patron_gateway::{Exchange, Reply};
+use patron_gateway::{Exchange, Reply, dialect::Switch};
 use patron_model::{Failure, Noun, Problems, Why};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -14,6 +14,12 @@ use crate::{NAME, auth};
 /// Switch of a space: `string` puts `code` of errors in quotes, as older servers did. One community
 /// client insists on it.
 const CODE_TYPE_SWITCH: &str = "error_code_type";
+/// What a space can switch for this API.
+pub(crate) const SWITCHES: [Switch; 1] = [Switch {
+    name: CODE_TYPE_SWITCH,
+    takes: "\"string\" or \"number\"",
+    accepts: |value| matches!(value.as_str(), Some("string" | "number")),
+}];
 const UNEXPECTED: &str = "An unexpected error occurred";
 const REUSED: &str = "The idempotency key belongs to another request";
 
@@ -78,7 +84,7 @@ fn reply(verdict: Verdict, exchange: &Exchange) -> Reply {
 fn verdict(failure: &Failure, exchange: &Exchange) -> Verdict {
     match failure {
         Failure::NotFound { noun } => Verdict::new(404, "Not Found", not_found_text(*noun)),
-        Failure::NoRoute => Verdict::new(404, "Not Found", "Resource not found"),
+        Failure::NoRoute | Failure::Beyond { .. } => Verdict::new(404, "Not Found", NO_RESOURCE),
         Failure::MethodNotAllowed { .. } => {
             Verdict::new(405, "Method Not Allowed", "Method not allowed")
         }
@@ -145,6 +151,8 @@ fn verdict(failure: &Failure, exchange: &Exchange) -> Verdict {
     }
 }
 
+const NO_RESOURCE: &str = "Resource not found";
+
 fn not_found_text(noun: Noun) -> &'static str {
     match noun {
         Noun::Customer => "Customer not found",
@@ -152,7 +160,7 @@ fn not_found_text(noun: Noun) -> &'static str {
         Noun::PaymentMethod => "Payment method not found",
         Noun::Account => "Sync account not found",
         Noun::Address => "Address not found",
-        Noun::Comment | Noun::Space | Noun::Key | Noun::Entry => "Resource not found",
+        Noun::Comment | Noun::Space | Noun::Key | Noun::Entry => NO_RESOURCE,
     }
 }
 

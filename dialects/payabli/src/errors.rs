@@ -141,6 +141,7 @@ fn said(failure: &Failure) -> Said {
         | Failure::InFlight
         | Failure::TooMany { .. }
         | Failure::TooLarge { .. }
+        | Failure::Beyond { .. }
         | Failure::UnsupportedMediaType { .. }
         | Failure::NotAcceptable
         | Failure::NotServed
@@ -185,6 +186,9 @@ fn of_http(failure: &Failure) -> (u16, &'static str, Cow<'static, str>, &'static
         Failure::TooLarge { limit } => {
             let explanation = format!("The limit is {limit}.");
             (413, "Request too large", explanation.into(), "Send less at a time.")
+        }
+        Failure::Beyond { .. } => {
+            said(410, "Gone", "The position does not exist any more.", "Start anew.")
         }
         Failure::UnsupportedMediaType { supported } => {
             let explanation = format!("The body must be {supported}.");

@@ -15,10 +15,6 @@ use crate::{
     record::Record,
 };
 
-/// Rows of an export when none are asked for.
-const LIMIT: i64 = 25_000;
-/// Most rows of an export.
-const LIMIT_MAX: u64 = 30_000;
 /// Most columns of an export.
 const COLUMNS_MAX: usize = 100;
 /// Most characters of a spreadsheet cell.
@@ -114,10 +110,8 @@ pub async fn of_organization(request: Request) -> Result<Reply, Failure> {
 async fn answer(request: &Request, spaces: &[Arc<Space>]) -> Result<Reply, Failure> {
     let query = Parameters::of(request);
     let listing = Listing::of(&request.cx, &query, spaces)?;
-    let asked = query.int("limitRecord")?.unwrap_or(LIMIT);
-    let limit = if asked <= 0 { LIMIT_MAX } else { asked.unsigned_abs().min(LIMIT_MAX) };
     let format = Format::parse("format", request.param("format"))?;
-    write(&request.cx, &listing, &query, format, limit).await
+    write(&request.cx, &listing, &query, format).await
 }
 
 /// A list as a file, for lists that were asked for with `exportFormat`.
@@ -129,9 +123,15 @@ pub async fn file(
     listing: &Listing,
     query: &Parameters,
     format: &str,
-    limit: u64,
 ) -> Result<Reply, Failure> {
-    write(cx, listing, query, Format::parse("exportFormat", format)?, limit).await
+    write(cx, listing, query, Format::parse("exportFormat", format)?).await
+}
+
+/// Rows of a file: as many as are asked for, otherwise all. Nobody sees of a file that rows are
+/// missing, so it is whole or, where it would be too large, refused.
+fn limit(query: &Parameters) -> Result<u64, Failure> {
+    let asked = query.int("limitRecord")?.filter(|asked| *asked > 0);
+    Ok(asked.map_or(u64::MAX, i64::unsigned_abs))
 }
 
 async fn write(
@@ -139,9 +139,9 @@ async fn write(
     listing: &Listing,
     query: &Parameters,
     format: Format,
-    limit: u64,
 ) -> Result<Reply, Failure> {
     let columns = columns(query.get("columnsExport"))?;
+    let limit = limit(query)?;
     let _turn = cx.heavy_turn().await;
     let mut file = File::begin(format, &columns)?;
     listing

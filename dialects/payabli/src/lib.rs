@@ -63,6 +63,7 @@ pub static DIALECT: Dialect = Dialect {
         roles: KeyRoles::INTEGRATION,
         keeps_user: false,
         sandbox: auth::sandbox,
+        switches: &settings::SWITCHES,
         sandbox_switches: || Value::Null,
         mint: auth::mint,
         show: auth::show,

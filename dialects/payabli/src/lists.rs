@@ -7,7 +7,7 @@ use patron_app::{
     Cx,
     audit::{self, Act},
     customers,
-    search::{Field, Order, Query, customer},
+    search::{Field, Order, Query, customer, place_of},
 };
 use patron_gateway::{Reply, Request};
 use patron_model::{Failure, Permission, Why, space::Space};
@@ -80,16 +80,17 @@ impl Listing {
         limit: u64,
         mut take: impl FnMut(Vec<Record>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let mut read = 0;
+        let (mut read, mut after) = (0, None);
         while read < limit && !self.asked.paypoints.is_empty() {
             let rows = ROWS_AT_ONCE.min(limit - read);
             let query = Query {
                 tenants: self.asked.paypoints.clone(),
                 predicate: self.asked.condition.clone(),
                 order: self.order.clone(),
-                offset: self.skip.saturating_add(read),
+                // Only the first question counts rows: the others begin where the last one ended.
+                offset: if after.is_none() { self.skip } else { 0 },
+                after,
                 limit: u32::try_from(rows).unwrap_or(u32::MAX),
-                ..Query::of(cx.space)
             };
             let page = customers::list(cx, &query).await?;
             let numbers: Vec<i64> = page.items.iter().map(|item| item.number).collect();
@@ -103,9 +104,10 @@ impl Listing {
                 tokio::task::yield_now().await;
             }
             read += rows;
-            if !page.more {
-                break;
-            }
+            after = match page.items.last().filter(|_| page.more) {
+                Some(last) => Some(place_of(last, &self.order)?),
+                None => break,
+            };
         }
         Ok(())
     }
@@ -132,14 +134,14 @@ pub async fn of_organization(request: Request) -> Result<Reply, Failure> {
 async fn answer(request: &Request, spaces: &[Arc<Space>]) -> Result<Reply, Failure> {
     let query = Parameters::of(request);
     let listing = Listing::of(&request.cx, &query, spaces)?;
-    let asked = query.int("limitRecord")?.unwrap_or(LIMIT);
-    let limit = if asked <= 0 { LIMIT_MAX } else { asked.unsigned_abs().min(LIMIT_MAX) };
     if let Some(format) = query.get("exportFormat") {
         request.cx.may(Permission::CustomerExport)?;
-        let file = exports::file(&request.cx, &listing, &query, format, limit).await?;
+        let file = exports::file(&request.cx, &listing, &query, format).await?;
         exported(&request.cx).await?;
         return Ok(file);
     }
+    let asked = query.int("limitRecord")?.unwrap_or(LIMIT);
+    let limit = if asked <= 0 { LIMIT_MAX } else { asked.unsigned_abs().min(LIMIT_MAX) };
     let _turn = if limit > ROWS_OF_A_FILE { request.cx.heavy_turn().await } else { None };
     let total = listing.count(&request.cx).await?;
     let page_size = if asked <= 0 { total.min(LIMIT_MAX) } else { limit };

@@ -4,7 +4,7 @@ use patron_app::{Actor, Caller, Cx};
 use patron_model::{Failure, Noun, space::Space};
 use std::sync::Arc;
 
-use crate::{NAME, auth};
+use crate::{NAME, auth, settings};
 
 /// What a record says of the paypoint it belongs to. The names can be set by switches of the space
 /// (`legalName`, `dbaName`, `externalPaypointId`); otherwise they are the space's own.
@@ -34,11 +34,11 @@ impl Paypoint {
         Paypoint {
             id: space.number,
             entry: auth::entry_of(space),
-            legal_name: switch("legalName").unwrap_or(own).to_owned(),
-            dba_name: switch("dbaName").unwrap_or(own).to_owned(),
+            legal_name: switch(settings::LEGAL_NAME).unwrap_or(own).to_owned(),
+            dba_name: switch(settings::DBA_NAME).unwrap_or(own).to_owned(),
             organization_id: caller.account.number,
             organization_name: caller.account.name.as_str().to_owned(),
-            external_id: switch("externalPaypointId").map(str::to_owned),
+            external_id: switch(settings::EXTERNAL_ID).map(str::to_owned),
         }
     }
 }

@@ -8,7 +8,7 @@
 //! A list may also be one comma separated text, and an element an object with `key`, `value` and
 //! `readOnly`.
 
-use patron_gateway::{Reply, Request};
+use patron_gateway::{Reply, Request, dialect::Switch};
 use patron_model::{Failure, space::Space};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -20,6 +20,30 @@ use crate::{NAME, paypoint};
 const IDENTIFIERS: &str = "identifiers";
 /// Switch that lists the custom fields.
 const CUSTOM_FIELDS: &str = "customFields";
+
+/// What a space can switch for this API.
+pub const SWITCHES: [Switch; 5] = [
+    Switch { name: IDENTIFIERS, takes: LIST, accepts: is_list },
+    Switch { name: CUSTOM_FIELDS, takes: LIST, accepts: is_list },
+    Switch { name: LEGAL_NAME, takes: "a text", accepts: Value::is_string },
+    Switch { name: DBA_NAME, takes: "a text", accepts: Value::is_string },
+    Switch { name: EXTERNAL_ID, takes: "a text", accepts: Value::is_string },
+];
+/// Switch with the name that the law knows a paypoint by.
+pub const LEGAL_NAME: &str = "legalName";
+/// Switch with the name it does business under.
+pub const DBA_NAME: &str = "dbaName";
+/// Switch with its id in another system.
+pub const EXTERNAL_ID: &str = "externalPaypointId";
+const LIST: &str = "a comma separated text, or an array of texts and of objects with a key";
+
+fn is_list(value: &Value) -> bool {
+    match value {
+        Value::String(_) => true,
+        Value::Array(elements) => elements.iter().all(|element| Setting::of(element).is_some()),
+        _ => false,
+    }
+}
 
 /// Settings of a paypoint or an organization.
 #[derive(Serialize, JsonSchema)]

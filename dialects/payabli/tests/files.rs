@@ -72,6 +72,36 @@ async fn exports_as_csv_and_spreadsheet() {
 }
 
 #[tokio::test]
+async fn a_file_has_every_row_that_matches_once() {
+    let party = Party::new().await;
+    // In no order of any kind, and alike in what one of the files is sorted by.
+    for n in 0..260 {
+        let number = format!("n-{:03}", n * 7 % 260);
+        party.add(json!({"customerNumber": number, "email": "a@example.org"})).await;
+    }
+    let entry = party.entry();
+    let ids = async |target: String| {
+        let text = party.get(&target).await.expect(200).text();
+        let rows: Vec<i64> = text.lines().skip(1).map(|row| row.parse().unwrap()).collect();
+        rows
+    };
+    let column = "columnsExport=customerId";
+    for target in [
+        format!("/api/Query/customers/{entry}?exportFormat=csv&{column}"),
+        format!("/api/Export/customers/csv/{entry}?{column}&limitRecord=0"),
+        format!("/api/Export/customers/csv/{entry}?{column}&sortBy=desc(customernumber)"),
+        format!("/api/Export/customers/csv/{entry}?{column}&sortBy=asc(email)"),
+    ] {
+        let rows = ids(target.clone()).await;
+        let once: std::collections::BTreeSet<&i64> = rows.iter().collect();
+        assert_eq!((rows.len(), once.len()), (260, 260), "{target}");
+    }
+    let all = ids(format!("/api/Export/customers/csv/{entry}?{column}")).await;
+    let part = format!("/api/Export/customers/csv/{entry}?{column}&fromRecord=3&limitRecord=255");
+    assert_eq!(ids(part).await, all[3..258]);
+}
+
+#[tokio::test]
 async fn imports_row_by_row() {
     let party = Party::new().await;
     party.add(json!({"customerNumber": "old", "firstname": "Old"})).await;

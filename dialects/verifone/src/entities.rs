@@ -4,9 +4,29 @@
 use std::sync::Arc;
 
 use patron_app::{Actor, Caller, Cx};
+use patron_gateway::dialect::Switch;
 use patron_model::{Failure, Why, space::Space};
 
 use crate::{NAME, wire::CustomerBody};
+
+/// What a space can switch for this API.
+pub(crate) const SWITCHES: [Switch; 3] = [
+    Switch {
+        name: "entity_id",
+        takes: "a text that is not empty",
+        accepts: |value| value.as_str().is_some_and(|id| !id.is_empty()),
+    },
+    Switch {
+        name: "update_mode",
+        takes: "\"replace\" or \"merge\"",
+        accepts: |value| matches!(value.as_str(), Some("replace" | "merge")),
+    },
+    Switch {
+        name: "validation",
+        takes: "\"compatible\" or \"strict\"",
+        accepts: |value| matches!(value.as_str(), Some("compatible" | "strict")),
+    },
+];
 
 /// The key that asks.
 ///

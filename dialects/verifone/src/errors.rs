@@ -97,6 +97,7 @@ fn describe(failure: &Failure) -> (u16, u16, &'static str) {
         Failure::TooMany { .. } => (429, code::PERMISSION, "Too many requests."),
         Failure::TooLarge { .. } => (413, code::FORMAT, "The request is too large."),
         Failure::OutOfRange { .. } => (400, code::FORMAT, "A position is out of range."),
+        Failure::Beyond { .. } => (410, code::NOT_FOUND, "There is no such position any more."),
         Failure::UnsupportedMediaType { .. } => {
             (415, code::RESOURCE, "The media type of the body is not supported.")
         }
@@ -118,7 +119,9 @@ fn refused(problems: &Problems) -> (u16, u16, &'static str) {
             Why::Required | Why::RequiredWithout { .. } => {
                 (400, code::MISSING, "A required parameter is missing.")
             }
-            Why::UnknownField => (400, code::UNEXPECTED, "A parameter is unexpected."),
+            Why::UnknownField | Why::Misspelt { .. } => {
+                (400, code::UNEXPECTED, "A parameter is unexpected.")
+            }
             _ => (400, code::FORMAT, "A parameter has an invalid format."),
         },
         None => (400, code::FORMAT, "A parameter has an invalid format."),
@@ -164,6 +167,7 @@ fn details(failure: &Failure) -> BTreeMap<String, String> {
         | Failure::KeyReused
         | Failure::InFlight
         | Failure::TooMany { .. }
+        | Failure::Beyond { .. }
         | Failure::NotAcceptable
         | Failure::NotServed
         | Failure::TimedOut

@@ -61,6 +61,7 @@ pub static DIALECT: Dialect = Dialect {
         roles: KeyRoles::INTEGRATION,
         keeps_user: true,
         sandbox: credentials::sandbox,
+        switches: &entities::SWITCHES,
         sandbox_switches: || serde_json::Value::Null,
         mint: credentials::mint,
         show: credentials::show,

@@ -38,6 +38,7 @@ fn expected(failure: &Failure) -> (u16, u16, Value) {
         Failure::OutOfRange { .. } => {
             (400, 107, json!({"query.page_number": "Must be at most 9."}))
         }
+        Failure::Beyond { .. } => (410, 109, json!({})),
         Failure::UnsupportedMediaType { .. } => {
             (415, 110, json!({"header.content-type": "Must be application/json."}))
         }
@@ -68,6 +69,7 @@ fn all() -> Vec<Failure> {
         Failure::TooMany { retry_after_seconds: 7 },
         Failure::TooLarge { limit: 9 },
         Failure::OutOfRange { max: 9 },
+        Failure::Beyond { head: 3 },
         Failure::UnsupportedMediaType { supported: "application/json" },
         Failure::NotAcceptable,
         Failure::NotServed,

@@ -115,6 +115,7 @@ fn parts(failure: &Failure) -> Parts {
             let text = format!("Must be at most {max}.");
             on_field(416, "range_not_satisfiable", message, "offset", text)
         }
+        Failure::Beyond { head: _ } => plain(410, "gone", "There is no such position any more."),
         Failure::UnsupportedMediaType { supported } => {
             let message = format!("The body must be sent as {supported}.");
             plain(415, "unsupported_media_type", message)

@@ -59,6 +59,7 @@ pub static DIALECT: Dialect = Dialect {
         roles: KeyRoles::INTEGRATION,
         keeps_user: true,
         sandbox: auth::sandbox,
+        switches: &[],
         sandbox_switches: || Value::Null,
         mint: auth::mint,
         show: auth::show,
