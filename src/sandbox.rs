@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
 use patron_app::{App, Caller, comments, customers, customers::Id};
 use patron_gateway::{
-    SignRequest,
+    Dialect, SignRequest,
     dialect::Example,
     provision::{self, KeySource, NewSpace},
 };
@@ -214,10 +214,12 @@ pub struct CurlLine {
     pub command: String,
 }
 
-/// Commands that work when pasted while the sandbox runs.
+/// Commands that work when pasted while the sandbox runs, those of our own API first.
 pub fn curl_lines(credentials: &Value, base_url: &str) -> Vec<CurlLine> {
     let mut lines = Vec::new();
-    for dialect in DIALECTS {
+    let (native, others): (Vec<&Dialect>, Vec<&Dialect>) =
+        DIALECTS.iter().partition(|dialect| dialect.name == patron_native::DIALECT.name);
+    for dialect in native.into_iter().chain(others) {
         let own = &credentials[dialect.name];
         for example in (dialect.credentials.examples)(own) {
             let command = command(dialect, own, base_url, &example).unwrap_or_default();
@@ -228,7 +230,7 @@ pub fn curl_lines(credentials: &Value, base_url: &str) -> Vec<CurlLine> {
 }
 
 fn command(
-    dialect: &patron_gateway::Dialect,
+    dialect: &Dialect,
     credentials: &Value,
     base_url: &str,
     example: &Example,
@@ -289,17 +291,19 @@ fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
+/// What is printed: the keys, and one line to paste for each API; the page has the others.
 fn welcome(credentials: &Value, lines: &[CurlLine]) -> String {
     let keys = serde_json::to_string_pretty(credentials).unwrap_or_default();
-    let mut text =
-        format!("The sandbox is ready. Its keys (also: patron sandbox --print):\n{keys}\n");
-    let mut last = "";
+    let mut text = format!(
+        "The sandbox is ready. Its keys (also: patron sandbox --print):\n{keys}\n\n\
+         One line to paste for each API:\n"
+    );
+    let mut shown: Vec<&str> = Vec::new();
     for line in lines {
-        if line.dialect != last {
-            text.push_str(&format!("\n# {}\n", line.dialect));
-            last = line.dialect;
+        if !shown.contains(&line.dialect) {
+            shown.push(line.dialect);
+            text.push_str(&format!("\n# {}: {}\n{}\n", line.dialect, line.title, line.command));
         }
-        text.push_str(&format!("# {}\n{}\n", line.title, line.command));
     }
     let base = credentials["base_url"].as_str().unwrap_or_default();
     text.push_str(&format!("\nA page to look at: {base}/  The reference: {base}/docs"));

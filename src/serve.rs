@@ -1,6 +1,7 @@
 //! `patron serve`: wires everything together; the only place that knows all parts.
 
 use std::future::Future;
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,7 +105,7 @@ async fn refuse_sandbox_keys(app: &App) -> Result<()> {
 pub async fn listen(settings: &Settings) -> Result<TcpListener> {
     TcpListener::bind(&settings.listen)
         .await
-        .with_context(|| format!("cannot listen at {}", settings.listen))
+        .with_context(|| format!("cannot listen at {} (--listen names another)", settings.listen))
 }
 
 /// Binds the address for operators, where there is one; notes the port in the settings.
@@ -294,12 +295,19 @@ pub fn stop_asked() -> Result<impl Future<Output = ()>> {
 pub fn start_log(settings: &Settings) -> Result<()> {
     let log = tracing_subscriber::fmt()
         .with_env_filter(settings.log.filter()?)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        .with_ansi(is_coloured());
     match settings.log.format {
         LogFormat::Text => log.with_target(false).init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
     Ok(())
+}
+
+/// Whether the log is looked at by people who want colours: a file or another program is not.
+fn is_coloured() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    std::io::stderr().is_terminal() && !refused
 }
 
 /// One block that says what runs, and warnings about risky settings.

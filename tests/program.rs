@@ -199,8 +199,17 @@ async fn the_sandbox_keeps_its_contract() {
 async fn every_printed_curl_line_works_when_pasted_twice() {
     let folder = tempfile::tempdir().unwrap();
     let (running, said) = Running::sandbox(folder.path());
-    let lines: Vec<&str> = said.lines().filter(|line| line.contains("curl -sS")).collect();
-    assert!(lines.len() >= 15, "{said}");
+    let printed: Vec<&str> = said.lines().filter(|line| line.contains("curl -sS")).collect();
+    assert!(printed.len() == 6 && printed[0].contains("/v1/customers"), "{said}");
+    let mut page = running.get("/").await.expect(200).text();
+    for (written, meant) in
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")]
+    {
+        page = page.replace(written, meant);
+    }
+    let blocks = page.split("<pre>").skip(1).filter_map(|rest| rest.split("</pre>").next());
+    let lines: Vec<&str> = blocks.filter(|block| block.contains("curl -sS")).collect();
+    assert!(lines.len() >= 15 && printed.iter().all(|line| lines.contains(line)), "{page}");
     for line in lines.iter().chain(&lines) {
         let line = line.replace("curl -sS", "curl -sS -o /dev/null -w '%{http_code}'");
         let status = succeed(Command::new("bash").args(["-c", &line]));

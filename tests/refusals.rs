@@ -86,3 +86,36 @@ async fn one_server_serves_a_folder_at_a_time() {
     first.child.wait().unwrap();
     drop(Running::serve(data).await);
 }
+
+#[test]
+fn what_goes_wrong_is_one_line_and_a_file_gets_no_colours() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for word in ["serve", "sandbox"] {
+        let said =
+            refused(patron().args([word, "--listen", &address, "--data"]).arg(folder.path()));
+        let last = said.lines().last().unwrap();
+        assert!(last.starts_with("Error: cannot listen at"), "{said}");
+        assert!(last.contains(&address) && last.contains("in use"), "{said}");
+        assert!(!said.contains("answers at") && !said.contains('\u{1b}'), "{said}");
+    }
+    let mut running = patron();
+    running.env("PATRON__LIMITS__REQUESTS_PER_MINUTE", "0");
+    let log = folder.path().join("log");
+    let mut child = running
+        .args(["serve", "--listen", &free_address(), "--data"])
+        .arg(folder.path())
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let text = || std::fs::read_to_string(&log).unwrap();
+    // It says so at the start, in what would be yellow.
+    while !text().contains("one caller can use the whole server") {
+        assert!(child.try_wait().unwrap().is_none(), "ended early: {}", text());
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!text().contains('\u{1b}'), "{}", text());
+}
