@@ -9,7 +9,7 @@ use patron_app::{
 };
 use patron_gateway::{Member, Reading, Reply, Request};
 use patron_model::{
-    Failure, Permission, Timestamp, Why,
+    Failure, Permission, Problems, Timestamp, Why,
     address::Postal,
     customer::{Customer, CustomerPatch, NewAddress},
     text::Reference,
@@ -21,7 +21,10 @@ use crate::{
     conditions::{self, Condition},
     cursor::{self, Key, Place},
     filters,
-    patches::{self, Change, CustomerIn},
+    patches::{
+        self, Change, CustomerIn,
+        gathered::{self, Faults},
+    },
     wire::{AddressOut, CommentOut, CustomerOut, ListOut},
 };
 
@@ -343,28 +346,33 @@ fn next_link(request: &Request, cursor: &str) -> String {
 }
 
 pub(crate) fn new_addresses(body: &mut CustomerIn) -> Result<Vec<NewAddress>, Failure> {
-    let mut added = Vec::new();
+    let (mut added, mut problems) = (Vec::new(), Problems::new());
     for (i, address) in body.addresses.take().into_iter().flatten().enumerate() {
-        let patch = address.into_patch(Reading::NullClears).map_err(|failure| match failure {
-            Failure::Invalid(problems) => {
-                Failure::Invalid(problems.renamed(|field| format!("addresses.{i}.{field}")))
+        let patch = match address.into_patch(Reading::NullClears) {
+            Ok(patch) => patch,
+            Err(Failure::Invalid(found)) => {
+                problems.append(found.renamed(|field| format!("addresses.{i}.{field}")));
+                continue;
             }
-            other => other,
-        })?;
+            Err(failure) => return Err(failure),
+        };
         added.push(NewAddress {
             purpose: patch.purpose.unwrap_or(patron_model::address::Purpose::Other),
             is_default: patch.is_default.unwrap_or(false),
             postal: Postal::default().changed(patch.postal),
         });
     }
+    problems.into_result()?;
     Ok(added)
 }
 
 /// A new customer.
 pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
-    let mut body: CustomerIn = patches::body(&request)?;
-    let add_addresses = new_addresses(&mut body)?;
-    let patch = body.into_patch(Reading::NullClears)?;
+    let mut faults = Faults::default();
+    let mut body: CustomerIn = gathered::body(&request, &mut faults)?;
+    let add_addresses = faults.keep(new_addresses(&mut body))?.unwrap_or_default();
+    let patch = faults.keep(body.into_patch(Reading::NullClears))?.unwrap_or_default();
+    faults.finish()?;
     let patch = CustomerPatch { add_addresses, ..patch };
     let created = customers::create(&request.cx, patch).await?;
     saved(&request, 201, &created).await
@@ -376,11 +384,7 @@ pub(crate) async fn put_by_reference(request: Request) -> Result<Reply, Failure>
     let condition = if create_only { Condition::None } else { conditions::of_change(&request)? };
     let reference = Reference::parse(request.param("reference"))
         .map_err(|why| Failure::invalid("reference", why))?;
-    let body: CustomerIn = patches::body(&request)?;
-    if body.addresses.is_some() {
-        return Err(Failure::invalid("addresses", Why::ReadOnly));
-    }
-    let mut patch = body.into_patch(Reading::Replaces)?;
+    let mut patch = patches::whole(&request, Reading::Replaces)?;
     match &patch.reference {
         patron_model::Patch::Set(named) if *named != reference => {
             let why = Why::Mismatch { with: "the reference in the path" };

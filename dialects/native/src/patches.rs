@@ -2,12 +2,13 @@
 //! (RFC 6902). Unknown members are refused, so that nothing is accepted and dropped.
 
 mod bounded;
+pub(crate) mod gathered;
 
 use std::collections::BTreeMap;
 
 use patron_gateway::{Fields, Member, Reading, Request};
 use patron_model::{
-    Failure, Patch, Timestamp, Why,
+    Failure, Patch, Problems, Timestamp, Why,
     country::Country,
     currency::Currency,
     customer::{Customer, CustomerPatch, Status},
@@ -23,6 +24,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use self::gathered::Faults;
 use crate::addresses::AddressIn;
 
 /// Media type of JSON Merge Patch.
@@ -179,7 +181,20 @@ pub(crate) fn body<T: serde::de::DeserializeOwned>(request: &Request) -> Result<
     if !request.is_json() {
         return Err(Failure::UnsupportedMediaType { supported: "application/json" });
     }
-    request.json_object()
+    request.json_object().map_err(|failure| placed(request, failure))
+}
+
+/// A body that is no JSON, with the place where it stops being some.
+fn placed(request: &Request, failure: Failure) -> Failure {
+    let is_broken = |problems: &Problems| {
+        problems.iter().any(|p| p.field.is_empty() && matches!(p.why, Why::Malformed { .. }))
+    };
+    match &failure {
+        Failure::Malformed(problems) if !request.body.is_empty() && is_broken(problems) => {
+            gathered::broken_at(&request.body).map_or(failure, |why| Failure::malformed("", why))
+        }
+        _ => failure,
+    }
 }
 
 /// What a PATCH asks for.
@@ -206,11 +221,7 @@ pub(crate) fn read(request: &Request) -> Result<Change, Failure> {
             Ok(Change::Operations(operations))
         }
         MERGE_PATCH | "application/json" => {
-            let body: CustomerIn = request.json_object()?;
-            if body.addresses.is_some() {
-                return Err(Failure::invalid("addresses", Why::ReadOnly));
-            }
-            Ok(Change::Merge(Box::new(merge(body)?)))
+            Ok(Change::Merge(Box::new(whole(request, Reading::NullClears)?)))
         }
         _ => Err(Failure::UnsupportedMediaType {
             supported: "application/merge-patch+json or application/json-patch+json",
@@ -218,8 +229,19 @@ pub(crate) fn read(request: &Request) -> Result<Change, Failure> {
     }
 }
 
-fn merge(body: CustomerIn) -> Result<CustomerPatch, Failure> {
-    body.into_patch(Reading::NullClears)
+/// The patch of a body that speaks of no addresses.
+///
+/// # Errors
+/// `Malformed` or `Invalid`, with every fault.
+pub(crate) fn whole(request: &Request, reading: Reading) -> Result<CustomerPatch, Failure> {
+    let mut faults = Faults::default();
+    let body: CustomerIn = gathered::body(request, &mut faults)?;
+    if body.addresses.is_some() {
+        faults.keep::<()>(Err(Failure::invalid("addresses", Why::ReadOnly)))?;
+    }
+    let patch = faults.keep(body.into_patch(reading))?;
+    faults.finish()?;
+    patch.ok_or_else(|| Failure::internal("a patch without faults is none"))
 }
 
 /// The patch that a JSON Patch means for a customer: it is applied to the writable members, and the

@@ -35,10 +35,56 @@ async fn every_problem_is_listed_at_once() {
 }
 
 #[tokio::test]
+async fn types_unknown_members_values_and_addresses_are_listed_together() {
+    let native = Native::start().await;
+    let made = native.create(json!({})).await;
+    let body = json!({
+        "title": 7, "fullname": "Anna", "a.b": 1, "email": "nope", "identifier_fields": [1, "a", 2],
+        "addresses": [7, {"city": {}, "country": "??"}, {"zip": "1", "line1": "x\u{7}"}],
+    });
+    let told = async |method: &str, path: &str, body: &Value| {
+        let problem = native.call(method, path, Some(body.clone())).await.expect(400).json();
+        let errors = problem["errors"].as_array().unwrap().clone();
+        let mut told: Vec<(String, String)> = errors
+            .iter()
+            .map(|e| (e["pointer"].as_str().unwrap().into(), e["code"].as_str().unwrap().into()))
+            .collect();
+        told.sort();
+        (told, errors)
+    };
+    let (faults, errors) = told("POST", "/v1/customers", &body).await;
+    let pointers: Vec<&str> = faults.iter().map(|(pointer, _)| pointer.as_str()).collect();
+    let want = ["/a/b", "/addresses/0", "/addresses/1/city", "/addresses/2/zip", "/email"];
+    for pointer in want.iter().chain(&["/fullname", "/identifier_fields/0", "/title"]) {
+        assert!(pointers.contains(pointer), "{pointer} in {pointers:?}");
+    }
+    for pointer in ["/identifier_fields/2", "/addresses/1/country", "/addresses/2/line1"] {
+        assert!(pointers.contains(&pointer), "{pointer} in {pointers:?}");
+    }
+    let meant = errors.iter().find(|error| error["pointer"] == "/fullname").unwrap();
+    assert_eq!(meant["detail"], "Is not known here; did you mean full_name?");
+    let short = json!({"title": 7, "email": "nope", "phone": "", "nope": 1});
+    let want = ["/email", "/nope", "/phone", "/title"];
+    for (method, path) in [
+        ("PATCH", format!("/v1/customers/{}", made["number"])),
+        ("PUT", "/v1/customers/by-reference/r".to_owned()),
+    ] {
+        let (faults, _) = told(method, &path, &short).await;
+        let pointers: Vec<&str> = faults.iter().map(|(pointer, _)| pointer.as_str()).collect();
+        assert_eq!(pointers, want, "{method}");
+    }
+    let key = format!("Bearer {}", native.keys["api_key"].as_str().unwrap());
+    let headers = [("authorization", key.as_str()), ("content-type", "application/json")];
+    let broken = b"{\"title\": \"x\",\n \"email\" 7}";
+    let answer = native.server.raw("POST", "/v1/customers", &headers, broken).await.expect(400);
+    assert!(answer.text().contains("line 2 column 10"), "{}", answer.text());
+}
+
+#[tokio::test]
 async fn what_is_not_understood_is_400_and_says_where() {
     let native = Native::start().await;
     let cases: [(&str, &str, &str); 6] = [
-        (r#"{"#, "", "malformed"),
+        (r#"{"#, "", "syntax"),
         (r#"[]"#, "", "wrong_type"),
         (r#"{"given_name": 7}"#, "/given_name", "wrong_type"),
         (r#"{"metadata": []}"#, "/metadata", "wrong_type"),
