@@ -2,7 +2,7 @@
 //! API, filled with values of the caller's own space and of another one. A new operation takes part
 //! without being named anywhere.
 
-use patron_gateway::{Dialect, openapi};
+use patron_gateway::{Access, Dialect, openapi};
 use serde_json::{Map, Value, json};
 
 use super::pool::{Pool, Random, encoded, form};
@@ -50,6 +50,8 @@ pub struct Described {
     pub method: String,
     pub path: String,
     pub is_public: bool,
+    /// Whether what it shows is the same for everybody, so that nothing of it is anybody's.
+    pub tells_of_nobody: bool,
     parameters: Vec<Value>,
     content: Map<String, Value>,
 }
@@ -66,6 +68,8 @@ pub struct Call {
 pub fn operations(dialect: &'static Dialect) -> (Vec<Described>, Value) {
     let document = openapi::document(dialect, "test");
     let mut all = Vec::new();
+    let lines = (dialect.operations)();
+    let for_anybody = |id: &str| lines.iter().any(|o| o.id == id && o.access == Access::AnyKey);
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, described) in methods.as_object().unwrap() {
             all.push(Described {
@@ -74,6 +78,7 @@ pub fn operations(dialect: &'static Dialect) -> (Vec<Described>, Value) {
                 method: method.to_uppercase(),
                 path: path.clone(),
                 is_public: described["security"] == json!([]),
+                tells_of_nobody: for_anybody(described["operationId"].as_str().unwrap()),
                 parameters: described["parameters"].as_array().cloned().unwrap_or_default(),
                 content: described["requestBody"]["content"]
                     .as_object()
