@@ -7,6 +7,7 @@
 //! - [`decode`]: JSON, query strings and forms into values or problems.
 //! - [`cards`]: the door at which card data is refused. [`limits`]: everything that is bounded.
 //! - [`strangers`]: what an address may try before anybody knows who asks.
+//! - [`schema`]: types as data. [`catalogue`]: records that are only read, over such types.
 //! - [`openapi`] and [`reference`]: descriptions for machines and for people.
 //! - [`spreadsheet`]: cells of CSV files that are no formulas.
 //! - [`server`]: connections. [`metrics`]: what is counted.
@@ -16,6 +17,7 @@ mod admission;
 mod answers;
 mod bodies;
 pub mod cards;
+pub mod catalogue;
 pub mod decode;
 pub mod dialect;
 pub mod dispatch;
@@ -30,6 +32,7 @@ mod paths;
 mod patience;
 pub mod provision;
 pub mod reference;
+pub mod schema;
 pub mod server;
 pub mod spreadsheet;
 pub mod strangers;

@@ -67,7 +67,7 @@ fn describe(dialect: &Dialect, operation: &Operation, types: &mut Types) -> Valu
     for (status, schema) in &operation.replies {
         let mut reply = json!({"description": reason(*status)});
         if let Some(schema) = schema {
-            let schema = schema(&mut types.written).to_value();
+            let schema = schema.describe(&mut types.written).to_value();
             let media = operation.reply_media.iter();
             let content = media.map(|media| ((*media).to_owned(), json!({"schema": schema})));
             reply["content"] = content.collect::<Map<_, _>>().into();
@@ -94,7 +94,7 @@ fn describe(dialect: &Dialect, operation: &Operation, types: &mut Types) -> Valu
         described["security"] = json!([]);
     }
     if let Some(body) = operation.body {
-        let schema = body(&mut types.read).to_value();
+        let schema = body.describe(&mut types.read).to_value();
         let content: Map<String, Value> = operation
             .media
             .iter()

@@ -12,6 +12,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use crate::{
     BoxFuture,
     exchange::{Reply, Request},
+    schema::Schemas,
 };
 
 /// What a caller needs for an operation. There is no default: every line says it.
@@ -67,6 +68,25 @@ type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Result<Reply, Failure>>
 /// Writes the schema of a wire type.
 pub type SchemaFn = fn(&mut SchemaGenerator) -> Schema;
 
+/// What a body or a reply is of.
+#[derive(Clone, Copy)]
+pub enum Shape {
+    /// A wire type of Rust.
+    Wire(SchemaFn),
+    /// A type expression over types that are data.
+    Table(&'static Schemas, &'static str),
+}
+
+impl Shape {
+    /// Its schema; what it refers to becomes a definition.
+    pub(crate) fn describe(self, generator: &mut SchemaGenerator) -> Schema {
+        match self {
+            Shape::Wire(schema) => schema(generator),
+            Shape::Table(schemas, expression) => schemas.describe(expression, generator),
+        }
+    }
+}
+
 /// Id of all operations that are not served: they are counted and logged as one.
 pub const NOT_SERVED: &str = "not_served";
 
@@ -86,11 +106,11 @@ pub struct Operation {
     /// What a caller needs.
     pub access: Access,
     /// Schema of the body.
-    pub body: Option<SchemaFn>,
+    pub body: Option<Shape>,
     /// Media types of the body, for the description.
     pub media: &'static [&'static str],
     /// Statuses and schemas of the replies; failures in the usual shape are not among them.
-    pub replies: Vec<(u16, Option<SchemaFn>)>,
+    pub replies: Vec<(u16, Option<Shape>)>,
     /// Media types of the replies, for the description.
     pub reply_media: &'static [&'static str],
     /// Schema of its error bodies, where it is not the dialect's.
@@ -154,7 +174,7 @@ impl Operation {
     /// Takes a body of this type.
     #[must_use]
     pub fn body<T: JsonSchema>(mut self) -> Operation {
-        self.body = Some(|generator| generator.subschema_for::<T>());
+        self.body = Some(Shape::Wire(|generator| generator.subschema_for::<T>()));
         self
     }
 
@@ -168,7 +188,20 @@ impl Operation {
     /// Answers this type with a status.
     #[must_use]
     pub fn replies<T: JsonSchema>(mut self, status: u16) -> Operation {
-        self.replies.push((status, Some(|generator| generator.subschema_for::<T>())));
+        let shape = Shape::Wire(|generator| generator.subschema_for::<T>());
+        self.replies.push((status, Some(shape)));
+        self
+    }
+
+    /// Answers a type that is data, by its expression, with a status.
+    #[must_use]
+    pub fn answers(
+        mut self,
+        status: u16,
+        schemas: &'static Schemas,
+        expression: &'static str,
+    ) -> Operation {
+        self.replies.push((status, Some(Shape::Table(schemas, expression))));
         self
     }
 

@@ -181,7 +181,7 @@ pub async fn list(request: Request) -> Result<Reply, Failure> {
 
 /// `GET /customers/{customerId}/addresses/search`
 pub async fn search(request: Request) -> Result<Reply, Failure> {
-    let params = SearchParams::read(&request, resolve)?;
+    let params = SearchParams::read(&request, &resolve)?;
     let customer = customers::get(&request.cx, id(&request, "customerId")?).await?;
     let is_expanded = expands(&request, "customer");
     let mut candidates = Vec::new();

@@ -136,7 +136,7 @@ pub async fn list(request: Request) -> Result<Reply, Failure> {
 
 /// `GET /customers/{customerId}/comments/search`
 pub async fn search(request: Request) -> Result<Reply, Failure> {
-    let params = SearchParams::read(&request, resolve)?;
+    let params = SearchParams::read(&request, &resolve)?;
     let compile = |field: &Field, check: &Check| check.filter(field.clone());
     let query = params.query(request.cx.space, compile, Field::clone);
     let (found, more, customer) = page(&request, query).await?;

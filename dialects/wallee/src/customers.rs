@@ -326,7 +326,7 @@ pub async fn list(request: Request) -> Result<Reply, Failure> {
 
 /// `GET /customers/search`
 pub async fn search(request: Request) -> Result<Reply, Failure> {
-    let params = SearchParams::read(&request, resolve)?;
+    let params = SearchParams::read(&request, &resolve)?;
     let query = living(params.query(request.cx.space, compile, field));
     let found = customers::list(&request.cx, &query).await?;
     let shown = found.items.iter().map(|customer| Customer::of(customer)).collect();

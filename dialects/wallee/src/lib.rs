@@ -7,6 +7,7 @@
 //! - [`transport`]: what may be sent and accepted. [`errors`]: failures in the provider's shape.
 //! - [`customers`], [`addresses`], [`comments`]: wire types, both conversions, handlers;
 //!   [`bulk`] does many customers at once, [`postal`] is the address inside an address.
+//! - [`families`]: the catalogues, one line each; [`catalogues`] answers all of them.
 //! - [`query`] reads the search grammar, [`conditions`] gives it types and evaluates it, [`lists`]
 //!   holds parameters and envelopes of lists and searches.
 //! - [`limits`]: what the official SDK refuses to read, and what is shown instead.
@@ -14,12 +15,14 @@
 mod addresses;
 mod auth;
 mod bulk;
+mod catalogues;
 mod claimed;
 mod comments;
 mod conditions;
 mod customer_search;
 mod customers;
 mod errors;
+pub mod families;
 mod limits;
 mod lists;
 mod members;

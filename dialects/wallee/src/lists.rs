@@ -151,7 +151,7 @@ impl<F> SearchParams<F> {
     ///
     /// # Errors
     /// `Malformed` for numbers, `OutOfRange` for the offset, `Invalid` for query and order.
-    pub fn read(exchange: &Exchange, resolve: Resolve<F>) -> Result<SearchParams<F>, Failure> {
+    pub fn read(exchange: &Exchange, resolve: Resolve<'_, F>) -> Result<SearchParams<F>, Failure> {
         let params = exchange.query();
         let offset = params.int("offset", 0, 0, i64::MAX)?.unsigned_abs();
         if offset > OFFSET_MAX {

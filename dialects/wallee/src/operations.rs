@@ -12,30 +12,31 @@ use patron_model::{
 use crate::{
     addresses::{self, CustomerAddress, CustomerAddressActive, CustomerAddressCreate},
     bulk::{self, BulkResult},
+    catalogues,
     comments::{self, CustomerComment, CustomerCommentActive, CustomerCommentCreate},
     customers::{self, Customer, CustomerActive, CustomerCreate, RestCustomerEmailAddress},
     lists::{ListResponse, SearchResponse},
     table, transport,
 };
 
-const SPACE: Parameter = Parameter {
+pub const SPACE: Parameter = Parameter {
     name: "Space",
     place: "header",
     kind: "integer",
     required: true,
     about: "Space the operation works in.",
 };
-const EXPAND: Parameter =
+pub const EXPAND: Parameter =
     Parameter::query("expand", "string", "References to show as a whole; may be repeated.");
-const LIMIT: Parameter = Parameter::query("limit", "integer", "Objects of a page, 1 to 100.");
-const LIST: [Parameter; 5] = [
+pub const LIMIT: Parameter = Parameter::query("limit", "integer", "Objects of a page, 1 to 100.");
+pub const LIST: [Parameter; 5] = [
     Parameter::query("after", "integer", "Id of the object before the page."),
     Parameter::query("before", "integer", "Id of the object behind the page."),
     EXPAND,
     LIMIT,
     Parameter::query("order", "string", "ASC or DESC by time of creation."),
 ];
-const SEARCH: [Parameter; 5] = [
+pub const SEARCH: [Parameter; 5] = [
     EXPAND,
     LIMIT,
     Parameter::query("offset", "integer", "Objects to skip, up to 10000."),
@@ -59,6 +60,7 @@ fn served() -> Vec<Operation> {
         changes_of_addresses(),
         of_comments(),
         changes_of_comments(),
+        catalogues::operations(),
     ]
     .concat()
 }
@@ -402,10 +404,10 @@ where
     Operation::new(method, Access::Needs(permission), path, id, title, negotiated(handler))
 }
 
-type Answering = BoxFuture<'static, Result<Reply, Failure>>;
+pub type Answering = BoxFuture<'static, Result<Reply, Failure>>;
 
 /// The handler behind the check of media types.
-fn negotiated<F, Fut>(handler: F) -> impl Fn(Request) -> Answering + Send + Sync + 'static
+pub fn negotiated<F, Fut>(handler: F) -> impl Fn(Request) -> Answering + Send + Sync + 'static
 where
     F: Fn(Request) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Reply, Failure>> + Send + 'static,

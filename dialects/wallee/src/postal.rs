@@ -94,7 +94,7 @@ postal_address! {
 
 /// A legal form: its id, since the catalogue of forms is not part of the customer's family.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
-#[schemars(rename = "LegalOrganizationForm")]
+#[schemars(rename = "LegalOrganizationFormReference")]
 pub struct FormReference {
     id: i64,
 }

@@ -2,10 +2,17 @@
 //! [`crate::operations`] serves is answered 501 to whoever signs in.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::LazyLock;
 
 use http::Method;
-use patron_gateway::{Operation, operation::NOT_SERVED};
+use patron_gateway::{
+    Access, Operation, Reply, Request,
+    operation::{NOT_SERVED, Parameter},
+};
+use patron_model::Failure;
+
+use crate::operations::{LIST, SEARCH, SPACE};
 
 const TABLE: &str = include_str!("../operations.tsv");
 /// Columns of a row; the last is the SDK's method, which only tests read.
@@ -22,6 +29,12 @@ pub struct Row {
     pub path: &'static str,
     /// Which header names its place.
     pub scope: Scope,
+    /// Parameters of the query: name, and whether it is required.
+    parameters: Vec<(&'static str, bool)>,
+    /// Status of its success.
+    pub status: u16,
+    /// Type of its answer.
+    pub reply: &'static str,
     /// Group in the reference.
     pub group: &'static str,
     /// One line for people.
@@ -50,16 +63,52 @@ static BY_ID: LazyLock<HashMap<&str, &Row>> =
 fn read(line: &'static str) -> Option<Row> {
     let columns: Vec<&str> = line.split('\t').collect();
     let columns: [&str; COLUMNS] = columns.try_into().ok()?;
-    let [id, method, path, scope, _parameters, _body, _status, _reply, group, title, _sdk] =
-        columns;
+    let [id, method, path, scope, parameters, _body, status, reply, group, title, _sdk] = columns;
     let scope = match scope {
         "space" => Scope::Space,
         "account" => Scope::Account,
         "-" => Scope::Nowhere,
         _ => return None,
     };
-    let method = method.parse().ok()?;
-    Some(Row { id, method, path, scope, group, title })
+    let parameter = |name: &'static str| match name.strip_suffix('!') {
+        Some(name) => (name, true),
+        None => (name, false),
+    };
+    let parameters = parameters.split(',').filter(|name| *name != "-").map(parameter).collect();
+    let (method, status) = (method.parse().ok()?, status.parse().ok()?);
+    Some(Row { id, method, path, scope, parameters, status, reply, group, title })
+}
+
+impl Row {
+    /// The operation, with all that the row says of it.
+    pub fn operation<F, Fut>(&self, access: Access, handler: F) -> Operation
+    where
+        F: Fn(Request) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Reply, Failure>> + Send + 'static,
+    {
+        let method = self.method.clone();
+        let line = Operation::new(method, access, self.path, self.id, self.title, handler);
+        let line = line.tag(self.group).takes(&self.parameters());
+        if self.scope == Scope::Space { line.takes(&[SPACE]) } else { line }
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        let is_search = self.parameters.iter().any(|(name, _)| *name == "query");
+        let known = if is_search { &SEARCH } else { &LIST };
+        let parameter = |(name, is_required): &(&'static str, bool)| {
+            let known = known.iter().find(|parameter| parameter.name == *name);
+            let about = "As the provider describes it.";
+            let parameter = known.copied().unwrap_or(Parameter::query(name, "string", about));
+            if *is_required { parameter.required() } else { parameter }
+        };
+        self.parameters.iter().map(parameter).collect()
+    }
+}
+
+/// The rows of a family: those whose ids begin with its name.
+pub fn of_prefix(prefix: &'static str) -> impl Iterator<Item = &'static Row> {
+    let is_of = move |row: &&Row| row.id.strip_prefix(prefix).is_some_and(|r| r.starts_with('_'));
+    ROWS.iter().filter(is_of)
 }
 
 /// Whether an operation takes place in no space, so that none needs to be named; one that is named

@@ -51,7 +51,15 @@ fn quality(accept: &str) -> f32 {
 /// # Errors
 /// `Malformed`.
 pub fn id(exchange: &Exchange, name: &str) -> Result<Id, Failure> {
-    let number = exchange.param(name).parse().map(Id::Number);
+    number(exchange, name).map(Id::Number)
+}
+
+/// A whole number in the path.
+///
+/// # Errors
+/// `Malformed`.
+pub fn number(exchange: &Exchange, name: &str) -> Result<i64, Failure> {
+    let number = exchange.param(name).parse();
     number.map_err(|_| Failure::malformed(name, Why::WrongType { expected: "a whole number" }))
 }
 

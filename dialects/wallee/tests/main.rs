@@ -4,6 +4,7 @@
 mod addresses;
 mod auth;
 mod bulk;
+mod catalogues;
 mod comments;
 mod coverage;
 mod customers;
