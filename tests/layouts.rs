@@ -1,6 +1,12 @@
-//! Data that version `4f251e6` wrote (layout 1, `tests/layout1`): a sandbox with one customer more,
-//! a saved card and two answers under idempotency keys. What could be tried out is gone after the
-//! migration, secrets have left the journal, everything else is as it was.
+//! Data of earlier versions.
+//!
+//! Version `4f251e6` (layout 1, `tests/layout1`): a sandbox with one customer more, a saved card
+//! and two answers under idempotency keys. What could be tried out is gone after the migration,
+//! secrets have left the journal, everything else is as it was.
+//!
+//! Version `b53697f` (layout 2, `tests/layout2`): a sandbox with two customers more, one of which
+//! the other took over with its comment, a comment that was deleted, a saved card, and an answer
+//! under an idempotency key for each step. Repeats are answered as before, histories show the same.
 
 use std::path::{Path, PathBuf};
 
@@ -15,8 +21,13 @@ use crate::program::{KEY, Running, patron, succeed};
 const FINGERPRINT: &str = "ac7b9f5dad5dfe1a7cd5c3ccb084933547013d36353705744dace224ed316c77";
 const SEALED: &str = "VXx/gNYXFOaK7jhzih/mCZxyNLxkHLgOwTysI3FyzmRY2ctMT03KLY77rDpgjpuT";
 
+/// A file of the old program.
+fn fixture_of(layout: &str, name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(layout).join(name)
+}
+
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/layout1").join(name)
+    fixture_of("layout1", name)
 }
 
 fn master_key() -> String {
@@ -25,10 +36,14 @@ fn master_key() -> String {
 
 /// A data folder with files of the old program.
 fn folder_with(files: &[&str]) -> tempfile::TempDir {
+    folder_of("layout1", files)
+}
+
+fn folder_of(layout: &str, files: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for file in files {
         let to = folder.path().join(file);
-        std::fs::copy(fixture(file), &to).unwrap();
+        std::fs::copy(fixture_of(layout, file), &to).unwrap();
         succeed(std::process::Command::new("chmod").arg("600").arg(&to));
     }
     folder
@@ -170,4 +185,86 @@ async fn a_database_of_layout_1_is_migrated() {
     assert_eq!(held.get::<_, String>(0), "2");
     let location = Location::Postgres(url.clone());
     assert!(Store::exists(&location, &patron_store::Options::default()).await.unwrap());
+}
+
+/// A request to version `b53697f` under its idempotency key, once more and byte for byte.
+async fn repeated(running: &Running, key: &str, method: &str, path: &str, body: &str) -> Value {
+    let headers = [
+        ("authorization".to_owned(), format!("Bearer {KEY}")),
+        ("idempotency-key".to_owned(), key.to_owned()),
+        ("content-type".to_owned(), "application/json".to_owned()),
+    ];
+    let sent = running.client.send(&running.base_url, method, path, &headers, body.as_bytes());
+    let answer = sent.await;
+    assert_eq!(answer.header("idempotency-replayed"), "true", "{key}: {}", answer.text());
+    if answer.text().is_empty() { Value::Null } else { answer.json() }
+}
+
+/// Every step that was answered is answered in the same way, and histories show what happened.
+async fn assert_remembered(running: &Running) {
+    let all = "/v1/customers";
+    let one = "/v1/customers/1001";
+    let kept = r#"{"full_name":"Kept Person","reference":"kept-1","email":"kept@example.com"}"#;
+    let kept = repeated(running, "keep-1", "POST", all, kept).await;
+    assert_eq!((&kept["number"], &kept["version"]), (&json!(1001), &json!(1)));
+    assert!(kept.get("company_name").is_none(), "as it was then: {kept}");
+    let content = r#"{"content":"Said under layout 2"}"#;
+    let said = repeated(running, "say-1", "POST", &format!("{one}/comments"), content).await;
+    assert_eq!((&said["number"], &said["version"]), (&json!(1003), &json!(1)));
+    let card = concat!(
+        r#"{"type":"card","card":{"number":"4242424242424242","#,
+        r#""expiry_month":12,"expiry_year":2031}}"#
+    );
+    let saved = repeated(running, "card-1", "POST", &format!("{one}/payment-methods"), card).await;
+    assert_eq!((&saved["number"], &saved["last_four"]), (&json!(1005), &json!("4242")));
+    let company = r#"{"company_name":"Kept Ltd"}"#;
+    let changed = repeated(running, "change-1", "PATCH", one, company).await;
+    assert_eq!((&changed["company_name"], &changed["version"]), (&json!("Kept Ltd"), &json!(2)));
+    repeated(running, "unsay-1", "DELETE", &format!("{one}/comments/1003"), "").await;
+    let absorb = r#"{"absorb":1002}"#;
+    let merged = repeated(running, "merge-1", "POST", &format!("{one}/merge"), absorb).await;
+    assert_eq!(merged["version"], 3);
+    let history = running.native(KEY, "GET", &format!("{one}/history"), None).await.expect(200);
+    let history = history.json();
+    let told = history["data"].as_array().unwrap().iter();
+    let told: Vec<String> =
+        told.map(|e| format!("{} {}", e["type"].as_str().unwrap(), e["number"])).collect();
+    let wanted = [
+        "merge.created 1006",
+        "comment.moved 1004",
+        "customer.merged 1001",
+        "comment.deleted 1003",
+        "customer.updated 1001",
+        "payment_method.created 1005",
+        "comment.created 1003",
+        "customer.created 1001",
+    ];
+    assert_eq!(told, wanted);
+}
+
+fn serve_on_data(folder: &Path) -> std::process::Command {
+    let mut serve = patron();
+    serve.args(["serve", "--allow-sandbox-keys", "--data"]).arg(folder);
+    serve
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_file_of_layout_2_is_opened() {
+    let folder = folder_of("layout2", &["patron.db", "master.key"]);
+    let running = Running::serve_on(&mut serve_on_data(folder.path())).await;
+    assert_remembered(&running).await;
+    drop(running);
+    let said = succeed(patron().arg("check").arg("--data").arg(folder.path()));
+    assert!(said.contains("Everything agrees."), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_layout_2_is_restored() {
+    let folder = folder_of("layout2", &["patron.backup", "master.key"]);
+    let (file, data) = (folder.path().join("patron.backup"), folder.path().join("data"));
+    let said = succeed(patron().arg("restore").arg(&file).arg("--data").arg(&data));
+    assert!(said.contains("Everything agrees."), "{said}");
+    std::fs::copy(folder.path().join("master.key"), data.join("master.key")).unwrap();
+    let running = Running::serve_on(&mut serve_on_data(&data)).await;
+    assert_remembered(&running).await;
 }
