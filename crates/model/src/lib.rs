@@ -10,6 +10,7 @@
 //!   personal data.
 //! - [`card`]: recognising card numbers, so that they can be refused or tokenised.
 //! - [`audit`]: entries of the audit trail.
+//! - [`event`]: what happened to a record, in the words of its noun.
 //! - [`problem`] and [`failure`]: what can be wrong, without words and without HTTP.
 
 pub mod address;
@@ -20,6 +21,7 @@ pub mod country;
 pub mod currency;
 pub mod customer;
 pub mod email;
+pub mod event;
 pub mod failure;
 pub mod identity;
 pub mod language;
@@ -38,6 +40,7 @@ pub mod text;
 pub mod time;
 pub mod time_zone;
 
+pub use event::Event;
 pub use failure::{Failure, Noun, Report};
 pub use identity::{Identity, Ids};
 pub use patch::Patch;

@@ -8,6 +8,9 @@ use uuid::Uuid;
 
 use crate::{Timestamp, network::Network, permission::Permissions, text::Name};
 
+mod changes;
+
+pub use self::changes::{AccountPatch, KeyPatch, NewHalf, SECRETS_MAX, SpacePatch};
 pub use crate::permission::Role;
 
 /// A business with one or more spaces.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use patron_store::{
-    Batch, Column, Index, Kind, Location, NewEntry, Options, Record, Shape, Store, StoreError,
+    Batch, Column, Index, Kind, Location, NewEntry, Options, Record, Store, StoreError,
     Synchronous, Value, Write,
 };
 use uuid::Uuid;
@@ -14,9 +14,9 @@ use uuid::Uuid;
 static CUSTOMER: Kind = Kind {
     name: "customer",
     columns: &[
-        Column { name: "external", shape: Shape::Text, index: Index::Unique },
-        Column { name: "email", shape: Shape::Text, index: Index::Ordered },
-        Column { name: "created", shape: Shape::Int, index: Index::Ordered },
+        Column::text("external", Index::Unique),
+        Column::text("email", Index::Ordered),
+        Column::int("created", Index::Ordered),
     ],
     terms: true,
 };

@@ -21,6 +21,27 @@ pub struct Column {
     pub shape: Shape,
     /// How it is indexed.
     pub index: Index,
+    /// The field, in the words of the use case, whose value it keeps unique; none where no caller
+    /// chooses the value.
+    pub guards: Option<&'static str>,
+}
+
+impl Column {
+    /// A column of integers.
+    pub const fn int(name: &'static str, index: Index) -> Column {
+        Column { name, shape: Shape::Int, index, guards: None }
+    }
+
+    /// A column of text.
+    pub const fn text(name: &'static str, index: Index) -> Column {
+        Column { name, shape: Shape::Text, index, guards: None }
+    }
+
+    /// The same, keeping a field unique that callers choose.
+    #[must_use]
+    pub const fn guarding(self, field: &'static str) -> Column {
+        Column { guards: Some(field), ..self }
+    }
 }
 
 /// Type of a declared column.

@@ -5,14 +5,14 @@ use rusqlite::params_from_iter;
 use super::connect::open_and_migrate;
 use crate::page::{self, Statement};
 use crate::sql::{Dialect, Schema};
-use crate::{After, Column, Compare, Field, Index, Kind, Options, Order, Predicate, Query, Shape};
+use crate::{After, Column, Compare, Field, Index, Kind, Options, Order, Predicate, Query};
 
 static KIND: Kind = Kind {
     name: "customer",
     columns: &[
-        Column { name: "email", shape: Shape::Text, index: Index::Ordered },
-        Column { name: "external", shape: Shape::Text, index: Index::Unique },
-        Column { name: "handle", shape: Shape::Text, index: Index::UniqueEverywhere },
+        Column::text("email", Index::Ordered),
+        Column::text("external", Index::Unique),
+        Column::text("handle", Index::UniqueEverywhere),
     ],
     terms: true,
 };

@@ -132,11 +132,7 @@ async fn checks_columns(stand: Stand) {
 
 static GROWN: Kind = Kind {
     name: "comment",
-    columns: &[patron_store::Column {
-        name: "author",
-        shape: patron_store::Shape::Text,
-        index: patron_store::Index::Unique,
-    }],
+    columns: &[patron_store::Column::text("author", patron_store::Index::Unique)],
     terms: true,
 };
 static GROWN_KINDS: &[&Kind] = &[&CUSTOMER, &KEY, &GROWN];

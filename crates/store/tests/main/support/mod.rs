@@ -5,32 +5,27 @@ pub mod postgres;
 use std::sync::Arc;
 
 use patron_store::{
-    Answer, Batch, Column, Index, Kind, Location, NewEntry, Options, Record, Shape, Store, Value,
-    Write,
+    Answer, Batch, Column, Index, Kind, Location, NewEntry, Options, Record, Store, Value, Write,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
 
-const fn column(name: &'static str, shape: Shape, index: Index) -> Column {
-    Column { name, shape, index }
-}
-
 pub static CUSTOMER: Kind = Kind {
     name: "customer",
     columns: &[
-        column("email", Shape::Text, Index::Unique),
-        column("handle", Shape::Text, Index::UniqueEverywhere),
-        column("created", Shape::Int, Index::Ordered),
-        column("name", Shape::Text, Index::Ordered),
-        column("note", Shape::Text, Index::None),
-        column("rank", Shape::Int, Index::Unique),
+        Column::text("email", Index::Unique),
+        Column::text("handle", Index::UniqueEverywhere),
+        Column::int("created", Index::Ordered),
+        Column::text("name", Index::Ordered),
+        Column::text("note", Index::None),
+        Column::int("rank", Index::Unique),
     ],
     terms: true,
 };
 /// Names that are SQL keywords.
 pub static KEY: Kind = Kind {
     name: "key",
-    columns: &[column("order", Shape::Text, Index::Ordered), column("at", Shape::Int, Index::None)],
+    columns: &[Column::text("order", Index::Ordered), Column::int("at", Index::None)],
     terms: true,
 };
 pub static COMMENT: Kind = Kind { name: "comment", columns: &[], terms: false };

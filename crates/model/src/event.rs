@@ -1,0 +1,160 @@
+//! What happened to a record, in past tense. Each noun has words of its own; of one that passes
+//! states they are the transitions.
+
+/// The events of one noun.
+pub trait Event: Copy + Eq + std::fmt::Debug + Send + Sync + 'static {
+    /// All of them.
+    const ALL: &'static [Self];
+    /// It came into being: every noun does.
+    const CREATED: Self;
+
+    /// The word in the journal.
+    fn as_str(self) -> &'static str;
+
+    /// Reads the word.
+    fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|event| event.as_str() == word)
+    }
+}
+
+/// The events of a noun, each with its word; the first one is its creation.
+macro_rules! events {
+    ($($(#[$of:meta])* $name:ident {
+        $(#[$first:meta])* $created:ident = $born:literal,
+        $($(#[$says:meta])* $event:ident = $word:literal,)*
+    })*) => {$(
+        $(#[$of])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name {
+            $(#[$first])*
+            $created,
+            $($(#[$says])* $event,)*
+        }
+
+        impl Event for $name {
+            const ALL: &'static [$name] = &[$name::$created, $($name::$event),*];
+            const CREATED: $name = $name::$created;
+
+            fn as_str(self) -> &'static str {
+                match self {
+                    $name::$created => $born,
+                    $($name::$event => $word,)*
+                }
+            }
+        }
+    )*};
+}
+
+events! {
+    /// Events of a customer.
+    CustomerEvent {
+        /// It came into being.
+        Created = "created",
+        /// It changed.
+        Updated = "updated",
+        /// It was hidden.
+        Deleted = "deleted",
+        /// It was brought back.
+        Restored = "restored",
+        /// It took another customer over.
+        Merged = "merged",
+        /// It was taken over by another customer.
+        Absorbed = "absorbed",
+    }
+
+    /// Events of a comment.
+    CommentEvent {
+        /// It was written.
+        Created = "created",
+        /// It changed.
+        Updated = "updated",
+        /// It was hidden.
+        Deleted = "deleted",
+        /// It went to another customer.
+        Moved = "moved",
+    }
+
+    /// Events of a saved payment method.
+    MethodEvent {
+        /// It was saved.
+        Created = "created",
+        /// It changed.
+        Updated = "updated",
+        /// It was hidden.
+        Deleted = "deleted",
+        /// It went to another customer.
+        Moved = "moved",
+    }
+
+    /// Events of the record of a merge.
+    MergeEvent {
+        /// The merge was done.
+        Created = "created",
+    }
+
+    /// Events of an account.
+    AccountEvent {
+        /// It was made.
+        Created = "created",
+        /// It changed.
+        Updated = "updated",
+    }
+
+    /// Events of a space.
+    SpaceEvent {
+        /// It was made.
+        Created = "created",
+        /// It changed.
+        Updated = "updated",
+        /// It was deleted for good.
+        Deleted = "deleted",
+    }
+
+    /// Events of a key.
+    KeyEvent {
+        /// It was made.
+        Created = "created",
+        /// It changed.
+        Updated = "updated",
+    }
+
+    /// Events of an entry of the audit trail.
+    AuditEvent {
+        /// It was written.
+        Created = "created",
+    }
+
+    /// Events of a record that the journal does not keep.
+    UntoldEvent {
+        /// It came into being.
+        Created = "created",
+        /// It changed.
+        Updated = "updated",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_told_apart<E: Event>() {
+        for event in E::ALL {
+            assert_eq!(E::parse(event.as_str()), Some(*event));
+        }
+        assert_eq!(E::parse("unheard_of"), None, "nothing stands in for a word nobody knows");
+        assert_eq!(E::ALL[0], E::CREATED);
+    }
+
+    #[test]
+    fn every_event_has_a_word_of_its_own() {
+        assert_told_apart::<CustomerEvent>();
+        assert_told_apart::<CommentEvent>();
+        assert_told_apart::<MethodEvent>();
+        assert_told_apart::<MergeEvent>();
+        assert_told_apart::<AccountEvent>();
+        assert_told_apart::<SpaceEvent>();
+        assert_told_apart::<KeyEvent>();
+        assert_told_apart::<AuditEvent>();
+        assert_told_apart::<UntoldEvent>();
+    }
+}

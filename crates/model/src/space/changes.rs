@@ -1,0 +1,361 @@
+//! How accounts, spaces and keys change.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{
+    Account, Deletion, EXPIRY_SECONDS_MAX, EarlierKey, Key, NETWORKS_MAX, PublicRights, Role, Space,
+};
+use crate::{
+    Failure, Identity, Permissions, Problems, Timestamp, Why, customer::Changes, network::Network,
+    text::Name,
+};
+
+/// Most secrets of one user that are good at once.
+pub const SECRETS_MAX: usize = 10;
+/// What a deleted space is called.
+const NAME_OF_DELETED: &str = "deleted";
+
+/// What shall become of a space.
+#[derive(Debug, Clone, Default)]
+pub struct SpacePatch {
+    /// Its name.
+    pub name: Option<Name>,
+    /// Whether a change without precondition is refused.
+    pub require_precondition: Option<bool>,
+    /// Whether the audit trail says who read which customer.
+    pub audit_reads: Option<bool>,
+    /// Switches of single dialects; each named dialect's switches are replaced.
+    pub dialects: Option<BTreeMap<String, Value>>,
+    /// Whether it is archived.
+    pub archived: Option<bool>,
+}
+
+/// What shall become of an account.
+#[derive(Debug, Clone, Default)]
+pub struct AccountPatch {
+    /// Its name.
+    pub name: Option<Name>,
+    /// Whether it is archived.
+    pub archived: Option<bool>,
+}
+
+fn archived(before: Option<Timestamp>, wanted: Option<bool>, now: Timestamp) -> Option<Timestamp> {
+    match wanted {
+        Some(true) => before.or(Some(now)),
+        Some(false) => None,
+        None => before,
+    }
+}
+
+impl Account {
+    /// The account after a change, and what differs.
+    pub fn apply(&self, patch: AccountPatch, now: Timestamp) -> (Account, Changes) {
+        let AccountPatch { name, archived: wanted } = patch;
+        let mut next = self.clone();
+        next.name = name.unwrap_or(next.name);
+        next.archived_at = archived(next.archived_at, wanted, now);
+        if next == *self {
+            return (next, Changes::new());
+        }
+        next.version += 1;
+        next.updated_at = now.max(next.updated_at);
+        (next, vec!["settings"])
+    }
+}
+
+impl Space {
+    /// The space after a change, and what differs.
+    pub fn apply(&self, patch: SpacePatch, now: Timestamp) -> (Space, Changes) {
+        let SpacePatch { name, require_precondition, audit_reads, dialects, archived: wanted } =
+            patch;
+        let mut next = self.clone();
+        next.name = name.unwrap_or(next.name);
+        next.require_precondition = require_precondition.unwrap_or(next.require_precondition);
+        next.audit_reads = audit_reads.unwrap_or(next.audit_reads);
+        next.dialects.extend(dialects.unwrap_or_default());
+        next.dialects.retain(|_, switches| !switches.is_null());
+        next.archived_at = archived(next.archived_at, wanted, now);
+        if next == *self {
+            return (next, Changes::new());
+        }
+        (next.changed(now), vec!["settings"])
+    }
+
+    /// The space once it is deleted for good: its number, its account, and what went with it.
+    ///
+    /// # Errors
+    /// `Internal` only when the name it gets then is none.
+    pub fn deleted(&self, deletion: Deletion, now: Timestamp) -> Result<Space, Failure> {
+        let next = Space {
+            name: Name::parse(NAME_OF_DELETED).map_err(Failure::internal)?,
+            require_precondition: false,
+            dialects: BTreeMap::new(),
+            audit_reads: false,
+            archived_at: None,
+            deletion: Some(deletion),
+            ..self.clone()
+        };
+        Ok(next.changed(now))
+    }
+
+    fn changed(self, now: Timestamp) -> Space {
+        Space { version: self.version + 1, updated_at: now.max(self.updated_at), ..self }
+    }
+}
+
+/// What shall become of a key.
+#[derive(Debug, Clone, Default)]
+pub struct KeyPatch {
+    /// What people call it.
+    pub name: Option<String>,
+    /// Its role.
+    pub role: Option<Role>,
+    /// What cuts its role; `Some(None)` lifts the cut.
+    pub cap: Option<Option<Permissions>>,
+    /// Networks it may be used from.
+    pub addresses: Option<Vec<Network>>,
+    /// When it ends by itself; `Some(None)`: never.
+    pub expires_at: Option<Option<Timestamp>>,
+    /// What its public half may do alone.
+    pub public_rights: Option<PublicRights>,
+}
+
+/// What is new in the key that takes another one's place.
+#[derive(Debug, Clone)]
+pub struct NewHalf {
+    /// Number and UUID.
+    pub id: Identity,
+    /// Public half; `None`: the user stays, and this is a further secret of it.
+    pub handle: Option<String>,
+    /// The last characters of its secret.
+    pub hint: String,
+}
+
+fn ended() -> Failure {
+    Failure::WrongState { is: "a key that has ended", needs: "a key in use" }
+}
+
+fn replaced() -> Failure {
+    Failure::WrongState { is: "a replaced key", needs: "the key that replaced it" }
+}
+
+impl Key {
+    /// The key after a change, and which members differ. Whether it may change so:
+    /// [`Key::may_become`].
+    pub fn apply(&self, patch: KeyPatch) -> (Key, Changes) {
+        let KeyPatch { name, role, cap, addresses, expires_at, public_rights } = patch;
+        let next = Key {
+            name: name.unwrap_or_else(|| self.name.clone()),
+            role: role.unwrap_or(self.role),
+            cap: cap.unwrap_or(self.cap),
+            addresses: addresses.unwrap_or_else(|| self.addresses.clone()),
+            expires_at: expires_at.unwrap_or(self.expires_at),
+            public_rights: public_rights.unwrap_or(self.public_rights),
+            ..self.clone()
+        };
+        let members = [
+            ("name", self.name != next.name),
+            ("role", self.role != next.role),
+            ("permissions", self.cap != next.cap),
+            ("addresses", self.addresses != next.addresses),
+            ("expires_at", self.expires_at != next.expires_at),
+            ("public_rights", self.public_rights != next.public_rights),
+        ];
+        let changes = members.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
+        (next, changes.collect())
+    }
+
+    /// Whether it may become another.
+    ///
+    /// # Errors
+    /// `WrongState` when it has ended, or when a replaced key shall last longer; `Invalid`.
+    pub fn may_become(&self, next: &Key, now: Timestamp) -> Result<(), Failure> {
+        if !self.is_good(now) {
+            return Err(ended());
+        }
+        // The newer key of the same user knows until when this one may be good.
+        let lasts_longer = match (self.expires_at, next.expires_at) {
+            (Some(was), Some(is)) => is > was,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if self.replaced_by.is_some() && lasts_longer {
+            return Err(replaced());
+        }
+        next.check(now, self.expires_at != next.expires_at).map_err(Failure::Invalid)
+    }
+
+    /// What no type checks: name, number of networks, and the end where it is new.
+    ///
+    /// # Errors
+    /// Every problem.
+    pub fn check(&self, now: Timestamp, is_end_new: bool) -> Result<(), Problems> {
+        let mut problems = Problems::new();
+        if let Err(why) = Name::parse(&self.name) {
+            problems.add("name", why);
+        }
+        if self.addresses.len() > NETWORKS_MAX {
+            problems.add("addresses", Why::TooMany { max: NETWORKS_MAX });
+        }
+        let latest = now.plus_seconds(EXPIRY_SECONDS_MAX);
+        if let Some(end) = self.expires_at.filter(|_| is_end_new)
+            && (end <= now || end > latest)
+        {
+            let expected = "a moment in the future, at most two years away";
+            problems.add("expires_at", Why::Malformed { expected });
+        }
+        problems.into_result()
+    }
+
+    /// The key as it goes on for a while, and the one that takes its place with the same rights.
+    ///
+    /// # Errors
+    /// `WrongState` when it has ended, was replaced already, or its user has [`SECRETS_MAX`] good
+    /// secrets.
+    pub fn rotated(
+        &self,
+        new: NewHalf,
+        overlap_seconds: i64,
+        now: Timestamp,
+    ) -> Result<(Key, Key), Failure> {
+        if !self.is_good(now) {
+            return Err(ended());
+        }
+        if self.replaced_by.is_some() {
+            return Err(replaced());
+        }
+        let NewHalf { id, handle, hint } = new;
+        let end = now.plus_seconds(overlap_seconds);
+        let until = self.expires_at.map_or(end, |own| own.min(end));
+        let keeps_user = handle.is_none();
+        let mut earlier = Vec::new();
+        if keeps_user {
+            let still = self.earlier.iter().filter(|key| key.until > now);
+            earlier.push(EarlierKey { number: self.number, until });
+            earlier.extend(still);
+            if earlier.len() >= SECRETS_MAX {
+                let is = "a user with ten good secrets";
+                return Err(Failure::WrongState { is, needs: "one of them to end" });
+            }
+        }
+        let old = Key {
+            replaced_by: Some(id.number),
+            expires_at: Some(until),
+            handle_moved: keeps_user,
+            ..self.clone()
+        };
+        let new = Key {
+            number: id.number,
+            uuid: id.uuid,
+            handle: handle.unwrap_or_else(|| self.handle.clone()),
+            replaces: Some(self.number),
+            earlier,
+            hint,
+            created_at: now,
+            ..self.clone()
+        };
+        Ok((old, new))
+    }
+
+    /// The key once somebody has ended it.
+    #[must_use]
+    pub fn revoked(&self, now: Timestamp) -> Key {
+        Key { revoked_at: Some(now), ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(1_767_323_045_000_000).plus_seconds(seconds)
+    }
+
+    fn key() -> Key {
+        let doc = r#"{"number":7,"uuid":"0192f0c1-5a3d-7c3e-8b5e-5a4db0000001","account":1,
+            "space":1,"dialect":"native","name":"shop","role":"read_only","handle":"ab",
+            "created_at":1767323045000000}"#;
+        serde_json::from_str(doc).expect("a key")
+    }
+
+    fn half(number: i64, handle: Option<&str>) -> NewHalf {
+        let id = Identity { number, uuid: Uuid::nil() };
+        NewHalf { id, handle: handle.map(str::to_owned), hint: "wxyz".to_owned() }
+    }
+
+    #[test]
+    fn a_change_of_a_key_names_what_differs() {
+        let same = KeyPatch { name: Some("shop".to_owned()), ..KeyPatch::default() };
+        assert_eq!(key().apply(same), (key(), Changes::new()));
+        let patch = KeyPatch {
+            role: Some(Role::Administrator),
+            expires_at: Some(Some(at(60))),
+            ..KeyPatch::default()
+        };
+        let (next, changes) = key().apply(patch);
+        assert_eq!(changes, ["role", "expires_at"]);
+        key().may_become(&next, at(59)).expect("allowed");
+        assert!(matches!(key().may_become(&next, at(60)), Err(Failure::Invalid(_))));
+        assert!(matches!(next.may_become(&next, at(60)), Err(Failure::WrongState { .. })));
+    }
+
+    #[test]
+    fn a_replaced_key_never_lasts_longer() {
+        let (old, new) = key().rotated(half(8, None), 100, at(0)).expect("allowed");
+        assert_eq!(
+            (old.replaced_by, old.expires_at, old.handle_moved),
+            (Some(8), Some(at(100)), true)
+        );
+        assert_eq!((new.replaces, new.handle.as_str(), new.expires_at), (Some(7), "ab", None));
+        assert_eq!(new.earlier, [EarlierKey { number: 7, until: at(100) }]);
+        for longer in [None, Some(at(101))] {
+            let patch = KeyPatch { expires_at: Some(longer), ..KeyPatch::default() };
+            let next = old.apply(patch).0;
+            assert!(matches!(old.may_become(&next, at(1)), Err(Failure::WrongState { .. })));
+        }
+        assert!(matches!(old.rotated(half(9, None), 1, at(1)), Err(Failure::WrongState { .. })));
+        let (_, other) = key().rotated(half(8, Some("cd")), 100, at(0)).expect("allowed");
+        assert_eq!((other.handle.as_str(), other.earlier), ("cd", Vec::new()));
+    }
+
+    #[test]
+    fn what_changes_nothing_does_not_count() {
+        let name = Name::parse("Shop").expect("a name");
+        let account = Account {
+            number: 1,
+            uuid: Uuid::nil(),
+            version: 1,
+            parent: None,
+            name: name.clone(),
+            created_at: at(0),
+            updated_at: at(0),
+            archived_at: None,
+        };
+        let same = AccountPatch { name: Some(name), archived: Some(false) };
+        assert_eq!(account.apply(same, at(1)), (account.clone(), Changes::new()));
+        let archive = AccountPatch { name: None, archived: Some(true) };
+        let (next, changes) = account.apply(archive.clone(), at(1));
+        assert_eq!((next.version, next.archived_at, changes), (2, Some(at(1)), vec!["settings"]));
+        assert_eq!(next.apply(archive, at(2)).0.archived_at, Some(at(1)), "the first time counts");
+    }
+
+    #[test]
+    fn switches_of_a_dialect_are_replaced_as_a_whole_and_null_takes_them_away() {
+        let doc = r#"{"number":1,"uuid":"0192f0c1-5a3d-7c3e-8b5e-5a4db0000001","account":1,
+            "version":1,"name":"Shop","dialects":{"a":{"x":1,"y":2},"b":{"z":3}},
+            "created_at":1767323045000000,"updated_at":1767323045000000}"#;
+        let space: Space = serde_json::from_str(doc).expect("a space");
+        let dialects = serde_json::json!({"a": {"x": 5}, "b": null});
+        let dialects = serde_json::from_value(dialects).expect("switches");
+        let patch = SpacePatch { dialects: Some(dialects), ..SpacePatch::default() };
+        let (next, changes) = space.apply(patch, at(1));
+        let wanted = serde_json::json!({"a": {"x": 5}});
+        assert_eq!(serde_json::to_value(&next.dialects).expect("JSON"), wanted);
+        assert_eq!((next.version, changes), (2, vec!["settings"]));
+    }
+}
