@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
-use patron_app::{App, Caller, comments, customers, customers::Id};
+use patron_app::{App, Caller, Id, comments, customers};
 use patron_gateway::{
     Dialect, SignRequest,
     dialect::Example,

@@ -282,7 +282,7 @@ async fn headers_that_are_kept_hold_no_number() {
 
 #[tokio::test]
 async fn what_lay_there_before_can_be_mended_and_deleted() {
-    use patron_app::commit::Document as _;
+    use patron_app::documents::Document as _;
     use patron_model::{customer::Customer, text::Name};
     use patron_store::{Batch, Record, Write};
     let server = TestServer::start(&ALL).await;
@@ -292,7 +292,7 @@ async fn what_lay_there_before_can_be_mended_and_deleted() {
     let space = keys["wallee"]["space_id"].as_i64().unwrap();
     // As a version without this search would have stored it.
     let cx = server.app.operator(space, "test");
-    let id = patron_app::customers::Id::Number(number);
+    let id = patron_app::Id::Number(number);
     let before = patron_app::customers::get_any(&cx, id).await.unwrap();
     let mut planted = before.record.clone();
     planted.company_name = Some(Name::parse(PAN).unwrap());

@@ -8,12 +8,7 @@ use axum::http;
 use std::sync::Arc;
 
 use http::Method;
-use patron_app::{
-    App,
-    customers::{self, Id},
-    keys::NewSecret,
-    secrets::sha256_hex,
-};
+use patron_app::{App, Id, customers, keys::NewSecret, secrets::sha256_hex};
 use patron_gateway::{
     Access::Needs,
     BoxFuture, Claim, Credentials, Dialect, Exchange, Fields, Member, Minted, Operation, Reading,
@@ -21,7 +16,7 @@ use patron_gateway::{
     dialect::{Example, KeyRoles, Shown, exact, random_token},
 };
 use patron_model::{
-    Failure, Permission,
+    Failure, Noun, Permission,
     customer::{Customer, CustomerPatch},
     email::Email,
     text::Name,
@@ -165,7 +160,7 @@ async fn create(request: Request) -> Result<Reply, Failure> {
 }
 
 async fn get(request: Request) -> Result<Reply, Failure> {
-    let id = Id::parse(request.param("id"))?;
+    let id = Id::parse(request.param("id"), Noun::Customer)?;
     let customer = customers::get_following(&request.cx, id).await?;
     Ok(Reply::value(200, &shown(&customer)))
 }

@@ -3,8 +3,7 @@
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use patron_app::{
-    App, Cx,
-    customers::Id,
+    App, Cx, Id,
     keys::{self, KeyUse, NewHalves, NewKey, OVERLAP_SECONDS},
     spaces,
 };

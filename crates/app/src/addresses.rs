@@ -5,13 +5,15 @@ use patron_model::{
     Failure, Ids, Noun,
     address::{ADDRESSES_MAX, Address, Postal, PostalPatch, Purpose},
     customer::Customer,
+    event::CustomerEvent,
     problem::{Problems, Why},
 };
 
 use crate::{
     Cx,
-    commit::{ATTEMPTS_MAX, Action, Expect, Loaded, Saved, raced},
-    customers::{self, Id},
+    commit::{Decision, Draft, Expect, Saved},
+    customers,
+    record::{Id, Loaded},
 };
 
 /// What a caller says of a new or changed address.
@@ -64,14 +66,26 @@ fn find(customer: &Customer, id: Id) -> Option<&Address> {
     })
 }
 
-/// Reads the address a request created or changed from the answer remembered for it.
-fn replayed_address(saved: Saved<Customer>, wanted: Option<Id>) -> Result<Placed, Failure> {
+/// The address that a request created or changed, in the customer as it was then.
+fn placed(customer: Saved<Customer>, wanted: Option<Id>) -> Result<Placed, Failure> {
     let address = match wanted {
-        Some(id) => find(&saved, id).cloned(),
+        Some(id) => find(&customer, id).cloned(),
         // A created address is the newest one of that revision.
-        None => saved.addresses().into_iter().max_by_key(|a| a.number).cloned(),
+        None => customer.addresses().into_iter().max_by_key(|a| a.number).cloned(),
     };
-    Ok(Placed { address: address.ok_or_else(not_found)?, customer: saved })
+    Ok(Placed { address: address.ok_or_else(not_found)?, customer })
+}
+
+/// Decides for a customer with other addresses.
+fn with_addresses<'a>(
+    draft: Draft<'a>,
+    before: &Loaded<Customer>,
+    change: impl FnOnce(&mut Vec<Address>),
+) -> Result<Decision<'a, Customer>, Failure> {
+    let mut after = before.record.clone();
+    after.change_addresses(change);
+    let changes: &[&'static str] = if after == before.record { &[] } else { &["addresses"] };
+    draft.change(before, after, CustomerEvent::Updated, changes)
 }
 
 /// A new address.
@@ -79,32 +93,24 @@ fn replayed_address(saved: Saved<Customer>, wanted: Option<Id>) -> Result<Placed
 /// # Errors
 /// `NotFound`, `Invalid` when the customer has too many.
 pub async fn create(cx: &Cx, customer: Id, patch: AddressPatch) -> Result<Placed, Failure> {
-    if let Some(saved) = cx.replayed::<Customer>().await? {
-        return replayed_address(saved, None);
-    }
-    for _ in 0..ATTEMPTS_MAX {
+    let saved = cx.settle(|draft| async {
         let before = customers::get(cx, customer).await?;
-        cx.app.ensure_ids(1).await?;
         if before.addresses().len() >= ADDRESSES_MAX {
             let why = Why::TooMany { max: ADDRESSES_MAX };
             return Err(Problems::one("addresses", why).into());
         }
         let postal = Postal::default().changed(patch.postal.clone());
         let purpose = patch.purpose.unwrap_or(Purpose::Other);
-        let mut address = Address::new(cx.app.next(), purpose, postal, cx.now);
+        let mut address = Address::new(draft.next(), purpose, postal, cx.now);
         address.is_default = patch.is_default.unwrap_or(false);
-        let mut after = before.record.clone();
-        after.change_addresses(|all| {
+        with_addresses(draft, &before, |all| {
             if address.is_default {
                 end_defaults(all, &address, DefaultScope::Purpose, cx);
             }
-            all.push(address.clone());
-        });
-        if let Some(customer) = settle(cx, &before, after).await? {
-            return Ok(Placed { address, customer });
-        }
-    }
-    Err(raced())
+            all.push(address);
+        })
+    });
+    placed(saved.await?, None)
 }
 
 /// A changed address.
@@ -118,10 +124,7 @@ pub async fn update(
     expect: Expect,
     patch: AddressPatch,
 ) -> Result<Placed, Failure> {
-    if let Some(saved) = cx.replayed::<Customer>().await? {
-        return replayed_address(saved, Some(id));
-    }
-    for _ in 0..ATTEMPTS_MAX {
+    let saved = cx.settle(|draft| async {
         let (before, address) = get(cx, customer, id).await?;
         expect.check(address.version, before.revision)?;
         let next = Address {
@@ -131,27 +134,18 @@ pub async fn update(
             ..address.clone()
         };
         if next == address {
-            let customer =
-                customers::settle_as(cx, &before, before.record.clone(), Action::Unchanged, &[]);
-            if let Some(customer) = customer.await? {
-                return Ok(Placed { address, customer });
-            }
-            continue;
+            return Ok(draft.keep(before));
         }
         let updated_at = cx.now.max(address.updated_at);
         let next = Address { version: address.version + 1, updated_at, ..next };
-        let mut after = before.record.clone();
-        after.change_addresses(|all| {
+        with_addresses(draft, &before, |all| {
             if next.is_default {
                 end_defaults(all, &next, DefaultScope::Purpose, cx);
             }
             replace(all, &next);
-        });
-        if let Some(customer) = settle(cx, &before, after).await? {
-            return Ok(Placed { address: next, customer });
-        }
-    }
-    Err(raced())
+        })
+    });
+    placed(saved.await?, Some(id))
 }
 
 /// Makes an address the default one. Idempotent.
@@ -164,27 +158,19 @@ pub async fn set_default(
     id: Id,
     scope: DefaultScope,
 ) -> Result<Placed, Failure> {
-    if let Some(saved) = cx.replayed::<Customer>().await? {
-        return replayed_address(saved, Some(id));
-    }
-    for _ in 0..ATTEMPTS_MAX {
-        let (before, address) = get(cx, customer, id).await?;
-        let mut after = before.record.clone();
-        let mut next = address.clone();
+    let saved = cx.settle(|draft| async {
+        let (before, mut next) = get(cx, customer, id).await?;
         if !next.is_default {
             next.is_default = true;
             next.version += 1;
             next.updated_at = cx.now.max(next.updated_at);
         }
-        after.change_addresses(|all| {
+        with_addresses(draft, &before, |all| {
             end_defaults(all, &next, scope, cx);
             replace(all, &next);
-        });
-        if let Some(customer) = settle(cx, &before, after).await? {
-            return Ok(Placed { address: next, customer });
-        }
-    }
-    Err(raced())
+        })
+    });
+    placed(saved.await?, Some(id))
 }
 
 /// Removes an address.
@@ -192,28 +178,12 @@ pub async fn set_default(
 /// # Errors
 /// `NotFound`, `Stale`.
 pub async fn delete(cx: &Cx, customer: Id, id: Id, expect: Expect) -> Result<(), Failure> {
-    if cx.replayed::<Customer>().await?.is_some() {
-        return Ok(());
-    }
-    for _ in 0..ATTEMPTS_MAX {
+    let saved = cx.settle(|draft| async {
         let (before, address) = get(cx, customer, id).await?;
         expect.check(address.version, before.revision)?;
-        let mut after = before.record.clone();
-        after.change_addresses(|all| all.retain(|a| a.number != address.number));
-        if settle(cx, &before, after).await?.is_some() {
-            return Ok(());
-        }
-    }
-    Err(raced())
-}
-
-async fn settle(
-    cx: &Cx,
-    before: &Loaded<Customer>,
-    after: Customer,
-) -> Result<Option<Saved<Customer>>, Failure> {
-    let changes: &[&'static str] = if after == before.record { &[] } else { &["addresses"] };
-    customers::settle_as(cx, before, after, Action::Updated, changes).await
+        with_addresses(draft, &before, |all| all.retain(|a| a.number != address.number))
+    });
+    saved.await.map(|_| ())
 }
 
 fn replace(all: &mut [Address], next: &Address) {

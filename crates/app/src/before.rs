@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use patron_model::{
     Failure,
+    event::KeyEvent,
     space::{Key, Secret},
 };
 use patron_store::Store;
 
 use crate::{
-    Action, App,
-    commit::{ATTEMPTS_MAX, Loaded, decode, raced},
+    App, Cx,
     documents::{DEPLOYMENT, KEY},
     keyring::{Keyring, page},
+    record::{Id, Loaded, Look, decode, row},
     vault,
 };
 
@@ -46,13 +47,7 @@ impl App {
     /// Takes the secrets of a deployment of before out of the documents of keys and out of the
     /// journal, and seals them anew. Whoever is killed at it goes on at the next start.
     pub(crate) async fn move_secrets(self: &Arc<Self>) -> Result<(), Failure> {
-        let mut attempts = 0;
-        while self.move_some_secrets().await? {
-            attempts += 1;
-            if attempts == ATTEMPTS_MAX {
-                return Err(raced());
-            }
-        }
+        self.move_each_secret().await?;
         if let Err(error) = self.store.compact().await {
             tracing::warn!(%error, "free parts of the data may still hold secrets as they were");
         }
@@ -67,28 +62,32 @@ impl App {
         .await
     }
 
-    /// One pass over all keys; says whether another one is needed because others wrote too.
-    async fn move_some_secrets(self: &Arc<Self>) -> Result<bool, Failure> {
+    async fn move_each_secret(self: &Arc<Self>) -> Result<(), Failure> {
         let cx = self.operator(DEPLOYMENT, "migration");
-        let mut is_raced = false;
         let mut last = 0;
         loop {
             let rows = page(&self.store, &KEY, last).await?;
-            let Some(row) = rows.last() else { return Ok(is_raced) };
-            last = row.number;
-            for row in rows {
-                let Some(secret) = secret_before(&row.doc) else { continue };
-                let before: Loaded<Key> = decode(&row)?;
-                let mut draft = cx.draft();
-                let after = before.record.clone();
-                draft.forget(&before.record);
-                draft.replace(&before, &after, Action::Updated, &["secret"])?;
-                if before.revoked_at.is_none() {
-                    let place = vault::of_key(before.number);
-                    vault::adopt(&cx, &mut draft, place, secret, &before.dialect).await?;
-                }
-                is_raced |= !draft.settle().await?;
+            let Some(end) = rows.last() else { return Ok(()) };
+            last = end.number;
+            for row in rows.iter().filter(|row| secret_before(&row.doc).is_some()) {
+                move_secret(&cx, row.number).await?;
             }
         }
     }
+}
+
+async fn move_secret(cx: &Cx, number: i64) -> Result<(), Failure> {
+    cx.write(|mut draft| async {
+        let row = row::<Key>(cx, Look::at(Id::Number(number))).await?;
+        let Some(secret) = secret_before(&row.doc) else { return Ok((draft, ())) };
+        let before: Loaded<Key> = decode(&row)?;
+        draft.forget(&before.record);
+        draft.replace(&before, &before.record, KeyEvent::Updated, &["secret"])?;
+        if before.revoked_at.is_none() {
+            let place = vault::of_key(number);
+            vault::adopt(cx, &mut draft, place, secret, &before.dialect).await?;
+        }
+        Ok((draft, ()))
+    })
+    .await
 }

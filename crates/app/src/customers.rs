@@ -1,5 +1,6 @@
 //! Use cases of customers. Each reads, decides with the pure functions of the model, and settles.
 
+mod document;
 mod lists;
 mod many;
 mod merge;
@@ -8,67 +9,32 @@ mod past;
 use patron_model::{
     Failure, Ids, Noun, Patch, Timestamp,
     customer::{Customer, CustomerPatch},
+    event::CustomerEvent,
     text::Reference,
 };
-use patron_store::Row;
-use uuid::Uuid;
 
 use crate::{
     Cx,
-    commit::{ATTEMPTS_MAX, Action, Draft, Expect, Loaded, Saved, decode, raced},
-    documents::CUSTOMER,
-    failure,
+    commit::{Decision, Draft, Expect, Saved},
+    record::{self, Id, Loaded, Look},
+    search::{Field, Filter},
     shown::Seen,
 };
 
-pub(crate) use self::lists::page;
-pub use self::lists::{Page, TextPosition, count, list, search_text, see_list};
-use self::past::stored;
+pub use self::document::CUSTOMER;
+pub use self::lists::{TextPosition, count, list, search_text, see_list};
+pub use self::many::create_many;
+pub use self::merge::{MERGE, MOVED_MAX, Merge, merge};
 pub use self::past::{Trace, get_any, space_of, trace};
-pub use self::{many::create_many, merge::merge};
-
-/// Most records that hang on an absorbed customer and can move in one merge.
-pub const MOVED_MAX: usize = 10_000;
-/// Numbers that a customer with as many addresses as allowed takes.
-const ADDRESSES_MAX_IDS: i64 = patron_model::address::ADDRESSES_MAX as i64;
-/// Absorbed customers followed from one to the next.
-const MERGE_CHAIN_MAX: usize = 64;
-
-/// How a customer is named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Id {
-    /// By number.
-    Number(i64),
-    /// By UUID.
-    Uuid(Uuid),
-}
-
-impl Id {
-    /// Reads either form from a path.
-    ///
-    /// # Errors
-    /// `NotFound`: what cannot be an id names nothing.
-    pub fn parse(text: &str) -> Result<Id, Failure> {
-        let number = || text.parse().ok().filter(|n: &i64| *n > 0).map(Id::Number);
-        number()
-            .or_else(|| text.parse().ok().map(Id::Uuid))
-            .ok_or(Failure::NotFound { noun: Noun::Customer })
-    }
-}
 
 fn not_found() -> Failure {
     Failure::NotFound { noun: Noun::Customer }
 }
 
-async fn row(cx: &Cx, id: Id) -> Result<Row, Failure> {
-    let store = &cx.app.store;
-    let row = match id {
-        Id::Number(number) => store.get(&CUSTOMER, cx.space, number).await,
-        Id::Uuid(uuid) => store.get_by_uuid(&CUSTOMER, cx.space, uuid).await,
-    };
-    let row = row.map_err(failure)?.ok_or_else(not_found)?;
-    cx.saw(row.tenant, row.number);
-    Ok(row)
+/// What hangs on a customer and is not deleted: a filter to be narrowed further.
+pub fn hanging_on(customer: i64) -> Filter {
+    Filter::equal(Field::Column("customer"), customer)
+        .and(Filter::Missing(Field::Column("deleted_at")))
 }
 
 /// A living customer to be shown; an absorbed one answers as the customer that took it over.
@@ -76,7 +42,7 @@ async fn row(cx: &Cx, id: Id) -> Result<Row, Failure> {
 /// # Errors
 /// `NotFound`.
 pub async fn see(cx: &Cx, id: Id) -> Result<Seen, Failure> {
-    match Seen::of(row(cx, id).await?)? {
+    match Seen::of(record::row::<Customer>(cx, Look::at(id)).await?)? {
         shown @ Seen::Shown(_) => Ok(shown),
         Seen::Loaded(_) => Ok(Seen::Loaded(Box::new(get_following(cx, id).await?))),
     }
@@ -87,8 +53,7 @@ pub async fn see(cx: &Cx, id: Id) -> Result<Seen, Failure> {
 /// # Errors
 /// `NotFound`.
 pub async fn get(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
-    let found = stored(cx, id).await?;
-    if found.is_deleted() { Err(not_found()) } else { Ok(found) }
+    record::load(cx, Look::at(id)).await
 }
 
 /// A living customer; an absorbed one answers as the customer that took it over.
@@ -96,50 +61,7 @@ pub async fn get(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
 /// # Errors
 /// `NotFound`.
 pub async fn get_following(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
-    let mut found = stored(cx, id).await?;
-    for _ in 0..MERGE_CHAIN_MAX {
-        match found.merged_into {
-            Some(survivor) => found = stored(cx, Id::Number(survivor)).await?,
-            None => break,
-        }
-    }
-    if found.is_deleted() { Err(not_found()) } else { Ok(found) }
-}
-
-/// A living customer by number in whichever space it is, for keys that open several.
-///
-/// # Errors
-/// `NotFound`, also when it lives in none of `spaces`.
-pub async fn get_in_spaces(
-    cx: &Cx,
-    number: i64,
-    spaces: &[i64],
-) -> Result<Loaded<Customer>, Failure> {
-    let row = cx.app.store.get_anywhere(&CUSTOMER, number).await.map_err(failure)?;
-    let row = row.filter(|row| spaces.contains(&row.tenant)).ok_or_else(not_found)?;
-    cx.saw(row.tenant, row.number);
-    let found = decode::<Customer>(&row)?;
-    if found.is_deleted() { Err(not_found()) } else { Ok(found) }
-}
-
-/// The same for reading: an absorbed customer answers as the customer that took it over.
-///
-/// # Errors
-/// `NotFound`, also when it lives in none of `spaces`.
-pub async fn get_in_spaces_following(
-    cx: &Cx,
-    number: i64,
-    spaces: &[i64],
-) -> Result<Loaded<Customer>, Failure> {
-    let row = cx.app.store.get_anywhere(&CUSTOMER, number).await.map_err(failure)?;
-    let row = row.filter(|row| spaces.contains(&row.tenant)).ok_or_else(not_found)?;
-    cx.saw(row.tenant, row.number);
-    let found = decode::<Customer>(&row)?;
-    match (found.merged_into, found.is_deleted()) {
-        (Some(survivor), _) => get_following(&cx.in_space(row.tenant), Id::Number(survivor)).await,
-        (None, true) => Err(not_found()),
-        (None, false) => Ok(found),
-    }
+    record::load(cx, Look::at(id).following()).await
 }
 
 /// The living customer with a reference.
@@ -150,13 +72,15 @@ pub async fn get_by_reference(cx: &Cx, reference: &str) -> Result<Loaded<Custome
     find_by_reference(cx, reference).await?.ok_or_else(not_found)
 }
 
-async fn find_by_reference(cx: &Cx, reference: &str) -> Result<Option<Loaded<Customer>>, Failure> {
-    let row = cx.app.store.get_by(&CUSTOMER, cx.space, "reference", reference).await;
-    let row = row.map_err(failure)?;
-    if let Some(row) = &row {
-        cx.saw(row.tenant, row.number);
-    }
-    row.as_ref().map(decode).transpose()
+/// The same, where nobody may have it.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn find_by_reference(
+    cx: &Cx,
+    reference: &str,
+) -> Result<Option<Loaded<Customer>>, Failure> {
+    record::find_by(cx, "reference", reference).await
 }
 
 /// A new customer.
@@ -164,29 +88,34 @@ async fn find_by_reference(cx: &Cx, reference: &str) -> Result<Option<Loaded<Cus
 /// # Errors
 /// `Invalid`, `Exists` when the reference is taken.
 pub async fn create(cx: &Cx, patch: CustomerPatch) -> Result<Saved<Customer>, Failure> {
-    if let Some(saved) = cx.replayed().await? {
-        return Ok(saved);
-    }
-    let (draft, customer) = draft_create(cx, patch).await?;
-    match draft.settle().await? {
-        true => Ok(saved(customer, 1, Action::Created)),
-        false => Err(raced()),
-    }
+    cx.settle(|draft| async { created(cx, draft, patch.clone()) }).await
 }
 
-async fn draft_create(cx: &Cx, patch: CustomerPatch) -> Result<(Draft<'_>, Customer), Failure> {
-    let wanted = i64::try_from(patch.add_addresses.len()).unwrap_or(i64::MAX);
-    cx.app.ensure_ids(wanted.min(ADDRESSES_MAX_IDS) + 8).await?;
-    let app = &*cx.app;
-    let customer = Customer::create(app.next(), cx.space, patch, cx.now, app)?;
-    let mut draft = cx.draft();
-    draft.insert(&customer)?;
-    draft.outcome(&customer, 1, Action::Created);
-    Ok((draft, customer))
+/// Decides for a new customer.
+///
+/// # Errors
+/// `Invalid`.
+pub fn created<'a>(
+    cx: &Cx,
+    draft: Draft<'a>,
+    patch: CustomerPatch,
+) -> Result<Decision<'a, Customer>, Failure> {
+    let customer = Customer::create(draft.next(), cx.space, patch, cx.now, &draft)?;
+    draft.create(customer)
 }
 
-fn saved(record: Customer, revision: i64, action: Action) -> Saved<Customer> {
-    Saved { record, revision, action, replayed: false }
+/// Decides for a customer changed by a patch.
+///
+/// # Errors
+/// `Invalid`.
+pub fn changed<'a>(
+    cx: &Cx,
+    draft: Draft<'a>,
+    before: &Loaded<Customer>,
+    patch: CustomerPatch,
+) -> Result<Decision<'a, Customer>, Failure> {
+    let (after, changes) = before.record.apply(patch, cx.now, &draft)?;
+    draft.change(before, after, CustomerEvent::Updated, &changes)
 }
 
 /// A changed customer. A change that changes nothing keeps version and time.
@@ -210,56 +139,21 @@ pub async fn change(
     cx: &Cx,
     id: Id,
     expect: Expect,
-    decide: impl Fn(&Customer) -> Result<CustomerPatch, Failure> + Send,
+    decide: impl Fn(&Customer) -> Result<CustomerPatch, Failure> + Send + Sync,
 ) -> Result<Saved<Customer>, Failure> {
-    if let Some(saved) = cx.replayed().await? {
-        return Ok(saved);
-    }
-    for _ in 0..ATTEMPTS_MAX {
+    cx.settle(|draft| async {
         let before = get(cx, id).await?;
         expect.check(before.version, before.revision)?;
-        let patch = decide(&before)?;
-        if let Some(saved) = settle_change(cx, &before, patch).await? {
-            return Ok(saved);
-        }
-    }
-    Err(raced())
-}
-
-async fn settle_change(
-    cx: &Cx,
-    before: &Loaded<Customer>,
-    patch: CustomerPatch,
-) -> Result<Option<Saved<Customer>>, Failure> {
-    cx.app.ensure_ids(8).await?;
-    let (after, changes) = before.record.apply(patch, cx.now, &*cx.app)?;
-    settle_as(cx, before, after, Action::Updated, &changes).await
-}
-
-/// Settles a decided next state; no changes means that nothing is written.
-pub(crate) async fn settle_as(
-    cx: &Cx,
-    before: &Loaded<Customer>,
-    after: Customer,
-    action: Action,
-    changes: &[&'static str],
-) -> Result<Option<Saved<Customer>>, Failure> {
-    let mut draft = cx.draft();
-    let (revision, action) = if changes.is_empty() {
-        (before.revision, Action::Unchanged)
-    } else {
-        draft.replace(before, &after, action, changes)?;
-        (before.revision + 1, action)
-    };
-    draft.outcome(&after, revision, action);
-    Ok(draft.settle().await?.then(|| saved(after, revision, action)))
+        changed(cx, draft, &before, decide(&before)?)
+    })
+    .await
 }
 
 /// Creates or updates the customer with a reference, as one atomic call.
 ///
 /// # Errors
-/// `Stale` when `expect` names another version (or there is none), `Exists` when `create_only` and
-/// there is one, `Invalid`.
+/// `Stale` when `expect` names another version (or there is none), `PreconditionFailed` when
+/// `create_only` and there is one, `Invalid`.
 pub async fn put_by_reference(
     cx: &Cx,
     reference: &Reference,
@@ -267,31 +161,22 @@ pub async fn put_by_reference(
     create_only: bool,
     patch: CustomerPatch,
 ) -> Result<Saved<Customer>, Failure> {
-    if let Some(saved) = cx.replayed().await? {
-        return Ok(saved);
-    }
-    for _ in 0..ATTEMPTS_MAX {
+    cx.settle(|mut draft| async {
         let mut patch = patch.clone();
         let Some(before) = find_by_reference(cx, reference.as_str()).await? else {
             expect.check(0, 0)?;
             patch.reference = Patch::Set(reference.clone());
-            let (draft, customer) = draft_create(cx, patch).await?;
-            match draft.settle().await {
-                Ok(true) => return Ok(saved(customer, 1, Action::Created)),
-                // Somebody else created it just now: it is an update after all.
-                Ok(false) | Err(Failure::Exists { .. }) => continue,
-                Err(failure) => return Err(failure),
-            }
+            // Somebody else created it just now: it is an update after all.
+            draft.taken_is_raced();
+            return created(cx, draft, patch);
         };
         if create_only {
             return Err(Failure::PreconditionFailed { what: "If-None-Match" });
         }
         expect.check(before.version, before.revision)?;
-        if let Some(saved) = settle_change(cx, &before, patch).await? {
-            return Ok(saved);
-        }
-    }
-    Err(raced())
+        changed(cx, draft, &before, patch)
+    })
+    .await
 }
 
 /// Hides a customer and what hangs on it. Its reference is free again.
@@ -299,19 +184,13 @@ pub async fn put_by_reference(
 /// # Errors
 /// `NotFound`, `Stale`.
 pub async fn delete(cx: &Cx, id: Id, expect: Expect) -> Result<Saved<Customer>, Failure> {
-    if let Some(saved) = cx.replayed().await? {
-        return Ok(saved);
-    }
-    for _ in 0..ATTEMPTS_MAX {
+    cx.settle(|draft| async {
         let before = get(cx, id).await?;
         expect.check(before.version, before.revision)?;
         let after = before.deleted(cx.now);
-        let settled = settle_as(cx, &before, after, Action::Deleted, &["deleted_at"]).await?;
-        if let Some(saved) = settled {
-            return Ok(saved);
-        }
-    }
-    Err(raced())
+        draft.change(&before, after, CustomerEvent::Deleted, &["deleted_at"])
+    })
+    .await
 }
 
 /// Brings a deleted customer back, with everything that hung on it.
@@ -320,25 +199,19 @@ pub async fn delete(cx: &Cx, id: Id, expect: Expect) -> Result<Saved<Customer>, 
 /// `NotFound`, also for who may not see the past; `WrongState` when it was absorbed by another;
 /// `Exists` when its reference has been taken meanwhile.
 pub async fn restore(cx: &Cx, id: Id, expect: Expect) -> Result<Saved<Customer>, Failure> {
-    if let Some(saved) = cx.replayed().await? {
-        return Ok(saved);
-    }
-    for _ in 0..ATTEMPTS_MAX {
+    cx.settle(|draft| async {
         let before = get_any(cx, id).await?;
         expect.check(before.version, before.revision)?;
         if before.merged_into.is_some() {
             return Err(Failure::WrongState { is: "merged into another", needs: "deleted" });
         }
-        let (after, changes): (_, &[&'static str]) = if before.is_deleted() {
-            (before.restored(cx.now), &["deleted_at"])
-        } else {
-            (before.record.clone(), &[])
-        };
-        if let Some(saved) = settle_as(cx, &before, after, Action::Restored, changes).await? {
-            return Ok(saved);
+        if !before.is_deleted() {
+            return Ok(draft.keep(before));
         }
-    }
-    Err(raced())
+        let after = before.restored(cx.now);
+        draft.change(&before, after, CustomerEvent::Restored, &["deleted_at"])
+    })
+    .await
 }
 
 /// Every e-mail address ever linked to a customer, newest last.

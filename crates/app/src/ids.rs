@@ -5,15 +5,13 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::time::UNIX_EPOCH;
 
-use patron_model::{Failure, Identity, Ids};
+use patron_model::Failure;
 use uuid::Uuid;
 
 use crate::{App, failure};
 
 /// Numbers reserved at a time.
 const BLOCK: i64 = 1_000;
-/// Numbers that must be at hand before a use case starts: a customer with an address of each purpose.
-const RESERVE_MIN: i64 = 16;
 /// The counter's name in the store.
 const COUNTER: &str = "number";
 
@@ -37,35 +35,25 @@ impl IdPool {
         // A panic while holding the lock leaves the ranges valid.
         self.blocks.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
-
-    fn left(&self) -> i64 {
-        self.lock().iter().map(|block| block.end - block.start).sum()
-    }
 }
 
 impl App {
-    /// Makes sure that [`Ids::next`] has numbers at hand for `wanted` records.
-    pub(crate) async fn ensure_ids(&self, wanted: i64) -> Result<(), Failure> {
-        if self.ids.left() >= wanted.max(RESERVE_MIN) {
-            return Ok(());
-        }
-        let block = self.store.reserve(COUNTER, BLOCK.max(wanted)).await.map_err(failure)?;
-        self.ids.lock().push(block);
-        Ok(())
-    }
-}
-
-impl Ids for App {
-    fn next(&self) -> Identity {
+    /// The next unused number, while there are some at hand.
+    pub(crate) fn take_number(&self) -> Option<i64> {
         let mut blocks = self.ids.lock();
-        let uuid = new_uuid();
         while let Some(block) = blocks.first_mut() {
             if let Some(number) = block.next() {
-                return Identity { number, uuid };
+                return Some(number);
             }
             blocks.remove(0);
         }
-        // `ensure_ids` keeps a reserve far above what one use case takes.
-        unreachable!("no numbers at hand: ensure_ids was not called")
+        None
+    }
+
+    /// Puts a block of numbers at hand, so many at least.
+    pub(crate) async fn reserve_numbers(&self, wanted: i64) -> Result<(), Failure> {
+        let block = self.store.reserve(COUNTER, BLOCK.max(wanted)).await.map_err(failure)?;
+        self.ids.lock().push(block);
+        Ok(())
     }
 }

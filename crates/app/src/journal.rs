@@ -11,9 +11,9 @@ pub use patron_store::Entry;
 
 use crate::{
     Cx,
-    commit::{Document, Loaded},
-    documents::CUSTOMER,
+    documents::{CUSTOMER, Document},
     failure,
+    record::Loaded,
     search::{Field, Filter, Query, customer::living},
 };
 
@@ -163,7 +163,7 @@ pub async fn at_version<T: Document>(
 /// # Errors
 /// `Internal` when it is not of this kind.
 pub fn shown<T: Document>(cx: &Cx, entry: &Entry) -> Result<Loaded<T>, Failure> {
-    if T::KIND.name == CUSTOMER.name {
+    if T::IS_PERSON {
         cx.saw(entry.tenant, entry.number);
     }
     read(entry)

@@ -11,18 +11,18 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use patron_model::{Failure, Noun, Timestamp, space::Secret};
+use patron_model::{Failure, Timestamp, event::UntoldEvent, space::Secret};
 use patron_store::{After, Batch, Kind, Query, Record, Row, Store, StoreError, Value, Write};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    Action, App, Clock,
+    App, Clock,
     before::sealed_before,
-    commit::{ATTEMPTS_MAX, Document, Loaded, decode, raced},
-    documents::DEPLOYMENT,
+    documents::{DEPLOYMENT, Document, named},
     failure,
     ids::new_uuid,
+    record::{Loaded, decode},
     secrets::{MasterKey, Ring, Secrets},
     vault::{Kept, SECRET},
 };
@@ -51,17 +51,8 @@ pub(crate) struct Slot {
 }
 
 impl Document for Keyring {
-    const KIND: &'static Kind = &KEYRING;
-    const NOUN: Noun = Noun::Key;
+    named!(KEYRING, Key, UntoldEvent, in_deployment);
     const JOURNALED: bool = false;
-
-    fn identity(&self) -> (i64, Uuid) {
-        (self.number, self.uuid)
-    }
-
-    fn tenant(&self) -> i64 {
-        DEPLOYMENT
-    }
 
     fn columns(&self) -> Vec<Value> {
         Vec::new()
@@ -292,10 +283,14 @@ impl App {
     /// # Errors
     /// `Internal` when the master key of this process does not open them any more.
     pub async fn refresh_keyring(&self) -> Result<(), Failure> {
+        self.newest_keyring().await.map(|_| ())
+    }
+
+    async fn newest_keyring(&self) -> Result<Loaded<Keyring>, Failure> {
         let kept = load(&self.store).await?;
         let kept = kept.ok_or_else(|| Failure::internal("the keyring is gone"))?;
         if kept.revision == self.secrets.revision() {
-            return Ok(());
+            return Ok(kept);
         }
         let ring = self.master.open(&kept).await.ok_or_else(|| {
             Failure::internal(
@@ -304,7 +299,7 @@ impl App {
             )
         })?;
         self.secrets.put(ring, kept.revision);
-        Ok(())
+        Ok(kept)
     }
 
     /// Replaces the ring by what `change` makes of it; again when raced. None: nothing to do.
@@ -312,24 +307,20 @@ impl App {
         self: &Arc<Self>,
         change: impl Fn(&Keyring, &Ring) -> Result<Option<(Ring, Vec<Slot>)>, Failure>,
     ) -> Result<(), Failure> {
-        for _ in 0..ATTEMPTS_MAX {
-            self.refresh_keyring().await?;
-            let kept = load(&self.store).await?;
-            let kept = kept.ok_or_else(|| Failure::internal("the keyring is gone"))?;
-            if kept.revision != self.secrets.revision() {
-                continue;
-            }
-            let Some((ring, slots)) = change(&kept, &self.secrets.ring())? else { return Ok(()) };
-            let cx = self.operator(DEPLOYMENT, "keyring");
+        let cx = self.operator(DEPLOYMENT, "keyring");
+        let changed = cx.write(|mut draft| async {
+            let kept = self.newest_keyring().await?;
+            let Some((ring, slots)) = change(&kept, &self.secrets.ring())? else {
+                return Ok((draft, None));
+            };
             let after = Keyring { slots, updated_at: cx.now, ..kept.record.clone() };
-            let mut draft = cx.draft();
-            draft.replace(&kept, &after, Action::Updated, &[])?;
-            if draft.settle().await? {
-                self.secrets.put(ring, kept.revision + 1);
-                return Ok(());
-            }
+            draft.replace(&kept, &after, UntoldEvent::Updated, &[])?;
+            Ok((draft, Some((ring, kept.revision + 1))))
+        });
+        if let Some((ring, revision)) = changed.await? {
+            self.secrets.put(ring, revision);
         }
-        Err(raced())
+        Ok(())
     }
 
     /// Names of the master keys that open the data keys, the newest last.
@@ -384,7 +375,7 @@ impl App {
                     let before: Loaded<Kept> = decode(&row)?;
                     let Some(after) = before.resealed(self)? else { continue };
                     let mut draft = cx.draft();
-                    draft.replace(&before, &after, Action::Updated, &[])?;
+                    draft.replace(&before, &after, UntoldEvent::Updated, &[])?;
                     batches.push(draft.into_batch()?);
                 }
                 for verdict in self.store.commit_many(batches).await {

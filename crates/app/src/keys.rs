@@ -8,20 +8,23 @@ mod changes;
 mod handles;
 mod uses;
 
+pub use patron_model::space::{KeyPatch, SECRETS_MAX};
 use patron_model::{
-    Failure, Noun, Permissions, Problems, Timestamp, Why,
+    Failure, Permissions, Timestamp,
+    card::Found,
+    event::KeyEvent,
     network::Network,
-    space::{EXPIRY_SECONDS_MAX, Key, NETWORKS_MAX, PublicRights, Role, Space},
-    text::Name,
+    space::{Key, PublicRights, Role, Space},
 };
+use patron_store::{Column, Index, Kind, Value};
 
 use crate::{
     Cx,
-    commit::{ATTEMPTS_MAX, Action, Draft, Loaded, Saved, decode, raced},
-    customers::{Id, Page, page},
-    documents::{DEPLOYMENT, KEY},
+    commit::Saved,
+    documents::{DEPLOYMENT, Document, named},
     failure,
     ids::new_uuid,
+    record::{self, Id, Loaded, Look, Page, page},
     rights,
     search::{Field, Filter, Query},
     vault,
@@ -29,15 +32,47 @@ use crate::{
 
 pub(crate) use self::callers::CallerCache;
 pub use self::callers::{Caller, Callers, REMEMBERED};
-pub use self::changes::{
-    KeyPatch, NewHalves, OVERLAP_SECONDS, OVERLAP_SECONDS_MAX, SECRETS_MAX, rotate, update,
-};
+pub use self::changes::{NewHalves, OVERLAP_SECONDS, OVERLAP_SECONDS_MAX, rotate, update};
 pub use self::handles::renew;
-pub use self::uses::KeyUse;
 pub(crate) use self::uses::Uses;
+pub use self::uses::{KEY_USE, KeyUse};
+
+/// Keys.
+pub static KEY: Kind = Kind {
+    name: "key",
+    columns: &[
+        Column::text("handle", Index::UniqueEverywhere).guarding("handle"),
+        Column::int("account", Index::Ordered),
+    ],
+    terms: false,
+};
 
 /// Keys, or spaces of one account, that are read at once.
 const SPACES_MAX: u32 = 10_000;
+
+impl Document for Key {
+    named!(KEY, Key, KeyEvent, in_deployment);
+
+    fn columns(&self) -> Vec<Value> {
+        // A handle leads to the latest key of its user.
+        let handle = (!self.handle_moved).then(|| handle_column(&self.dialect, &self.handle));
+        vec![handle.into(), self.account.into()]
+    }
+
+    fn audit_place(&self) -> (Option<i64>, Option<i64>) {
+        (Some(self.account), Some(self.space))
+    }
+
+    fn search_cards(&self, found: &mut Found) {
+        found.text("name", &self.name);
+    }
+}
+
+/// Handles are unique within a dialect.
+pub fn handle_column(dialect: &str, handle: &str) -> String {
+    format!("{dialect}:{handle}")
+}
+
 /// A key to be made.
 #[derive(Debug, Clone)]
 pub struct NewKey {
@@ -136,13 +171,21 @@ pub async fn create(cx: &Cx, new: NewKey) -> Result<Saved<Key>, Failure> {
 /// # Errors
 /// As [`create`].
 pub async fn issue(cx: &Cx, new: NewKey, shown: &str) -> Result<Issued, Failure> {
-    let cx = cx.in_space(DEPLOYMENT);
-    if let Some(saved) = cx.replayed::<Key>().await? {
-        let shown = remembered_secret(&cx, &saved)?;
-        return Ok(Issued { key: saved, shown });
-    }
-    let number = next_number(&cx).await?;
-    let key = Key {
+    let cx = &cx.in_space(DEPLOYMENT);
+    let key = cx.settle(|mut draft| async {
+        let key = made(cx, new.clone(), hint(shown)).await?;
+        rights::may_give(cx.rights, key.permissions())?;
+        key.check(cx.now, true)?;
+        vault::put(cx, &mut draft, vault::of_key(key.number), &new.secret).await?;
+        let sealed = sealed(cx, key.number, shown)?;
+        Ok(draft.create(key)?.sealing(sealed))
+    });
+    issued(cx, key.await?, shown)
+}
+
+async fn made(cx: &Cx, new: NewKey, hint: String) -> Result<Key, Failure> {
+    let number = next_number(cx).await?;
+    Ok(Key {
         number,
         uuid: new_uuid(),
         account: new.account,
@@ -160,36 +203,23 @@ pub async fn issue(cx: &Cx, new: NewKey, shown: &str) -> Result<Issued, Failure>
         public_rights: new.public_rights,
         handle: new.handle.unwrap_or_else(|| number.to_string()),
         handle_moved: false,
-        hint: hint(shown),
+        hint,
         created_at: cx.now,
         revoked_at: None,
+    })
+}
+
+/// A key and its secret, which a repeat shows too, unless it comes too late or from somebody else.
+fn issued(cx: &Cx, key: Saved<Key>, shown: &str) -> Result<Issued, Failure> {
+    let shown = match key.replayed {
+        true => remembered_secret(cx, &key)?,
+        false => (!cx.dry_run).then(|| shown.to_owned()),
     };
-    rights::may_give(cx.rights, key.permissions())?;
-    check(&cx, &key, true)?;
-    for _ in 0..ATTEMPTS_MAX {
-        let mut draft = cx.draft();
-        insert(&mut draft, &key)?;
-        vault::put(&cx, &mut draft, vault::of_key(number), &new.secret).await?;
-        draft.seal_outcome(sealed(&cx, number, shown)?);
-        if draft.settle().await? {
-            let key = Saved { record: key, revision: 1, action: Action::Created, replayed: false };
-            let shown = (!cx.dry_run).then(|| shown.to_owned());
-            return Ok(Issued { key, shown });
-        }
-        // The data keys were changed meanwhile: the secret must be sealed with the newest.
-        cx.app.refresh_keyring().await?;
-    }
-    Err(raced())
+    Ok(Issued { key, shown })
 }
 
 async fn next_number(cx: &Cx) -> Result<i64, Failure> {
     Ok(cx.app.store.reserve("key", 1).await.map_err(failure)?.start)
-}
-
-fn insert(draft: &mut Draft<'_>, key: &Key) -> Result<(), Failure> {
-    draft.insert(key)?;
-    draft.outcome(key, 1, Action::Created);
-    Ok(())
 }
 
 /// The end of a secret, for people who have several.
@@ -216,31 +246,11 @@ fn purpose(cx: &Cx, number: i64) -> String {
 /// The secret of a key that the same caller made under the same idempotency key a while ago.
 fn remembered_secret(cx: &Cx, made: &Key) -> Result<Option<String>, Failure> {
     rights::may_give(cx.rights, made.permissions())?;
-    let outcome = cx.idempotency.as_ref().and_then(|i| i.outcome.as_ref());
-    let sealed = outcome.and_then(|outcome| outcome.sealed.as_ref());
+    let sealed = cx.outcome().and_then(|outcome| outcome.sealed.as_ref());
     let is_late = made.created_at.plus_seconds(SHOWN_SECONDS) <= cx.now;
     let Some(sealed) = sealed.filter(|_| !is_late) else { return Ok(None) };
     let opened = cx.app.secrets.open(&purpose(cx, made.number), sealed).ok();
     Ok(opened.and_then(|secret| String::from_utf8(secret).ok()))
-}
-
-/// What no type checks: name, number of networks, the end.
-fn check(cx: &Cx, key: &Key, is_end_new: bool) -> Result<(), Failure> {
-    let mut problems = Problems::new();
-    if let Err(why) = Name::parse(&key.name) {
-        problems.add("name", why);
-    }
-    if key.addresses.len() > NETWORKS_MAX {
-        problems.add("addresses", Why::TooMany { max: NETWORKS_MAX });
-    }
-    let latest = cx.now.plus_seconds(EXPIRY_SECONDS_MAX);
-    if let Some(end) = key.expires_at.filter(|_| is_end_new)
-        && (end <= cx.now || end > latest)
-    {
-        let expected = "a moment in the future, at most two years away";
-        problems.add("expires_at", Why::Malformed { expected });
-    }
-    problems.into_result().map_err(Failure::Invalid)
 }
 
 /// A key, also one that has ended.
@@ -248,11 +258,7 @@ fn check(cx: &Cx, key: &Key, is_end_new: bool) -> Result<(), Failure> {
 /// # Errors
 /// `NotFound`.
 pub async fn get(cx: &Cx, id: Id) -> Result<Loaded<Key>, Failure> {
-    let row = match id {
-        Id::Number(number) => cx.app.store.get(&KEY, DEPLOYMENT, number).await,
-        Id::Uuid(uuid) => cx.app.store.get_by_uuid(&KEY, DEPLOYMENT, uuid).await,
-    };
-    decode(&row.map_err(failure)?.ok_or(Failure::NotFound { noun: Noun::Key })?)
+    record::load(cx, Look::at(id)).await
 }
 
 /// A page of keys, those that have ended included.
@@ -260,7 +266,7 @@ pub async fn get(cx: &Cx, id: Id) -> Result<Loaded<Key>, Failure> {
 /// # Errors
 /// Whatever the store says.
 pub async fn find(cx: &Cx, query: Query) -> Result<Page<Key>, Failure> {
-    page(&cx.in_space(DEPLOYMENT), &Query { tenants: vec![DEPLOYMENT], ..query }).await
+    page(cx, &Query { tenants: vec![DEPLOYMENT], ..query }).await
 }
 
 /// Keys of an account, revoked ones included; of every account when none is named.
@@ -271,7 +277,7 @@ pub async fn list(cx: &Cx, account: Option<i64>) -> Result<Vec<Key>, Failure> {
     let predicate =
         account.map_or(Filter::All, |account| Filter::equal(Field::Column("account"), account));
     let query = Query { predicate, limit: SPACES_MAX, ..Query::of(DEPLOYMENT) };
-    let keys = page::<Key>(&cx.in_space(DEPLOYMENT), &query).await?.items;
+    let keys = page::<Key>(cx, &query).await?.items;
     Ok(keys.into_iter().map(|key| key.record).collect())
 }
 
@@ -280,25 +286,16 @@ pub async fn list(cx: &Cx, account: Option<i64>) -> Result<Vec<Key>, Failure> {
 /// # Errors
 /// `NotFound`.
 pub async fn revoke(cx: &Cx, number: i64) -> Result<Saved<Key>, Failure> {
-    let cx = cx.in_space(DEPLOYMENT);
-    for _ in 0..ATTEMPTS_MAX {
-        let before = get(&cx, Id::Number(number)).await?;
+    let cx = &cx.in_space(DEPLOYMENT);
+    cx.settle(|mut draft| async {
+        let before = get(cx, Id::Number(number)).await?;
         if before.revoked_at.is_some() {
-            let (record, revision) = (before.record, before.revision);
-            return Ok(Saved { record, revision, action: Action::Unchanged, replayed: false });
+            return Ok(draft.keep(before));
         }
-        let revoked: Option<Timestamp> = Some(cx.now);
-        let after = Key { revoked_at: revoked, ..before.record.clone() };
-        let mut draft = cx.draft();
-        draft.replace(&before, &after, Action::Updated, &["revoked_at"])?;
         if let Some(secret) = vault::find(&cx.app, &vault::of_key(number)).await? {
             draft.remove(&secret);
         }
-        if draft.settle().await? {
-            cx.app.callers.forget();
-            let revision = before.revision + 1;
-            return Ok(Saved { record: after, revision, action: Action::Updated, replayed: false });
-        }
-    }
-    Err(raced())
+        draft.change(&before, before.revoked(cx.now), KeyEvent::Updated, &["revoked_at"])
+    })
+    .await
 }

@@ -2,6 +2,7 @@
 //!
 //! - [`App`]: what every request shares; [`Cx`]: one request's context (who, where, when, why).
 //! - [`commit`]: the one write path: read, decide, commit if unchanged, again when raced.
+//! - [`record`]: how every noun is looked for and read; [`documents`]: how it is stored.
 //! - One module per noun: [`customers`], [`addresses`], [`comments`], [`payment_methods`], [`spaces`],
 //!   [`keys`]; [`journal`] answers what happened, [`audit`] who did what about access; [`search`]
 //!   is how questions are asked. [`offboarding`] deletes a space for good.
@@ -29,6 +30,7 @@ pub mod keys;
 mod master;
 pub mod offboarding;
 pub mod payment_methods;
+pub mod record;
 pub mod rights;
 pub mod search;
 pub mod secrets;
@@ -44,8 +46,9 @@ use patron_model::{Failure, Permissions, Timestamp, space::Space};
 use patron_store::{Store, StoreError};
 
 pub use clock::Clock;
-pub use commit::{Action, Draft, Expect, Loaded, Saved};
+pub use commit::{Draft, Expect, Saved};
 pub use keys::{Caller, Callers};
+pub use record::{Id, Loaded, Page};
 
 /// What every request shares.
 pub struct App {

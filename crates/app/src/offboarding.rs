@@ -7,21 +7,21 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use patron_model::{
-    Failure,
+    Failure, Noun,
     audit::Receipt,
+    event::SpaceEvent,
     space::{Deletion, Key, Space},
-    text::Name,
 };
 use patron_store::Counts;
 
 use crate::{
     App, Cx,
     audit::{Act, target},
-    commit::{ATTEMPTS_MAX, Action, Expect, Loaded, Saved, decode, raced},
-    customers::page,
+    commit::{Draft, Expect, Saved},
     documents::{DEPLOYMENT, SPACE},
     failure,
     keys::REMEMBERED,
+    record::{self, Id, Loaded, Look, page},
     search::{Compare, Field, Filter, Order, Query},
     spaces, vault,
 };
@@ -38,8 +38,6 @@ const KEYS_PAGE: u32 = 1_000;
 const SWEPT_AGAIN_SECONDS: i64 = 24 * 3_600;
 /// Deleted spaces looked at in one sweep.
 const SWEPT_MAX: u32 = 1_000;
-/// What a deleted space is called.
-const NAME: &str = "deleted";
 
 /// What goes when a space is deleted.
 #[derive(Debug, Clone)]
@@ -74,38 +72,22 @@ pub async fn begin(
     expect: Expect,
     export_sha256: Option<String>,
 ) -> Result<Saved<Space>, Failure> {
-    let cx = cx.in_space(DEPLOYMENT);
-    if let Some(saved) = cx.replayed().await? {
-        return Ok(saved);
-    }
-    for _ in 0..ATTEMPTS_MAX {
-        let before: Loaded<Space> = spaces::get(&cx, number).await?;
+    let cx = &cx.in_space(DEPLOYMENT);
+    cx.settle(|mut draft| async {
+        let before: Loaded<Space> = spaces::get(cx, number).await?;
         expect.check(before.version, before.revision)?;
-        let counts = cx.app.store.count_tenant(number).await.map_err(failure)?;
-        let keys = keys_of(&cx, &before, usize::MAX).await?.len() as u64;
-        let export_sha256 = export_sha256.clone();
-        let after = Space {
-            version: before.version + 1,
-            name: Name::parse(NAME).map_err(Failure::internal)?,
-            require_precondition: false,
-            dialects: std::collections::BTreeMap::new(),
-            audit_reads: false,
-            archived_at: None,
-            updated_at: cx.now.max(before.updated_at),
-            deletion: Some(Deletion { at: cx.now, counts, keys, export_sha256, done_at: None }),
-            ..before.record.clone()
+        let deletion = Deletion {
+            at: cx.now,
+            counts: cx.app.store.count_tenant(number).await.map_err(failure)?,
+            keys: keys_of(cx, &before, usize::MAX).await?.len() as u64,
+            export_sha256: export_sha256.clone(),
+            done_at: None,
         };
-        let mut draft = cx.draft();
+        let after = before.deleted(deletion, cx.now)?;
         draft.forget(&before.record);
-        draft.replace(&before, &after, Action::Deleted, &["deletion"])?;
-        let revision = before.revision + 1;
-        draft.outcome(&after, revision, Action::Deleted);
-        if draft.settle().await? {
-            cx.app.callers.forget();
-            return Ok(Saved { record: after, revision, action: Action::Deleted, replayed: false });
-        }
-    }
-    Err(raced())
+        draft.change(&before, after, SpaceEvent::Deleted, &["deletion"])
+    })
+    .await
 }
 
 /// Finishes in the background, unless this process is at it already.
@@ -133,41 +115,43 @@ pub async fn finish(cx: &Cx, number: i64) -> Result<Receipt, Failure> {
     // Other nodes remember whom they let in for so long.
     tokio::time::sleep(REMEMBERED).await;
     purge(&cx.app, number).await?;
-    let space = deleted(&cx, number).await?;
+    let (space, _) = deleted(&cx, number).await?;
     remove_keys(&cx, &space).await?;
     // Again: what was under way when the keys went.
     purge(&cx.app, number).await?;
-    for _ in 0..ATTEMPTS_MAX {
-        let before = deleted(&cx, number).await?;
-        let Some(deletion) = before.deletion.clone() else { break };
-        let now = cx.app.clock.now();
-        let receipt = Receipt {
-            counts: deletion.counts.clone(),
-            keys: deletion.keys,
-            deleted_at: deletion.at,
-            purged_at: deletion.done_at.unwrap_or(now),
-            export_sha256: deletion.export_sha256.clone(),
-        };
-        if deletion.done_at.is_some() {
-            return Ok(receipt);
-        }
-        let deletion = Some(Deletion { done_at: Some(now), ..deletion });
-        let after = Space { deletion, version: before.version + 1, ..before.record.clone() };
-        let mut draft = cx.draft();
-        draft.replace(&before, &after, Action::Updated, &["deletion"])?;
-        draft.tell(Act {
-            action: "space.purged".to_owned(),
-            account: Some(before.account),
-            space: Some(number),
-            target: Some(target(SPACE.name, &[number])),
-            receipt: Some(receipt.clone()),
-            ..Act::default()
-        });
-        if draft.settle().await? {
-            return Ok(receipt);
-        }
+    cx.write(|draft| purged(&cx, draft, number)).await
+}
+
+/// Notes that nothing is left, unless that has been done, and answers the receipt.
+async fn purged<'a>(
+    cx: &Cx,
+    mut draft: Draft<'a>,
+    number: i64,
+) -> Result<(Draft<'a>, Receipt), Failure> {
+    let (before, deletion) = deleted(cx, number).await?;
+    let now = cx.app.clock.now();
+    let receipt = Receipt {
+        counts: deletion.counts.clone(),
+        keys: deletion.keys,
+        deleted_at: deletion.at,
+        purged_at: deletion.done_at.unwrap_or(now),
+        export_sha256: deletion.export_sha256.clone(),
+    };
+    if deletion.done_at.is_some() {
+        return Ok((draft, receipt));
     }
-    Err(raced())
+    let deletion = Some(Deletion { done_at: Some(now), ..deletion });
+    let after = Space { deletion, version: before.version + 1, ..before.record.clone() };
+    draft.replace(&before, &after, SpaceEvent::Updated, &["deletion"])?;
+    draft.tell(Act {
+        action: "space.purged".to_owned(),
+        account: Some(before.account),
+        space: Some(number),
+        target: Some(target(SPACE.name, &[number])),
+        receipt: Some(receipt.clone()),
+        ..Act::default()
+    });
+    Ok((draft, receipt))
 }
 
 /// Goes on with deletions that were interrupted, and looks after those of late for what a node
@@ -201,11 +185,11 @@ async fn purge(app: &App, number: i64) -> Result<(), Failure> {
     }
 }
 
-async fn deleted(cx: &Cx, number: i64) -> Result<Loaded<Space>, Failure> {
-    let row = cx.app.store.get(&SPACE, DEPLOYMENT, number).await.map_err(failure)?;
-    let not_found = Failure::NotFound { noun: patron_model::Noun::Space };
-    let space: Loaded<Space> = decode(&row.ok_or(not_found.clone())?)?;
-    if space.deletion.is_some() { Ok(space) } else { Err(not_found) }
+/// A space that is on its way out, and its deletion.
+async fn deleted(cx: &Cx, number: i64) -> Result<(Loaded<Space>, Deletion), Failure> {
+    let space: Loaded<Space> = record::load(cx, Look::at(Id::Number(number)).or_deleted()).await?;
+    let deletion = space.deletion.clone().ok_or(Failure::NotFound { noun: Noun::Space })?;
+    Ok((space, deletion))
 }
 
 /// Keys that open this space only, so many of them at most.
@@ -214,7 +198,7 @@ async fn keys_of(cx: &Cx, space: &Space, most: usize) -> Result<Vec<Loaded<Key>>
     let mut query = Query { predicate: of_account, limit: KEYS_PAGE, ..Query::of(DEPLOYMENT) };
     let mut keys = Vec::new();
     loop {
-        let found = page::<Key>(&cx.in_space(DEPLOYMENT), &query).await?;
+        let found = page::<Key>(cx, &query).await?;
         let last = found.items.last().map(|key| key.number);
         let is_of_space = |key: &Loaded<Key>| key.space == space.number && !key.account_wide;
         keys.extend(found.items.into_iter().filter(is_of_space));
@@ -233,20 +217,20 @@ async fn remove_keys(cx: &Cx, space: &Space) -> Result<(), Failure> {
     loop {
         let keys = keys_of(cx, space, KEYS_AT_ONCE).await?;
         if keys.is_empty() {
-            cx.app.callers.forget();
             return Ok(());
         }
         for key in &keys {
             cx.app.forget_key_use(key.number).await?;
         }
-        let mut draft = cx.draft();
-        for key in &keys {
-            draft.remove(key);
-            if let Some(secret) = vault::find(&cx.app, &vault::of_key(key.number)).await? {
-                draft.remove(&secret);
+        cx.write(|mut draft| async {
+            for key in keys_of(cx, space, KEYS_AT_ONCE).await? {
+                if let Some(secret) = vault::find(&cx.app, &vault::of_key(key.number)).await? {
+                    draft.remove(&secret);
+                }
+                draft.remove(&key);
             }
-        }
-        // Refused as a whole when one of them was changed meanwhile: then they are read again.
-        draft.settle().await?;
+            Ok((draft, ()))
+        })
+        .await?;
     }
 }

@@ -42,16 +42,5 @@ impl Cx {
 /// Whether the request may see what a record of this kind is now: entries of the journal about
 /// other kinds are left out. Kinds that nobody reads through the journal are seen by nobody.
 pub fn sees_kind(cx: &Cx, kind: &str) -> bool {
-    use crate::documents::{COMMENT, CUSTOMER, MERGE, PAYMENT_METHOD};
-    let of = |known: &patron_store::Kind| known.name == kind;
-    let needed = if of(&CUSTOMER) || of(&MERGE) {
-        Permission::CustomerRead
-    } else if of(&COMMENT) {
-        Permission::CommentRead
-    } else if of(&PAYMENT_METHOD) {
-        Permission::PaymentMethodRead
-    } else {
-        return false;
-    };
-    cx.has(needed)
+    crate::documents::seen_by(kind).is_some_and(|needed| cx.has(needed))
 }

@@ -278,7 +278,7 @@ pub(crate) fn is_living(filter: &Filter) -> bool {
 }
 
 /// Whether a record that was read meets a filter.
-pub(crate) fn is_match<T: crate::commit::Document>(
+pub(crate) fn is_match<T: crate::documents::Document>(
     filter: &Filter,
     row: &patron_store::Row,
     record: &T,
@@ -296,7 +296,7 @@ pub(crate) fn is_match<T: crate::commit::Document>(
 ///
 /// # Errors
 /// `Internal` when the record cannot be written as JSON.
-pub fn place_of<T: crate::commit::Document>(
+pub fn place_of<T: crate::documents::Document>(
     loaded: &crate::Loaded<T>,
     order: &Order,
 ) -> Result<After, patron_model::Failure> {

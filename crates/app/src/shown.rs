@@ -9,7 +9,7 @@ use patron_model::{Failure, customer::Customer, shown::ShownCustomer};
 use patron_store::Row;
 
 use crate::{
-    commit::{Loaded, decode},
+    record::{Loaded, decode},
     search::{After, Order, place_of},
 };
 

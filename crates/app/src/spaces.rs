@@ -2,46 +2,77 @@
 
 use std::collections::BTreeMap;
 
+pub use patron_model::space::{AccountPatch, SpacePatch};
 use patron_model::{
     Failure, Why,
+    card::Found,
+    event::{AccountEvent, SpaceEvent},
     space::{Account, Space},
     text::Name,
 };
+use patron_store::{Column, Index, Kind};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
     Cx,
-    commit::{ATTEMPTS_MAX, Action, Document, Expect, Loaded, Saved, decode, raced},
-    customers::{Page, page},
-    documents::{DEPLOYMENT, SPACE},
+    commit::{Expect, Saved},
+    documents::{DEPLOYMENT, Document, named},
     failure,
     ids::new_uuid,
+    record::{self, Id, Loaded, Look, Page},
     search::{Field, Filter, Query},
 };
 
-/// What shall become of a space.
-#[derive(Debug, Clone, Default)]
-pub struct SpacePatch {
-    /// Its name.
-    pub name: Option<Name>,
-    /// Whether a change without precondition is refused.
-    pub require_precondition: Option<bool>,
-    /// Whether the audit trail says who read which customer.
-    pub audit_reads: Option<bool>,
-    /// Switches of single dialects; each named dialect's switches are replaced.
-    pub dialects: Option<BTreeMap<String, Value>>,
-    /// Whether it is archived.
-    pub archived: Option<bool>,
+/// Accounts.
+pub static ACCOUNT: Kind =
+    Kind { name: "account", columns: &[Column::int("parent", Index::Ordered)], terms: false };
+
+/// Spaces.
+pub static SPACE: Kind = Kind {
+    name: "space",
+    columns: &[Column::int("account", Index::Ordered), Column::int("deleted_at", Index::Ordered)],
+    terms: false,
+};
+
+impl Document for Account {
+    named!(ACCOUNT, Account, AccountEvent, in_deployment);
+
+    fn columns(&self) -> Vec<patron_store::Value> {
+        vec![self.parent.into()]
+    }
+
+    fn audit_place(&self) -> (Option<i64>, Option<i64>) {
+        (Some(self.number), None)
+    }
+
+    fn search_cards(&self, found: &mut Found) {
+        found.text("name", self.name.as_str());
+    }
 }
 
-/// What shall become of an account.
-#[derive(Debug, Clone, Default)]
-pub struct AccountPatch {
-    /// Its name.
-    pub name: Option<Name>,
-    /// Whether it is archived.
-    pub archived: Option<bool>,
+impl Document for Space {
+    named!(SPACE, Space, SpaceEvent, in_deployment);
+
+    fn columns(&self) -> Vec<patron_store::Value> {
+        let deleted_at = self.deletion.as_ref().map(|deletion| deletion.at.micros());
+        vec![self.account.into(), deleted_at.into()]
+    }
+
+    fn audit_place(&self) -> (Option<i64>, Option<i64>) {
+        (Some(self.account), Some(self.number))
+    }
+
+    fn is_gone(&self) -> bool {
+        self.deletion.is_some()
+    }
+
+    fn search_cards(&self, found: &mut Found) {
+        found.text("name", self.name.as_str());
+        for (dialect, switches) in &self.dialects {
+            found.member("dialects", dialect, switches);
+        }
+    }
 }
 
 /// People tell accounts and spaces apart by their names.
@@ -62,22 +93,21 @@ pub async fn create_account(
     name: Name,
 ) -> Result<Saved<Account>, Failure> {
     can_be_read(&name)?;
-    let cx = cx.in_space(DEPLOYMENT);
-    if let Some(saved) = cx.replayed().await? {
-        return Ok(saved);
-    }
-    let number = cx.app.store.reserve("account", 1).await.map_err(failure)?.start;
-    let account = Account {
-        number,
-        uuid: new_uuid(),
-        version: 1,
-        parent,
-        name,
-        created_at: cx.now,
-        updated_at: cx.now,
-        archived_at: None,
-    };
-    insert(&cx, account).await
+    let cx = &cx.in_space(DEPLOYMENT);
+    cx.settle(|draft| async {
+        let number = cx.app.store.reserve("account", 1).await.map_err(failure)?.start;
+        draft.create(Account {
+            number,
+            uuid: new_uuid(),
+            version: 1,
+            parent,
+            name: name.clone(),
+            created_at: cx.now,
+            updated_at: cx.now,
+            archived_at: None,
+        })
+    })
+    .await
 }
 
 /// A new space of an account. UUID and switches of dialects may be given, so that a sandbox can
@@ -93,40 +123,26 @@ pub async fn create_space(
     dialects: BTreeMap<String, Value>,
 ) -> Result<Saved<Space>, Failure> {
     can_be_read(&name)?;
-    let cx = cx.in_space(DEPLOYMENT);
-    if let Some(saved) = cx.replayed().await? {
-        return Ok(saved);
-    }
-    get::<Account>(&cx, account).await?;
-    let number = cx.app.store.reserve("space", 1).await.map_err(failure)?.start;
-    let space = Space {
-        number,
-        uuid: uuid.unwrap_or_else(new_uuid),
-        account,
-        version: 1,
-        name,
-        require_precondition: false,
-        dialects,
-        created_at: cx.now,
-        updated_at: cx.now,
-        archived_at: None,
-        audit_reads: false,
-        deletion: None,
-    };
-    let saved = insert(&cx, space).await?;
-    cx.app.callers.forget();
-    Ok(saved)
-}
-
-async fn insert<T: Document>(cx: &Cx, noun: T) -> Result<Saved<T>, Failure> {
-    let mut draft = cx.draft();
-    draft.insert(&noun)?;
-    draft.outcome(&noun, 1, Action::Created);
-    if draft.settle().await? {
-        Ok(Saved { record: noun, revision: 1, action: Action::Created, replayed: false })
-    } else {
-        Err(raced())
-    }
+    let cx = &cx.in_space(DEPLOYMENT);
+    cx.settle(|draft| async {
+        get::<Account>(cx, account).await?;
+        let number = cx.app.store.reserve("space", 1).await.map_err(failure)?.start;
+        draft.create(Space {
+            number,
+            uuid: uuid.unwrap_or_else(new_uuid),
+            account,
+            version: 1,
+            name: name.clone(),
+            require_precondition: false,
+            dialects: dialects.clone(),
+            created_at: cx.now,
+            updated_at: cx.now,
+            archived_at: None,
+            audit_reads: false,
+            deletion: None,
+        })
+    })
+    .await
 }
 
 /// An account or space by number.
@@ -134,9 +150,7 @@ async fn insert<T: Document>(cx: &Cx, noun: T) -> Result<Saved<T>, Failure> {
 /// # Errors
 /// `NotFound`.
 pub async fn get<T: Document>(cx: &Cx, number: i64) -> Result<Loaded<T>, Failure> {
-    let row = cx.app.store.get(T::KIND, DEPLOYMENT, number).await.map_err(failure)?;
-    let found: Loaded<T> = decode(&row.ok_or(Failure::NotFound { noun: T::NOUN })?)?;
-    if found.is_gone() { Err(Failure::NotFound { noun: T::NOUN }) } else { Ok(found) }
+    record::load(cx, Look::at(Id::Number(number))).await
 }
 
 /// A page of accounts or spaces.
@@ -145,10 +159,10 @@ pub async fn get<T: Document>(cx: &Cx, number: i64) -> Result<Loaded<T>, Failure
 /// Whatever the store says.
 pub async fn list<T: Document>(cx: &Cx, query: Query) -> Result<Page<T>, Failure> {
     let mut query = Query { tenants: vec![DEPLOYMENT], ..query };
-    if T::KIND.name == SPACE.name {
+    if T::KIND.columns.iter().any(|column| column.name == "deleted_at") {
         query.predicate = query.predicate.and(Filter::Missing(Field::Column("deleted_at")));
     }
-    page(&cx.in_space(DEPLOYMENT), &query).await
+    record::page(cx, &query).await
 }
 
 /// A changed space.
@@ -162,27 +176,12 @@ pub async fn update_space(
     patch: SpacePatch,
 ) -> Result<Saved<Space>, Failure> {
     patch.name.as_ref().map_or(Ok(()), can_be_read)?;
-    update(cx, number, |before: &Loaded<Space>| {
+    let cx = &cx.in_space(DEPLOYMENT);
+    cx.settle(|draft| async {
+        let before = get::<Space>(cx, number).await?;
         expect.check(before.version, before.revision)?;
-        let mut after = before.record.clone();
-        after.name = patch.name.clone().unwrap_or(after.name);
-        after.require_precondition =
-            patch.require_precondition.unwrap_or(after.require_precondition);
-        after.audit_reads = patch.audit_reads.unwrap_or(after.audit_reads);
-        for (dialect, switches) in patch.dialects.clone().unwrap_or_default() {
-            after.dialects.insert(dialect, switches);
-        }
-        after.dialects.retain(|_, switches| !switches.is_null());
-        after.archived_at = match patch.archived {
-            Some(true) => after.archived_at.or(Some(cx.now)),
-            Some(false) => None,
-            None => after.archived_at,
-        };
-        if after != before.record {
-            after.version += 1;
-            after.updated_at = cx.now.max(after.updated_at);
-        }
-        Ok(after)
+        let (after, changes) = before.apply(patch.clone(), cx.now);
+        draft.change(&before, after, SpaceEvent::Updated, &changes)
     })
     .await
 }
@@ -198,48 +197,12 @@ pub async fn update_account(
     patch: AccountPatch,
 ) -> Result<Saved<Account>, Failure> {
     patch.name.as_ref().map_or(Ok(()), can_be_read)?;
-    update(cx, number, |before: &Loaded<Account>| {
+    let cx = &cx.in_space(DEPLOYMENT);
+    cx.settle(|draft| async {
+        let before = get::<Account>(cx, number).await?;
         expect.check(before.version, before.revision)?;
-        let mut after = before.record.clone();
-        after.name = patch.name.clone().unwrap_or(after.name);
-        after.archived_at = match patch.archived {
-            Some(true) => after.archived_at.or(Some(cx.now)),
-            Some(false) => None,
-            None => after.archived_at,
-        };
-        if after != before.record {
-            after.version += 1;
-            after.updated_at = cx.now.max(after.updated_at);
-        }
-        Ok(after)
+        let (after, changes) = before.apply(patch.clone(), cx.now);
+        draft.change(&before, after, AccountEvent::Updated, &changes)
     })
     .await
-}
-
-async fn update<T: Document + PartialEq>(
-    cx: &Cx,
-    number: i64,
-    decide: impl Fn(&Loaded<T>) -> Result<T, Failure> + Send,
-) -> Result<Saved<T>, Failure> {
-    let cx = cx.in_space(DEPLOYMENT);
-    if let Some(saved) = cx.replayed().await? {
-        return Ok(saved);
-    }
-    for _ in 0..ATTEMPTS_MAX {
-        let before: Loaded<T> = get(&cx, number).await?;
-        let after = decide(&before)?;
-        let mut draft = cx.draft();
-        let (revision, action) = if after == before.record {
-            (before.revision, Action::Unchanged)
-        } else {
-            draft.replace(&before, &after, Action::Updated, &["settings"])?;
-            (before.revision + 1, Action::Updated)
-        };
-        draft.outcome(&after, revision, action);
-        if draft.settle().await? {
-            cx.app.callers.forget();
-            return Ok(Saved { record: after, revision, action, replayed: false });
-        }
-    }
-    Err(raced())
 }

@@ -1,26 +1,27 @@
 //! Secrets that must be kept: the secret halves of keys. They stand in records of their own, never
 //! in the journal, so that ending one ends all copies and sealing them anew reaches them all.
 
-use patron_model::{Failure, Noun, space::Secret};
-use patron_store::{Column, Index, Kind, Shape, Value};
+use patron_model::{Failure, event::UntoldEvent, space::Secret};
+use patron_store::{Column, Index, Kind, Value};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
     App, Cx,
-    commit::{Document, Draft, Loaded, decode},
-    documents::DEPLOYMENT,
+    commit::Draft,
+    documents::{DEPLOYMENT, Document, named},
     failure,
     ids::new_uuid,
     keyring::Keyring,
     keys::NewSecret,
+    record::{Loaded, decode},
     secrets::{Unopened, sha256_hex},
 };
 
 /// Secrets.
 pub static SECRET: Kind = Kind {
     name: "secret",
-    columns: &[Column { name: "place", shape: Shape::Text, index: Index::UniqueEverywhere }],
+    columns: &[Column::text("place", Index::UniqueEverywhere)],
     terms: false,
 };
 
@@ -40,17 +41,8 @@ impl std::fmt::Debug for Kept {
 }
 
 impl Document for Kept {
-    const KIND: &'static Kind = &SECRET;
-    const NOUN: Noun = Noun::Key;
+    named!(SECRET, Key, UntoldEvent, in_deployment);
     const JOURNALED: bool = false;
-
-    fn identity(&self) -> (i64, Uuid) {
-        (self.number, self.uuid)
-    }
-
-    fn tenant(&self) -> i64 {
-        DEPLOYMENT
-    }
 
     fn columns(&self) -> Vec<Value> {
         vec![self.place.as_str().into()]
@@ -107,7 +99,7 @@ pub async fn records_of(app: &App, keys: &[i64]) -> Result<Vec<(&'static str, i6
 }
 
 /// Notes a secret in a draft. A draft that raced a change of the data keys is refused like one that
-/// raced another writer: refresh the keys and decide again.
+/// raced another writer, and then it is sealed with the newest of them.
 pub(crate) async fn put(
     cx: &Cx,
     draft: &mut Draft<'_>,
@@ -117,6 +109,9 @@ pub(crate) async fn put(
     let value = match secret {
         NewSecret::Bearer(secret) => Secret::Hashed(sha256_hex(secret)),
         NewSecret::Signing(secret) => {
+            if draft.is_again() {
+                cx.app.refresh_keyring().await?;
+            }
             // Before sealing: newer keys than these must refuse the draft.
             draft.assert_revision::<Keyring>(Keyring::NUMBER, cx.app.secrets.revision());
             Secret::Sealed(cx.app.secrets.seal(&place, secret)?)

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use patron_app::{
-    Expect, Loaded,
-    customers::{self, Id, Trace},
+    Expect, Id, Loaded,
+    customers::{self, Trace},
     search::{self, Field, Order, Query, SortKey},
 };
 use patron_gateway::{Fields, Member, Reading, Reply, Request};

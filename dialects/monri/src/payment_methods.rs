@@ -3,8 +3,7 @@
 //! with.
 
 use patron_app::{
-    customers::{self, Page as Found},
-    payment_methods,
+    Page as Found, customers, payment_methods,
     search::{Field, Filter, Query},
 };
 use patron_gateway::{Reply, Request};
@@ -88,7 +87,7 @@ pub async fn list(request: Request) -> Result<Reply, Failure> {
         offset,
         ..Query::of(request.cx.space)
     };
-    let id = customers::Id::Number(customer.number);
+    let id = patron_app::Id::Number(customer.number);
     let Found { items, .. } = payment_methods::list(&request.cx, id, query).await?;
     let shown = |method| PaymentMethodObject::of(method, &customer, request.now);
     let data = items.iter().filter_map(|method| shown(method)).collect();

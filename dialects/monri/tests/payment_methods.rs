@@ -1,7 +1,7 @@
 //! Saved cards.
 
 use patron_app::{
-    customers::Id,
+    Id,
     payment_methods::{self, Details, NewMethod, Source},
 };
 use patron_model::{

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use patron_app::customers::{self, Id};
+use patron_app::{Id, customers};
 use patron_model::{
     Patch,
     address::{AddressEdit, PostalPatch},

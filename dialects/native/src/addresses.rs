@@ -1,8 +1,9 @@
 //! Addresses of a customer: `/v1/customers/{id}/addresses`.
 
 use patron_app::{
+    Id,
     addresses::{self, AddressPatch, DefaultScope, Placed},
-    customers::{self, Id},
+    customers,
 };
 use patron_gateway::{Fields, Member, Reading, Reply, Request};
 use patron_model::{
@@ -142,11 +143,11 @@ fn gender(word: &str) -> Result<Gender, Why> {
 }
 
 fn address_id(request: &Request) -> Result<Id, Failure> {
-    Id::parse(request.param("address")).map_err(|_| Failure::NotFound { noun: Noun::Address })
+    Id::parse(request.param("address"), Noun::Address)
 }
 
 fn customer_id(request: &Request) -> Result<Id, Failure> {
-    Id::parse(request.param("id"))
+    Id::parse(request.param("id"), Noun::Customer)
 }
 
 fn reply(request: &Request, status: u16, placed: &Placed) -> Result<Reply, Failure> {

@@ -3,9 +3,8 @@
 //! the operator's.
 
 use patron_app::{
-    Actor,
+    Actor, Id,
     audit::{self, Wanted},
-    customers::Id,
     search::{Field, Filter, Query},
     spaces,
 };
@@ -304,10 +303,7 @@ fn place(params: &Params, question: &str) -> Result<Option<(Timestamp, i64)>, Fa
     }
 }
 
-fn next(
-    page: &patron_app::customers::Page<AuditEntry>,
-    q: &str,
-) -> Result<Option<String>, Failure> {
+fn next(page: &patron_app::Page<AuditEntry>, q: &str) -> Result<Option<String>, Failure> {
     let last = page.items.last().filter(|_| page.more);
     last.map(|entry| {
         let place = Place::List { key: Some(Key::Int(entry.at.micros())), number: entry.number };
@@ -333,8 +329,7 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
 /// One entry.
 pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
     let wanted = visible(&request, Wanted::default()).await?;
-    let not_found = |_| Failure::NotFound { noun: Noun::Entry };
-    let id = Id::parse(request.param("id")).map_err(not_found)?;
+    let id = Id::parse(request.param("id"), Noun::Entry)?;
     let entry = audit::get(&request.cx, id, &wanted).await?;
     Reply::json(200, &AuditOut::of(&entry))
 }

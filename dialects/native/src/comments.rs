@@ -1,9 +1,8 @@
 //! Comments on a customer: `/v1/customers/{id}/comments`.
 
 use patron_app::{
-    Saved,
+    Id, Saved,
     comments::{self, CommentPatch},
-    customers::Id,
     search::{After, Order, Query},
 };
 use patron_gateway::{Fields, Member, Reading, Reply, Request};
@@ -30,11 +29,11 @@ pub(crate) struct CommentIn {
 }
 
 fn comment_id(request: &Request) -> Result<Id, Failure> {
-    Id::parse(request.param("comment")).map_err(|_| Failure::NotFound { noun: Noun::Comment })
+    Id::parse(request.param("comment"), Noun::Comment)
 }
 
 fn customer_id(request: &Request) -> Result<Id, Failure> {
-    Id::parse(request.param("id"))
+    Id::parse(request.param("id"), Noun::Customer)
 }
 
 fn patch(request: &Request) -> Result<CommentPatch, Failure> {

@@ -1,15 +1,13 @@
 //! Customers: `/v1/customers`.
 
 use patron_app::{
-    Action, Expect, Loaded, Saved, comments,
-    customers::{self, Id},
-    journal,
+    Expect, Id, Loaded, Saved, comments, customers, journal,
     search::{After, Filter, Order, Query, customer as fields},
     shown::Seen,
 };
 use patron_gateway::{Member, Reading, Reply, Request};
 use patron_model::{
-    Failure, Permission, Problems, Timestamp, Why,
+    Failure, Noun, Permission, Problems, Timestamp, Why,
     address::Postal,
     customer::{Customer, CustomerPatch, NewAddress},
     text::Reference,
@@ -38,7 +36,7 @@ const LIST_START: &str = "{\"data\":[";
 const PAGE_DEFAULT: i64 = 50;
 
 fn id(request: &Request) -> Result<Id, Failure> {
-    Id::parse(request.param("id"))
+    Id::parse(request.param("id"), Noun::Customer)
 }
 
 /// What is to be shown with a customer.
@@ -404,7 +402,7 @@ pub(crate) async fn put_by_reference(request: Request) -> Result<Reply, Failure>
     };
     let put =
         customers::put_by_reference(&request.cx, &reference, expect, create_only, patch).await?;
-    let status = if put.action == Action::Created { 201 } else { 200 };
+    let status = if put.is_new() { 201 } else { 200 };
     saved(&request, status, &put).await
 }
 
@@ -465,8 +463,8 @@ pub(crate) async fn merge(request: Request) -> Result<Reply, Failure> {
     let expect = expect(&request, &condition).await?;
     let body: MergeIn = patches::body(&request)?;
     let absorbed = match body.absorb.value() {
-        Some(serde_json::Value::String(text)) => Id::parse(&text)?,
-        Some(serde_json::Value::Number(number)) => Id::parse(&number.to_string())?,
+        Some(serde_json::Value::String(text)) => Id::parse(&text, Noun::Customer)?,
+        Some(serde_json::Value::Number(number)) => Id::parse(&number.to_string(), Noun::Customer)?,
         _ => return Err(Failure::invalid("absorb", Why::Required)),
     };
     let survivor = id(&request)?;

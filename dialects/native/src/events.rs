@@ -4,14 +4,13 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use patron_app::{
-    Cx,
-    customers::{self, Id},
+    Cx, Id, customers,
     documents::CUSTOMER,
     journal::{self, Entry, WAIT_SECONDS_MAX},
     rights,
 };
 use patron_gateway::{Reply, Request};
-use patron_model::{Failure, Permission, Timestamp, Why, customer::Customer};
+use patron_model::{Failure, Noun, Permission, Timestamp, Why, customer::Customer};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
@@ -113,7 +112,8 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
 /// Everything that happened to a customer and what hangs on it, newest first.
 pub(crate) async fn history(request: Request) -> Result<Reply, Failure> {
     let params = request.query();
-    let customer = customers::get_any(&request.cx, Id::parse(request.param("id"))?).await?;
+    let customer =
+        customers::get_any(&request.cx, Id::parse(request.param("id"), Noun::Customer)?).await?;
     let before = params.int("before", i64::MAX, 1, i64::MAX)?;
     let limit = u32::try_from(params.int("limit", 100, 1, PAGE_MAX)?).unwrap_or(100);
     let entries = journal::history(&request.cx, customer.number, Some(before), limit).await?;

@@ -6,8 +6,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use patron_app::{
-    Actor, Caller, Loaded,
-    customers::Id,
+    Actor, Caller, Id, Loaded,
     keys::{self, Issued, KeyPatch, KeyUse, NewHalves, NewKey, OVERLAP_SECONDS},
     search::{After, Compare, Field, Filter, Order, Query},
     spaces,
@@ -204,7 +203,7 @@ impl Reach {
 }
 
 async fn visible(request: &Request) -> Result<Loaded<Key>, Failure> {
-    let id = Id::parse(request.param("key")).map_err(|_| not_found())?;
+    let id = Id::parse(request.param("key"), Noun::Key)?;
     let key = keys::get(&request.cx, id).await?;
     if reach(request).await?.has(&key) { Ok(key) } else { Err(not_found()) }
 }

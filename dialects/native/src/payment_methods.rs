@@ -2,8 +2,7 @@
 //! the door; the number itself is never stored, answered or logged.
 
 use patron_app::{
-    Saved,
-    customers::Id,
+    Id, Saved,
     payment_methods::{self, Details, NewMethod, Source},
     search::Query,
 };
@@ -321,11 +320,11 @@ fn card_source(f: &mut Fields, card: CardIn) -> Option<Source> {
 }
 
 fn method_id(request: &Request) -> Result<Id, Failure> {
-    Id::parse(request.param("method")).map_err(|_| Failure::NotFound { noun: Noun::PaymentMethod })
+    Id::parse(request.param("method"), Noun::PaymentMethod)
 }
 
 fn customer_id(request: &Request) -> Result<Id, Failure> {
-    Id::parse(request.param("id"))
+    Id::parse(request.param("id"), Noun::Customer)
 }
 
 fn reply(request: &Request, status: u16, saved: &Saved<PaymentMethod>) -> Result<Reply, Failure> {
@@ -359,7 +358,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
     let customer = customer_id(&request)?;
     let new = patches::body::<MethodIn>(&request)?.into_new()?;
     let saved = payment_methods::create(&request.cx, customer, new).await?;
-    let status = if saved.action == patron_app::Action::Created { 201 } else { 200 };
+    let status = if saved.is_new() { 201 } else { 200 };
     reply(&request, status, &saved)
 }
 

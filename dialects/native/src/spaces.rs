@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use patron_app::{
-    Actor, Loaded,
-    documents::DEPLOYMENT,
-    offboarding,
+    Actor, Loaded, offboarding,
     search::{Field, Filter, Query},
     spaces::{self, SpacePatch},
 };
@@ -196,10 +194,9 @@ pub(crate) struct LeavingOut<'a> {
 /// A space is deleted for good, with everything in it.
 pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::if_match(&request)?;
-    let number = match request.cx.in_space(DEPLOYMENT).replayed::<Space>().await {
-        Ok(Some(saved)) => saved.number,
-        Ok(None) => visible_space(&request).await?.number,
-        Err(failure) => return Err(failure),
+    let number = match request.cx.repeats::<Space>() {
+        Some(number) => number,
+        None => visible_space(&request).await?.number,
     };
     if let Actor::Caller(caller) = &request.cx.actor
         && caller.key.space == number

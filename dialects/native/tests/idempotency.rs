@@ -60,7 +60,10 @@ async fn every_kind_of_write_can_be_repeated() {
     let customer = native.create(json!({"title": "Dr"})).await;
     let other = native.create(json!({"title": "Other"})).await;
     let target = format!("/v1/customers/{}", customer["number"]);
+    let made = native.call("POST", "/v1/keys", Some(json!({"dialect": "native"}))).await;
+    let made = made.expect(201).json();
     let calls = [
+        ("DELETE", format!("/v1/keys/{}", made["number"]), None),
         ("PATCH", target.clone(), Some(json!({"title": "Prof"}))),
         ("PUT", "/v1/customers/by-reference/new".to_owned(), Some(json!({"title": "x"}))),
         ("PUT", "/v1/customers/by-reference/new".to_owned(), Some(json!({"title": "y"}))),

@@ -1,8 +1,7 @@
 //! Handlers of `/customers` (dossier §8). Statuses and messages follow its table to the letter.
 
 use patron_app::{
-    Expect,
-    customers::{self, Id},
+    Expect, Id, customers,
     search::{Order, Query},
 };
 use patron_gateway::{Reply, Request};

@@ -1,6 +1,6 @@
 //! Block and unblock, in every documented method.
 
-use patron_app::{Expect, customers, customers::Id};
+use patron_app::{Expect, Id, customers};
 use patron_model::{
     Patch,
     customer::{CustomerPatch, Status},

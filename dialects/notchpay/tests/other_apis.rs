@@ -1,6 +1,6 @@
 //! Customers that came in through other APIs: what is shown of them, and what a change leaves alone.
 
-use patron_app::{Expect, Saved, customers, customers::Id};
+use patron_app::{Expect, Id, Saved, customers};
 use patron_model::{
     Patch,
     address::{AddressEdit, Postal, PostalPatch},

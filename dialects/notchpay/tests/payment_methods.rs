@@ -1,7 +1,7 @@
 //! Payment methods of a customer.
 
 use patron_app::{
-    customers::Id,
+    Id,
     payment_methods::{self, Details, NewMethod, Source},
 };
 use patron_model::{

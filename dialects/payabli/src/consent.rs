@@ -1,7 +1,7 @@
 //! What is noted on a customer: a request for consent, and transactions it is linked to (dossier
 //! §4.1). No e-mail is sent and payments are not kept yet: both are remembered on the record.
 
-use patron_app::{Expect, customers as verbs, customers::Id};
+use patron_app::{Expect, Id, customers as verbs};
 use patron_gateway::{Reply, Request};
 use patron_model::{
     Failure, Patch, Why,

@@ -1,9 +1,8 @@
 //! Adding, reading, changing and deleting one customer (dossier §4.1–§4.5).
 
 use patron_app::{
-    Cx, Expect, Loaded, Saved,
-    commit::ATTEMPTS_MAX,
-    customers::{self as verbs, Id},
+    Cx, Expect, Id, Loaded, customers as verbs,
+    record::{self as room, Look},
     secrets,
 };
 use patron_gateway::{Reply, Request};
@@ -83,75 +82,57 @@ pub async fn submit(cx: &Cx, body: &CustomerBody, adding: Adding) -> Result<Outc
     let identifiers = Identifiers::of(space, &identifiers::chosen(body, None));
     identifiers.check(body, None)?;
     body.change(None, Patch::Keep, cx.now)?;
-    if let Some(replayed) = cx.replayed::<Customer>().await? {
-        return Ok(Outcome::Kept(replayed.record));
-    }
-    let password = hashed(cx, body.password()?).await?;
-    for _ in 0..ATTEMPTS_MAX {
-        let matching = if adding.forced { None } else { identifiers.matching(cx, body).await? };
-        if let Some(found) = matching {
-            match meet(cx, &found, body, &password, adding).await {
-                // Deleted just now: it is a new customer after all.
-                Err(Failure::NotFound { .. }) => continue,
-                other => return other,
+    let password = match cx.repeats::<Customer>() {
+        Some(_) => Patch::Keep,
+        None => hashed(cx, body.password()?).await?,
+    };
+    let saved = cx.settle(|mut draft| async {
+        // Somebody else added the same customer just now: it matches after all.
+        draft.taken_is_raced();
+        if adding.forced {
+            let patch = forced(cx, body.change(None, password.clone(), cx.now)?).await?;
+            return verbs::created(cx, draft, patch);
+        }
+        match identifiers.matching(cx, body).await? {
+            Some(found) if adding.replacing => {
+                let patch = overwriting(cx, &found, body, &password)?;
+                verbs::changed(cx, draft, &found, patch)
             }
+            // Nothing changes, but a repeat under the idempotency key finds the same customer.
+            Some(found) => Ok(draft.keep(found)),
+            None => verbs::created(cx, draft, body.change(None, password.clone(), cx.now)?),
         }
-        let patch = body.change(None, password.clone(), cx.now)?;
-        match create(cx, patch, adding.forced).await {
-            // Somebody else added the same customer just now: it matches after all.
-            Err(Failure::Exists { .. }) => continue,
-            other => return other.map(|saved| Outcome::Created(saved.record)),
-        }
-    }
-    Err(Failure::Unavailable { retry_after_seconds: 1 })
-}
-
-/// A request that means an existing customer.
-async fn meet(
-    cx: &Cx,
-    found: &Loaded<Customer>,
-    body: &CustomerBody,
-    password: &Patch<PasswordHash>,
-    adding: Adding,
-) -> Result<Outcome, Failure> {
-    if adding.replacing {
-        let saved = overwrite(cx, found.number, body, password).await?;
-        return Ok(Outcome::Replaced(saved.record));
-    }
-    // Nothing changes, but a repeat under the idempotency key must find the same customer.
-    let nothing = CustomerPatch::default();
-    let saved = verbs::update(cx, Id::Number(found.number), Expect::Any, nothing).await?;
-    Ok(Outcome::Kept(saved.record))
+    });
+    let saved = saved.await?;
+    Ok(match (saved.replayed, saved.is_new()) {
+        (false, true) => Outcome::Created(saved.record),
+        (false, false) if adding.replacing => Outcome::Replaced(saved.record),
+        (true | false, _) => Outcome::Kept(saved.record),
+    })
 }
 
 /// A forced record whose number is taken keeps it for itself and does not claim it.
-async fn create(cx: &Cx, patch: CustomerPatch, forced: bool) -> Result<Saved<Customer>, Failure> {
-    match verbs::create(cx, patch.clone()).await {
-        Err(Failure::Exists { field: "reference", .. }) if forced => {
-            let mut patch = patch;
-            if let Patch::Set(number) = std::mem::take(&mut patch.reference) {
-                let number = Value::String(number.as_str().to_owned());
-                patch.extras.push((NAME, UNCLAIMED_NUMBER, Patch::Set(number)));
-            }
-            verbs::create(cx, patch).await
-        }
-        other => other,
+async fn forced(cx: &Cx, mut patch: CustomerPatch) -> Result<CustomerPatch, Failure> {
+    if let Patch::Set(number) = &patch.reference
+        && verbs::find_by_reference(cx, number.as_str()).await?.is_some()
+        && let Patch::Set(number) = std::mem::take(&mut patch.reference)
+    {
+        let number = Value::String(number.as_str().to_owned());
+        patch.extras.push((NAME, UNCLAIMED_NUMBER, Patch::Set(number)));
     }
+    Ok(patch)
 }
 
-async fn overwrite(
+/// What a body makes of a customer that is there already.
+fn overwriting(
     cx: &Cx,
-    number: i64,
+    current: &Customer,
     body: &CustomerBody,
     password: &Patch<PasswordHash>,
-) -> Result<Saved<Customer>, Failure> {
-    let space = paypoint::space(cx)?;
-    verbs::change(cx, Id::Number(number), Expect::Any, |current| {
-        let chosen = identifiers::chosen(body, Some(current));
-        Identifiers::of(space, &chosen).check(body, Some(current))?;
-        body.change(Some(current), password.clone(), cx.now)
-    })
-    .await
+) -> Result<CustomerPatch, Failure> {
+    let chosen = identifiers::chosen(body, Some(current));
+    Identifiers::of(paypoint::space(cx)?, &chosen).check(body, Some(current))?;
+    body.change(Some(current), password.clone(), cx.now)
 }
 
 /// Each takes some 20 MB of memory and a core, so they are hashed in turn.
@@ -182,7 +163,8 @@ fn spaces(cx: &Cx) -> Result<Vec<i64>, Failure> {
 /// `NotFound`.
 pub async fn named(request: &Request) -> Result<Loaded<Customer>, Failure> {
     let cx = &request.cx;
-    verbs::get_in_spaces(cx, number(request)?, &spaces(cx)?).await
+    let look = Look::at(Id::Number(number(request)?));
+    room::load(cx, look.within(&spaces(cx)?)).await
 }
 
 /// A customer as it is shown.
@@ -199,7 +181,8 @@ async fn shown(cx: &Cx, customer: &Customer) -> Result<Record, Failure> {
 /// `NotFound`.
 pub async fn get(request: Request) -> Result<Reply, Failure> {
     let cx = &request.cx;
-    let found = verbs::get_in_spaces_following(cx, number(&request)?, &spaces(cx)?).await?;
+    let look = Look::at(Id::Number(number(&request)?)).following();
+    let found: Loaded<Customer> = room::load(cx, look.within(&spaces(cx)?)).await?;
     Reply::json(200, &shown(cx, &found.record).await?)
 }
 
@@ -212,9 +195,11 @@ pub async fn update(request: Request) -> Result<Reply, Failure> {
     let customer = named(&request).await?;
     let cx = request.cx.in_space(customer.space);
     let password = hashed(&cx, body.password()?).await?;
-    overwrite(&cx, customer.number, &body, &password).await?;
+    let id = Id::Number(customer.number);
+    verbs::change(&cx, id, Expect::Any, |current| overwriting(&cx, current, &body, &password))
+        .await?;
     if body.deletes() {
-        verbs::delete(&cx, Id::Number(customer.number), Expect::Any).await?;
+        verbs::delete(&cx, id, Expect::Any).await?;
     }
     envelopes::simple()
 }

@@ -1,6 +1,6 @@
 //! What may be written, how it is shown, and what an update leaves alone.
 
-use patron_app::{Expect, customers::Id};
+use patron_app::{Expect, Id};
 use patron_model::{
     Patch,
     customer::{CustomerPatch, Status},

@@ -183,7 +183,7 @@ async fn names_that_came_in_whole_are_found_by_their_parts() {
         let cx = app.operator(space, "test");
         let full_name = Patch::Set(Name::parse(full).unwrap());
         let patch = CustomerPatch { full_name, ..CustomerPatch::default() };
-        let id = patron_app::customers::Id::Number(id);
+        let id = patron_app::Id::Number(id);
         patron_app::customers::update(&cx, id, Expect::Any, patch).await.unwrap();
     }
     for (query, want) in [

@@ -1,9 +1,6 @@
 //! Create, read, update and delete (dossier §6).
 
-use patron_app::{
-    Cx, Expect, Loaded,
-    customers::{self, Id},
-};
+use patron_app::{Cx, Expect, Id, Loaded, customers};
 use patron_gateway::{Exchange, Reply, Request};
 use patron_model::{Failure, Why, customer::Customer};
 use uuid::Uuid;

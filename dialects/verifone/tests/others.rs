@@ -1,12 +1,12 @@
 //! Customers that other APIs made: what Verifone shows of them, and that its writes lose nothing.
 
 use patron_app::{
-    Cx, Expect,
+    Cx, Expect, Id,
     addresses::{self, AddressPatch},
-    customers::{self, Id},
+    customers,
 };
 use patron_model::{
-    Patch,
+    Noun, Patch,
     address::{AddressEdit, Postal, PostalPatch, Purpose},
     customer::{Customer, CustomerPatch},
     language::Language,
@@ -40,7 +40,7 @@ impl Record {
     }
 
     async fn stored(&self) -> Customer {
-        customers::get(&self.cx, Id::parse(&self.id).unwrap()).await.unwrap().record
+        customers::get(&self.cx, Id::parse(&self.id, Noun::Customer).unwrap()).await.unwrap().record
     }
 
     async fn shown(&self) -> Value {
@@ -115,14 +115,14 @@ async fn billing_names_are_the_customers_names_too() {
     body["billing"]["city"] = json!("Berlin");
     let id = id_of(&caller.create(body).await.expect(200));
     let cx = caller.server.app.operator(caller.space().await, "test");
-    let stored = customers::get(&cx, Id::parse(&id).unwrap()).await.unwrap();
+    let stored = customers::get(&cx, Id::parse(&id, Noun::Customer).unwrap()).await.unwrap();
     assert_eq!(stored.given_name, Some(name("Jane")));
     assert_eq!(stored.family_name, Some(name("Doe")));
     let postal = &stored.billing().unwrap().postal;
     assert_eq!(postal.given_name, Some(name("Jane")));
     // The address goes, the person stays.
     caller.update(&id, named("Jane", "Doe")).await.expect(200);
-    let stored = customers::get(&cx, Id::parse(&id).unwrap()).await.unwrap();
+    let stored = customers::get(&cx, Id::parse(&id, Noun::Customer).unwrap()).await.unwrap();
     assert!(stored.billing().is_none());
     assert_eq!(stored.family_name, Some(name("Doe")));
     assert_eq!(caller.read(&id).await["billing"], named("Jane", "Doe")["billing"]);
@@ -209,7 +209,9 @@ async fn splits_an_address_of_both_purposes(is_default: bool) {
     let postal = PostalPatch::replacing(Postal { city: Some(line("Berlin")), ..Postal::default() });
     let (purpose, is_default) = (Some(Purpose::Both), Some(is_default));
     let patch = AddressPatch { purpose, is_default, postal };
-    addresses::create(&record.cx, Id::parse(&record.id).unwrap(), patch).await.unwrap();
+    addresses::create(&record.cx, Id::parse(&record.id, Noun::Customer).unwrap(), patch)
+        .await
+        .unwrap();
     let shown = record.shown().await;
     assert_eq!(shown["billing"]["city"], "Berlin");
     assert_eq!(shown["shipping"], json!({"city": "Berlin"}));
@@ -271,7 +273,8 @@ async fn an_absorbed_customer_answers_as_the_one_that_took_it_over() {
     .await;
     let gone = record.caller.create(json!({"company_name": "Goes"})).await.expect(200);
     let gone = id_of(&gone);
-    let (stays, goes) = (Id::parse(&record.id).unwrap(), Id::parse(&gone).unwrap());
+    let (stays, goes) =
+        (Id::parse(&record.id, Noun::Customer).unwrap(), Id::parse(&gone, Noun::Customer).unwrap());
     customers::merge(&record.cx, stays, goes, Expect::Any).await.unwrap();
     assert_eq!(record.caller.read(&gone).await["id"], record.id.as_str());
     let body = json!({"company_name": "Changed"});

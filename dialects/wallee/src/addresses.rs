@@ -209,7 +209,7 @@ pub async fn create(request: Request) -> Result<Reply, Failure> {
     let Object(body): Object<CustomerAddressCreate> = request.json()?;
     let named = required("customer", body.customer)?;
     let mut fields = Fields::new(Reading::NullKeeps);
-    if customers::Id::Number(named) != whose {
+    if patron_app::Id::Number(named) != whose {
         fields.refuse("customer", Why::Mismatch { with: "the customer in the path" });
     }
     let patch = patch(&mut fields, &body.address, body.address_type, &Postal::default());

@@ -1,6 +1,6 @@
 //! Many customers in one request (dossier §3): one verdict for each item, in order, not atomic.
 
-use patron_app::{Expect, customers, customers::Id};
+use patron_app::{Expect, Id, customers};
 use patron_gateway::{Member, Reply, Request, decode};
 use patron_model::{Failure, Timestamp, Why};
 use schemars::JsonSchema;

@@ -166,7 +166,7 @@ pub async fn create(request: Request) -> Result<Reply, Failure> {
     let Object(body): Object<CustomerCommentCreate> = request.json()?;
     let mut fields = Fields::new(Reading::NullKeeps);
     let content = content(&mut fields, &body.content);
-    if customers::Id::Number(required("customer", body.customer)?) != whose {
+    if patron_app::Id::Number(required("customer", body.customer)?) != whose {
         fields.refuse("customer", Why::Mismatch { with: "the customer in the path" });
     }
     fields.finish()?;

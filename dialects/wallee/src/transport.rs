@@ -1,6 +1,6 @@
 //! What may be sent and what may be asked for: media types (dossier §1), and ids in paths.
 
-use patron_app::customers::Id;
+use patron_app::Id;
 use patron_gateway::Exchange;
 use patron_model::{Failure, Why};
 

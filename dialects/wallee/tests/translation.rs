@@ -2,9 +2,9 @@
 //! provider cannot show.
 
 use patron_app::{
-    Cx,
+    Cx, Id,
     addresses::{self, AddressPatch},
-    customers::{self, Id},
+    customers,
 };
 use patron_model::{
     Patch,

@@ -16,21 +16,36 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use patron_model::{
-    Failure, Noun, Timestamp,
+    Failure, Timestamp,
     audit::{AuditActor, AuditEntry, AuditOutcome, AuditTarget, Receipt, kept_agent},
     card::{Found, contains_number},
+    event::{AuditEvent, Event as _},
 };
-use patron_store::{Batch, Kind, NewEntry, Value, Write};
-use uuid::Uuid;
+use patron_store::{Batch, Column, Index, Kind, NewEntry, Value, Write};
 
 pub use self::reading::{Wanted, after, get, list};
 use crate::{
     Actor, App, Cx,
-    commit::{Action, Document, record_of},
-    documents::{AUDIT, DEPLOYMENT},
+    commit::record_of,
+    documents::{DEPLOYMENT, Document, named},
     failure,
     ids::new_uuid,
     search::{Compare, Field, Filter, Order, Query},
+};
+
+/// Entries of the audit trail.
+pub static AUDIT: Kind = Kind {
+    name: "audit",
+    columns: &[
+        Column::int("account", Index::Ordered),
+        Column::int("at", Index::Ordered),
+        Column::int("space", Index::None),
+        Column::text("actor", Index::None),
+        Column::text("action", Index::None),
+        Column::text("outcome", Index::None),
+        Column::text("address", Index::None),
+    ],
+    terms: false,
 };
 
 /// Days that entries are kept at least.
@@ -125,7 +140,7 @@ fn push(batch: &mut Batch, entry: &AuditEntry) -> Result<(), Failure> {
         number: entry.number,
         root: entry.number,
         revision: 1,
-        action: Action::Created.as_str(),
+        action: AuditEvent::Created.as_str(),
         at: entry.at.micros(),
         actor: match &entry.actor {
             AuditActor::Key { number } => format!("key:{number}"),
@@ -350,16 +365,7 @@ pub async fn forget_old(app: &App, before: Timestamp) -> Result<u64, Failure> {
 }
 
 impl Document for AuditEntry {
-    const KIND: &'static Kind = &AUDIT;
-    const NOUN: Noun = Noun::Entry;
-
-    fn identity(&self) -> (i64, Uuid) {
-        (self.number, self.uuid)
-    }
-
-    fn tenant(&self) -> i64 {
-        DEPLOYMENT
-    }
+    named!(AUDIT, Entry, AuditEvent, in_deployment);
 
     fn columns(&self) -> Vec<Value> {
         vec![

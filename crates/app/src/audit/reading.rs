@@ -8,10 +8,9 @@ use patron_store::Value;
 
 use crate::{
     App, Cx,
-    commit::decode,
-    customers::{Id, Page, page},
     documents::{AUDIT, DEPLOYMENT},
     failure,
+    record::{self, Id, Look, Page, page},
     search::{After, Compare, Field, Filter, Order, Query},
 };
 
@@ -125,13 +124,8 @@ pub async fn list(
 /// # Errors
 /// `NotFound`.
 pub async fn get(cx: &Cx, id: Id, wanted: &Wanted) -> Result<AuditEntry, Failure> {
-    let row = match id {
-        Id::Number(number) => cx.app.store.get(&AUDIT, DEPLOYMENT, number).await,
-        Id::Uuid(uuid) => cx.app.store.get_by_uuid(&AUDIT, DEPLOYMENT, uuid).await,
-    };
-    let not_found = || Failure::NotFound { noun: Noun::Entry };
-    let entry = decode::<AuditEntry>(&row.map_err(failure)?.ok_or_else(not_found)?)?.record;
-    if wanted.has(&entry) { Ok(entry) } else { Err(not_found()) }
+    let entry: AuditEntry = record::load(cx, Look::at(id)).await?.record;
+    if wanted.has(&entry) { Ok(entry) } else { Err(Failure::NotFound { noun: Noun::Entry }) }
 }
 
 /// Entries that were committed after a position of the deployment's journal, oldest first, and the

@@ -17,10 +17,10 @@ use patron_model::{
 
 use crate::{
     App,
-    commit::decode,
     documents::{DEPLOYMENT, KEY, handle_column},
     failure,
     ids::new_uuid,
+    record::decode,
 };
 
 /// Time in which equal refusals are one entry.

@@ -1,30 +1,19 @@
-//! Lists of customers, and of what else is listed: pages, counts, free text.
+//! Lists of customers: pages, counts, free text.
 
 use patron_model::{Failure, customer::Customer};
 
 use super::past::{permitted, permitted_query};
 use crate::{
     Cx,
-    commit::{Document, Loaded, decode},
     documents::CUSTOMER,
     failure,
+    record::{Page, decode, page},
     search::{self, Filter, Query},
     shown::Seen,
 };
 
-/// Records read from their documents before others get their turn on the thread.
-const ROWS_AT_A_STRETCH: usize = 10;
 /// Rows looked at for one page of a free-text search before it is answered short.
 const TEXT_SCAN_MAX: usize = 5_000;
-
-/// One page of a list.
-#[derive(Debug)]
-pub struct Page<T> {
-    /// The records.
-    pub items: Vec<Loaded<T>>,
-    /// Whether others follow.
-    pub more: bool,
-}
 
 /// A page of customers. Deleted ones appear unless the filter excludes them, to who may see them.
 ///
@@ -46,29 +35,6 @@ pub async fn see_list(cx: &Cx, query: &Query) -> Result<(Vec<Seen>, bool), Failu
     found.rows.iter().for_each(|row| cx.saw(row.tenant, row.number));
     let items = found.rows.into_iter().map(Seen::of).collect::<Result<_, _>>()?;
     Ok((items, found.more))
-}
-
-/// A page of records of any kind.
-///
-/// # Errors
-/// Whatever the store says.
-pub(crate) async fn page<T: Document>(cx: &Cx, query: &Query) -> Result<Page<T>, Failure> {
-    search::bounded(&query.predicate)?;
-    let found = cx.app.store.find(T::KIND, query).await.map_err(failure)?;
-    if T::KIND.name == CUSTOMER.name {
-        found.rows.iter().for_each(|row| cx.saw(row.tenant, row.number));
-    }
-    let mut items = Vec::with_capacity(found.rows.len());
-    for some in found.rows.chunks(ROWS_AT_A_STRETCH) {
-        if !items.is_empty() {
-            // A long page must not keep others from this thread.
-            tokio::task::yield_now().await;
-        }
-        for row in some {
-            items.push(decode(row)?);
-        }
-    }
-    Ok(Page { items, more: found.more })
 }
 
 /// How many customers of the given spaces match.

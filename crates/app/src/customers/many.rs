@@ -7,10 +7,10 @@ use patron_model::{
 use patron_store::{Committed, Store, StoreError};
 use tokio::task::JoinHandle;
 
-use super::{draft_create, saved};
+use super::created;
 use crate::{
     Cx,
-    commit::{Action, Saved, refused},
+    commit::{Saved, refused},
 };
 
 /// New customers that are prepared while the ones before them are written.
@@ -37,7 +37,7 @@ pub async fn create_many(rows: Vec<(Cx, CustomerPatch)>) -> Vec<Result<Saved<Cus
 /// New customers on their way into the store.
 struct Handed {
     /// As they will be, or why they were not handed over.
-    drafted: Vec<Result<Customer, Failure>>,
+    drafted: Vec<Result<Saved<Customer>, Failure>>,
     /// The store's verdicts on those that were.
     committing: JoinHandle<Vec<Result<Committed, StoreError>>>,
 }
@@ -46,13 +46,10 @@ impl Handed {
     async fn over(store: Store, rows: Vec<(Cx, CustomerPatch)>) -> Handed {
         let (mut drafted, mut batches) = (Vec::with_capacity(rows.len()), Vec::new());
         for (cx, patch) in rows {
-            let batch = match draft_create(&cx, patch).await {
-                Ok((draft, customer)) => draft.into_batch().map(|batch| (batch, customer)),
-                Err(failure) => Err(failure),
-            };
-            drafted.push(batch.map(|(batch, customer)| {
+            let prepared = cx.prepare(|draft| created(&cx, draft, patch.clone())).await;
+            drafted.push(prepared.map(|(batch, saved)| {
                 batches.push(batch);
-                customer
+                saved
             }));
         }
         let committing = tokio::spawn(async move { store.commit_many(batches).await });
@@ -61,10 +58,10 @@ impl Handed {
 
     async fn verdicts(self) -> Vec<Result<Saved<Customer>, Failure>> {
         let mut committed = self.committing.await.unwrap_or_default().into_iter();
-        let mut verdict = |drafted: Result<Customer, Failure>| {
-            let customer = drafted?;
+        let mut verdict = |drafted: Result<Saved<Customer>, Failure>| {
+            let saved = drafted?;
             match committed.next() {
-                Some(Ok(_)) => Ok(saved(customer, 1, Action::Created)),
+                Some(Ok(_)) => Ok(saved),
                 Some(Err(error)) => Err(refused(error)),
                 None => Err(Failure::internal("the store gave no verdict for a batch")),
             }

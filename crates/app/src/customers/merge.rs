@@ -1,16 +1,75 @@
 //! Merges: one customer takes another one over.
 
 use patron_model::{
-    Failure, Ids, comment::Comment, customer::Customer, payment_method::PaymentMethod,
+    Failure, Ids, Permission, Timestamp,
+    card::Found,
+    comment::Comment,
+    customer::Customer,
+    event::{CommentEvent, CustomerEvent, MergeEvent, MethodEvent},
+    payment_method::PaymentMethod,
 };
+use patron_store::{Column, Index, Kind, Value};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use super::{Id, MOVED_MAX, get, page, saved};
+use super::get;
 use crate::{
     Cx,
-    commit::{ATTEMPTS_MAX, Action, Document, Draft, Expect, Loaded, Saved, raced},
-    documents::{COMMENT, Merge, PAYMENT_METHOD},
+    commit::{Decision, Draft, Expect, Saved},
+    documents::{Document, named},
+    record::{Id, Loaded, page},
     search::{self, Filter, Query},
 };
+
+/// Most records that hang on an absorbed customer and can move in one merge.
+pub const MOVED_MAX: usize = 10_000;
+
+/// Merges, so that they can be looked at and undone.
+pub static MERGE: Kind = Kind {
+    name: "merge",
+    columns: &[Column::int("survivor", Index::Ordered), Column::int("absorbed", Index::Ordered)],
+    terms: false,
+};
+
+/// A merge of two customers: enough to look at it and to undo it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Merge {
+    /// Number, unique in the deployment.
+    pub number: i64,
+    /// UUID.
+    pub uuid: Uuid,
+    /// Space.
+    pub space: i64,
+    /// The customer that stayed.
+    pub survivor: i64,
+    /// Its revision before.
+    pub survivor_revision: i64,
+    /// The customer that went.
+    pub absorbed: i64,
+    /// Its revision before.
+    pub absorbed_revision: i64,
+    /// Records that moved: kind and number.
+    pub moved: Vec<(String, i64)>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Document for Merge {
+    named!(MERGE, Customer, MergeEvent, in_space);
+    const SEEN_BY: Option<Permission> = Some(Permission::CustomerRead);
+
+    fn subject(&self) -> i64 {
+        self.survivor
+    }
+
+    fn columns(&self) -> Vec<Value> {
+        vec![self.survivor.into(), self.absorbed.into()]
+    }
+
+    fn search_cards(&self, _: &mut Found) {
+        // Numbers and times of our own.
+    }
+}
 
 /// Merges `absorbed` into `survivor`: missing fields are taken over, everything that hangs on the
 /// absorbed customer moves, and the merge is recorded so that it can be undone. One batch.
@@ -24,58 +83,48 @@ pub async fn merge(
     absorbed: Id,
     expect: Expect,
 ) -> Result<Saved<Customer>, Failure> {
-    if let Some(saved) = cx.replayed().await? {
-        return Ok(saved);
-    }
-    for _ in 0..ATTEMPTS_MAX {
+    cx.settle(|draft| async {
         let stays = get(cx, survivor).await?;
         expect.check(stays.version, stays.revision)?;
         let goes = get(cx, absorbed).await?;
         if stays.number == goes.number {
             return Err(Failure::WrongState { is: "the same customer", needs: "another" });
         }
-        let after = stays.record.absorb(&goes.record, cx.now)?;
         let comments: Vec<Loaded<Comment>> = hanging(cx, goes.number).await?;
         let methods: Vec<Loaded<PaymentMethod>> = hanging(cx, goes.number).await?;
         if comments.len() + methods.len() > MOVED_MAX {
             return Err(Failure::TooLarge { limit: MOVED_MAX });
         }
-        let draft = draft_merge(cx, &stays, &goes, &after, &comments, &methods).await?;
-        if draft.settle().await? {
-            return Ok(saved(after, stays.revision + 1, Action::Merged));
-        }
-    }
-    Err(raced())
+        merged(cx, draft, &stays, &goes, (&comments, &methods))
+    })
+    .await
 }
 
-async fn draft_merge<'a>(
-    cx: &'a Cx,
+fn merged<'a>(
+    cx: &Cx,
+    mut draft: Draft<'a>,
     stays: &Loaded<Customer>,
     goes: &Loaded<Customer>,
-    after: &Customer,
-    comments: &[Loaded<Comment>],
-    methods: &[Loaded<PaymentMethod>],
-) -> Result<Draft<'a>, Failure> {
-    cx.app.ensure_ids(1).await?;
-    let mut draft = cx.draft();
+    (comments, methods): (&[Loaded<Comment>], &[Loaded<PaymentMethod>]),
+) -> Result<Decision<'a, Customer>, Failure> {
+    let after = stays.record.absorb(&goes.record, cx.now)?;
     // The absorbed one first: its reference must be free before the survivor can take it.
     let gone = goes.absorbed_by(stays.number, cx.now);
-    draft.replace(goes, &gone, Action::Absorbed, &["deleted_at", "merged_into"])?;
-    draft.replace(stays, after, Action::Merged, &["merge"])?;
+    draft.replace(goes, &gone, CustomerEvent::Absorbed, &["deleted_at", "merged_into"])?;
+    let stayed = draft.replaced(stays, after, CustomerEvent::Merged, &["merge"])?;
     let mut moved = Vec::new();
     for comment in comments {
-        let next = Comment { customer: stays.number, ..comment.record.clone() };
-        draft.replace(comment, &next, Action::Moved, &["customer"])?;
-        moved.push((COMMENT.name.to_owned(), comment.number));
+        let next = comment.moved(stays.number);
+        draft.replace(comment, &next, CommentEvent::Moved, &["customer"])?;
+        moved.push((Comment::KIND.name.to_owned(), comment.number));
     }
     for method in methods {
-        let next =
-            PaymentMethod { customer: stays.number, is_default: false, ..method.record.clone() };
-        draft.replace(method, &next, Action::Moved, &["customer"])?;
-        moved.push((PAYMENT_METHOD.name.to_owned(), method.number));
+        let next = method.moved(stays.number);
+        draft.replace(method, &next, MethodEvent::Moved, &["customer"])?;
+        moved.push((PaymentMethod::KIND.name.to_owned(), method.number));
     }
     moved.extend(goes.addresses().iter().map(|a| ("address".to_owned(), a.number)));
-    let id = cx.app.next();
+    let id = draft.next();
     draft.insert(&Merge {
         number: id.number,
         uuid: id.uuid,
@@ -87,8 +136,7 @@ async fn draft_merge<'a>(
         moved,
         at: cx.now,
     })?;
-    draft.outcome(after, stays.revision + 1, Action::Merged);
-    Ok(draft)
+    Ok(draft.answering(stayed))
 }
 
 /// Everything of one kind that hangs on a customer, deleted records included.

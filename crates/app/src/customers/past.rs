@@ -6,13 +6,11 @@ use std::borrow::Cow;
 use patron_model::{Failure, Permission, Timestamp, customer::Customer};
 use uuid::Uuid;
 
-use super::{Id, not_found, row};
+use super::not_found;
 use crate::{
     Cx,
-    commit::{Loaded, decode},
-    documents::CUSTOMER,
-    failure,
-    search::{Field, Filter, Query, customer::living, is_living},
+    record::{self, Id, Loaded, Look},
+    search::{Filter, Query, customer::living, is_living},
 };
 
 /// What anybody who may read customers is told of a deleted one, in APIs that promise to say that
@@ -27,19 +25,13 @@ pub struct Trace {
     pub deleted_at: Timestamp,
 }
 
-/// A customer whatever became of it.
-pub(super) async fn stored(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
-    decode(&row(cx, id).await?)
-}
-
 /// A customer; a deleted one too, for who may see the past.
 ///
 /// # Errors
 /// `NotFound`.
 pub async fn get_any(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
-    let found = stored(cx, id).await?;
-    let is_hidden = found.is_deleted() && !cx.has(Permission::CustomerPast);
-    if is_hidden { Err(not_found()) } else { Ok(found) }
+    let look = Look::at(id);
+    record::load(cx, if cx.has(Permission::CustomerPast) { look.or_deleted() } else { look }).await
 }
 
 /// What is left to say of a deleted customer.
@@ -47,7 +39,7 @@ pub async fn get_any(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
 /// # Errors
 /// `NotFound`, also when it lives.
 pub async fn trace(cx: &Cx, id: Id) -> Result<Trace, Failure> {
-    let found = stored(cx, id).await?.record;
+    let found: Customer = record::load(cx, Look::at(id).or_deleted()).await?.record;
     let deleted_at = found.deleted_at.ok_or_else(not_found)?;
     Ok(Trace { uuid: found.uuid, created_at: found.created_at, deleted_at })
 }
@@ -57,14 +49,8 @@ pub async fn trace(cx: &Cx, id: Id) -> Result<Trace, Failure> {
 /// # Errors
 /// `NotFound`.
 pub async fn space_of(cx: &Cx, uuid: Uuid, spaces: &[i64]) -> Result<i64, Failure> {
-    let query = Query {
-        tenants: spaces.to_vec(),
-        predicate: Filter::equal(Field::Uuid, uuid.to_string()),
-        limit: 1,
-        ..Query::of(cx.space)
-    };
-    let found = cx.app.store.find(&CUSTOMER, &query).await.map_err(failure)?;
-    found.rows.first().map(|row| row.tenant).ok_or_else(not_found)
+    let look = Look::at(Id::Uuid(uuid)).within(spaces);
+    Ok(record::row::<Customer>(cx, look).await?.tenant)
 }
 
 /// A filter without what the caller must not see.

@@ -20,9 +20,9 @@ use patron_model::{
 use super::SPACES_MAX;
 use crate::{
     App,
-    commit::decode,
     documents::{ACCOUNT, DEPLOYMENT, KEY, SPACE, handle_column},
     failure,
+    record::decode,
     search::{After, Field, Filter, Query},
     secrets::{same, sha256_hex},
     shares::Holder,

@@ -1,12 +1,12 @@
 //! Keys as an earlier version kept them.
 
-use patron_model::{Failure, space::Key};
+use patron_model::{Failure, event::KeyEvent, space::Key};
 
+use super::get;
 use crate::{
     Cx,
-    commit::{ATTEMPTS_MAX, Action, Loaded, decode, raced},
-    documents::{DEPLOYMENT, KEY},
-    failure,
+    documents::DEPLOYMENT,
+    record::{Id, page},
     search::{Compare, Field, Filter, Order, Query, SortKey},
 };
 
@@ -31,17 +31,15 @@ pub async fn renew(
         let by_number = SortKey { field: Field::Number, descending: false };
         let order = Order { keys: vec![by_number], descending: false };
         let query = Query { predicate, order, limit: CHUNK, ..Query::of(DEPLOYMENT) };
-        let rows = cx.app.store.find(&KEY, &query).await.map_err(failure)?.rows;
-        let Some(end) = rows.last() else { break };
+        let keys = page::<Key>(&cx, &query).await?.items;
+        let Some(end) = keys.last() else { break };
         last = end.number;
-        for row in &rows {
-            let key: Loaded<Key> = decode(row)?;
-            if key.dialect == dialect && renewed(&key).is_some() {
+        for key in &keys {
+            if key.dialect == dialect && renewed(key).is_some() {
                 changed += usize::from(renew_one(&cx, key.number, &renewed).await?);
             }
         }
     }
-    cx.app.callers.forget();
     Ok(changed)
 }
 
@@ -50,17 +48,16 @@ async fn renew_one(
     number: i64,
     renewed: &(impl Fn(&Key) -> Option<Key> + Send + Sync),
 ) -> Result<bool, Failure> {
-    for _ in 0..ATTEMPTS_MAX {
-        let row = cx.app.store.get(&KEY, DEPLOYMENT, number).await.map_err(failure)?;
-        let before: Option<Loaded<Key>> = row.as_ref().map(decode).transpose()?;
-        let Some(before) = before else { return Ok(false) };
-        let Some(after) = renewed(&before) else { return Ok(false) };
-        let mut draft = cx.draft();
+    cx.write(|mut draft| async {
+        let before = match get(cx, Id::Number(number)).await {
+            Ok(before) => before,
+            Err(Failure::NotFound { .. }) => return Ok((draft, false)),
+            Err(failure) => return Err(failure),
+        };
+        let Some(after) = renewed(&before) else { return Ok((draft, false)) };
         draft.forget(&before.record);
-        draft.replace(&before, &after, Action::Updated, &["handle"])?;
-        if draft.settle().await? {
-            return Ok(true);
-        }
-    }
-    Err(raced())
+        draft.replace(&before, &after, KeyEvent::Updated, &["handle"])?;
+        Ok((draft, true))
+    })
+    .await
 }

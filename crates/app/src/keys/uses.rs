@@ -6,16 +6,19 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use patron_model::{Failure, Timestamp};
-use patron_store::{Batch, Record, Row, StoreError, Write};
+use patron_store::{Batch, Kind, Record, Row, StoreError, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     App,
-    documents::{DEPLOYMENT, KEY, KEY_USE},
+    documents::{DEPLOYMENT, KEY},
     failure,
     ids::new_uuid,
     search::{Field, Filter, Query},
 };
+
+/// When and from where each key was used last, under the key's number; not in the journal.
+pub static KEY_USE: Kind = Kind { name: "key_use", columns: &[], terms: false };
 
 /// Keys remembered at most; one more replaces those that are written.
 const KEYS_MAX: usize = 10_000;

@@ -1,0 +1,72 @@
+//! How a customer is stored.
+
+use patron_model::{
+    Failure, Permission, Timestamp, card::Found, customer::Customer, event::CustomerEvent,
+};
+use patron_store::{Column, Index, Kind, Value};
+
+use crate::{
+    documents::{Document, named},
+    search, shown,
+};
+
+/// Customers.
+pub static CUSTOMER: Kind = Kind {
+    name: "customer",
+    columns: &[
+        Column::text("reference", Index::Unique).guarding("reference"),
+        Column::text("email_key", Index::Ordered),
+        Column::text("phone_key", Index::Ordered),
+        Column::text("name_key", Index::Ordered),
+        Column::int("created_at", Index::Ordered),
+        Column::int("deleted_at", Index::None),
+    ],
+    terms: true,
+};
+
+impl Document for Customer {
+    named!(CUSTOMER, Customer, CustomerEvent, in_space);
+    const IS_PERSON: bool = true;
+    const SEEN_BY: Option<Permission> = Some(Permission::CustomerRead);
+
+    fn successor(&self) -> Option<i64> {
+        self.merged_into
+    }
+
+    fn is_gone(&self) -> bool {
+        self.is_deleted()
+    }
+
+    fn columns(&self) -> Vec<Value> {
+        // A deleted customer's reference is free again.
+        let reference = self.reference.as_ref().filter(|_| !self.is_deleted());
+        vec![
+            reference.map(|r| r.as_str()).into(),
+            self.email.as_ref().map(|email| email.key()).into(),
+            self.phone.as_ref().map(|phone| phone.key()).into(),
+            search::name_key(self).into(),
+            self.created_at.micros().into(),
+            self.deleted_at.map(Timestamp::micros).into(),
+        ]
+    }
+
+    fn document(&self) -> Result<String, Failure> {
+        shown::document(self)
+    }
+
+    fn from_document(document: &str) -> serde_json::Result<Customer> {
+        serde_json::from_str(&shown::record(document))
+    }
+
+    fn terms(&self) -> Vec<String> {
+        if self.is_deleted() { Vec::new() } else { search::terms(self) }
+    }
+
+    fn terms_beside(&self, other: &Customer, terms: &[String]) -> Vec<String> {
+        if search::same_terms(self, other) { terms.to_vec() } else { self.terms() }
+    }
+
+    fn search_cards(&self, found: &mut Found) {
+        Customer::search_cards(self, found);
+    }
+}
