@@ -29,7 +29,6 @@ mod program;
 mod refusals;
 mod rights;
 mod sixth_dialect;
-mod soak;
 mod stopping;
 mod supply;
 mod tidy;

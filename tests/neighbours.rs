@@ -1,5 +1,5 @@
 //! Neighbours: whatever one tenant or a stranger does, the others are served. Each rule is tested
-//! by itself, without looking at a clock; `patron bench --neighbour` measures them together.
+//! by itself, without looking at a clock; `patron-bench neighbour` measures them together.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

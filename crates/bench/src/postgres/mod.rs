@@ -1,4 +1,4 @@
-//! `patron bench-postgres`: Patron on PostgreSQL against pgbench running the same statements on the
+//! Patron on PostgreSQL against pgbench running the same statements on the
 //! same server, in turn, in rounds. Both use 64 connections; pgbench has no more to do than to send
 //! the statements, Patron signs requests in, validates, and answers over HTTP.
 //!
@@ -19,15 +19,18 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use anyhow::{Result, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use clap::Args;
+use patron::{open, settings::Settings};
 use serde_json::json;
 
 use self::cluster::Cluster;
 use self::spaces::Spaces;
-use super::client::{self, Asker, Measured};
-use super::servers::Server;
-use super::works::{Signer, etag};
-use super::{Figure, median};
-use crate::{open, settings::Settings};
+use crate::{
+    figures::median,
+    load::{Asker, Load, Measured},
+    program::Patron,
+    rates::{Figure, Medians},
+    signer::Signer,
+};
 
 /// Connections of both sides.
 const CONNECTIONS: u64 = 64;
@@ -92,7 +95,7 @@ impl Stand {
 ///
 /// # Errors
 /// When a server does not start or answers anything but success.
-pub async fn run(args: PostgresArgs) -> Result<()> {
+pub async fn run(patron: &Patron, args: PostgresArgs) -> Result<()> {
     ensure!(args.rounds > 0 && args.seconds > 0, "at least one round of one second");
     ensure!(args.customers >= CONNECTIONS * OWN, "at least {} customers", CONNECTIONS * OWN);
     let own = if args.url.is_none() { Some(Cluster::start()?) } else { None };
@@ -106,13 +109,10 @@ pub async fn run(args: PostgresArgs) -> Result<()> {
     for round in 1..=args.rounds {
         for (at, work) in works.iter().enumerate() {
             let limit = limit(&stand, work, args.seconds).await?;
-            let measured = product(&stand, work, args.seconds).await?;
+            let measured = product(patron, &stand, work, args.seconds).await?;
             let (limits, figure) = figures.entry(at).or_default();
             limits.push(limit);
-            figure.rates.push(measured.rate);
-            figure.ratios.push(measured.rate / limit);
-            figure.p50_us.push(measured.p50_us);
-            figure.p99_us.push(measured.p99_us);
+            figure.add(&measured, limit);
             let (name, rate) = (work.name, measured.rate);
             println!("round {round}: {name:<40} pgbench {limit:>7.0}/s, Patron {rate:>7.0}/s");
         }
@@ -158,30 +158,28 @@ async fn limit(stand: &Stand, work: &Work, seconds: u64) -> Result<f64> {
     pgbench::run(&stand.url, &file, seconds).await
 }
 
-async fn product(stand: &Stand, work: &Work, seconds: u64) -> Result<Measured> {
-    let server = Server::patron_on(&stand.url, &stand.master_key).await?;
+async fn product(patron: &Patron, stand: &Stand, work: &Work, seconds: u64) -> Result<Measured> {
+    let launch = patron.on_postgres(&stand.url, &stand.master_key)?;
+    let server = launch.unlimited().start().await?;
     let spaces = stand.spaces(work);
     let signers: Result<Vec<Signer>> =
         spaces.keys.iter().map(|keys| Signer::new("native", keys)).collect();
     let signers = signers?;
-    let connections = usize::try_from(CONNECTIONS)?;
-    client::load(&server.address, connections, seconds, |n| {
-        let n = n as u64;
-        let signer = signers[n as usize % signers.len()].clone();
+    let load = Load::full(usize::try_from(CONNECTIONS)?, seconds);
+    let asker = |n: usize| -> Asker {
+        let signer = signers[n % signers.len()].clone();
+        let numbers = own_numbers(spaces, n as u64);
         if work.patch {
             let versions = Arc::clone(&stand.versions[&work.many]);
-            patcher(signer, n, own_numbers(spaces, n), versions)
-        } else {
-            let numbers = own_numbers(spaces, n);
-            let mut turn = 0;
-            Asker::new(move || {
-                turn += 1;
-                let path = format!("/v1/customers/{}", numbers[turn % numbers.len()]);
-                signer.request("GET", &path, "", "")
-            })
+            return patcher(signer, n as u64, numbers, versions);
         }
-    })
-    .await
+        let mut turn = 0;
+        Box::new(move |_| {
+            turn += 1;
+            signer.get(&format!("/v1/customers/{}", numbers[turn % numbers.len()]))
+        })
+    };
+    load.measure(&server.address, asker).await
 }
 
 /// The customers of one connection, spread evenly over its space, or over its part of the one
@@ -199,19 +197,17 @@ fn own_numbers(spaces: &Spaces, connection: u64) -> Vec<i64> {
 /// Changes its own customers in turn, always naming the version it saw last.
 fn patcher(signer: Signer, n: u64, numbers: Vec<i64>, versions: Arc<Vec<AtomicU64>>) -> Asker {
     let place = move |turn: u64| (n * OWN + turn % OWN) as usize;
-    let turn = Arc::new(AtomicU64::new(0));
-    let (asked, known) = (Arc::clone(&turn), Arc::clone(&versions));
-    Asker::new(move || {
-        let now = asked.fetch_add(1, Relaxed) + 1;
-        let version = known[place(now)].load(Relaxed);
-        let condition = format!("if-match: \"{version}\"\r\n");
-        let path = format!("/v1/customers/{}", numbers[(now % OWN) as usize]);
-        signer.request("PATCH", &path, &condition, &format!("{{\"title\":\"T{version}\"}}"))
-    })
-    .watching(move |head| {
-        if let Some(version) = etag(head) {
-            versions[place(turn.load(Relaxed))].store(version, Relaxed);
+    let mut turn = 0;
+    Box::new(move |answer| {
+        let tag = answer.and_then(|answer| answer.header("etag"));
+        if let Some(version) = tag.and_then(|tag| tag.trim_matches('"').parse().ok()) {
+            versions[place(turn)].store(version, Relaxed);
         }
+        turn += 1;
+        let tag = format!("\"{}\"", versions[place(turn)].load(Relaxed));
+        let path = format!("/v1/customers/{}", numbers[(turn % OWN) as usize]);
+        let body = json!({"title": format!("T{}", tag.trim_matches('"'))}).to_string();
+        signer.request("PATCH", &path, &[("if-match", &tag)], &body)
     })
 }
 
@@ -220,9 +216,8 @@ fn report(works: &[&Work], figures: &BTreeMap<usize, (Vec<f64>, Figure)>, as_jso
     println!("|---|---|---|---|---|---|");
     for (at, work) in works.iter().enumerate() {
         let Some((limits, figure)) = figures.get(&at) else { continue };
-        let (limit, rate, ratio) = (median(limits), median(&figure.rates), median(&figure.ratios));
-        let (p50, p99) = (median(&figure.p50_us) / 1e3, median(&figure.p99_us) / 1e3);
-        let name = work.name;
+        let Medians { rate, ratio, p50_ms: p50, p99_ms: p99 } = figure.medians();
+        let (limit, name) = (median(limits), work.name);
         println!("| {name} | {limit:.0} | {rate:.0} | {ratio:.2} | {p50:.2} | {p99:.2} |");
         if as_json {
             let line = json!({

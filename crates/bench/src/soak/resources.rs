@@ -3,13 +3,11 @@
 use std::path::Path;
 
 use anyhow::Result;
+use patron::settings::DATABASE_FILE;
 
 use crate::{
-    measure::{
-        median,
-        program::{Memory, Program, file_bytes},
-    },
-    settings::DATABASE_FILE,
+    figures::median,
+    program::{Memory, Program, file_bytes},
 };
 
 /// Part of the run that warms up and is not judged.

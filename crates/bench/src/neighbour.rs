@@ -1,31 +1,30 @@
-//! `patron bench --neighbour`: the times of one tenant alone, and while another does the worst it
-//! can, in turn on one server with its default limits. Only the ratio is worth anything.
+//! The times of one tenant alone, and while another does the worst it can, in turn on one server
+//! with its default limits. Only the ratio is worth anything.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, ensure};
-use patron_app::customers;
-use patron_gateway::provision::{self, KeySource, NewSpace};
-use serde_json::Value;
+use anyhow::{Context as _, Result, ensure};
+use clap::Args;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use super::{preload::Preloaded, preload::person, works::Signer};
 use crate::{
-    dialects::DIALECTS,
-    measure::{connection::Connection, program::Program},
-    open,
-    settings::Settings,
+    connection::Connection,
+    figures::median,
+    load::{Asker, Load, Pace, Seen},
+    program::Patron,
+    signer::Signer,
+    stock::{self, Stock},
 };
 
 /// Customers of the tenant that is measured.
 const CUSTOMERS: u64 = 500;
 /// Its connections, and the time between two requests of one.
-const CONNECTIONS: u32 = 8;
+const CONNECTIONS: usize = 8;
 const PERIOD: Duration = Duration::from_millis(20);
 /// Time the other tenant is given before the measuring begins.
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -42,136 +41,90 @@ const FLOODS: usize = 64;
 /// Pause of a connection that was refused or broken off, as a client that is eager to go on.
 const AGAIN: Duration = Duration::from_millis(5);
 
-/// The measured tenant: its keys and its customers' numbers.
-struct Neighbour {
-    keys: Value,
-    numbers: Arc<[i64]>,
+/// The times of one tenant, alone and while another does the worst it can.
+#[derive(Debug, Args)]
+pub struct NeighbourArgs {
+    /// Customers of the other tenant; made at the first run, kept in the folder.
+    #[arg(long, default_value_t = 3_000)]
+    customers: u64,
+    /// Rounds; the median of the ratios counts.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seconds measured alone and beside the other one in each round.
+    #[arg(long, default_value_t = 3)]
+    seconds: u64,
+    /// Folder of the benchmark's database.
+    #[arg(long, value_name = "DIR", default_value = "target/bench-neighbour")]
+    data: PathBuf,
 }
 
 /// Measures, alone and beside the other tenant, in rounds.
 ///
 /// # Errors
 /// When the neighbour is answered anything but success, or its p99 grows too much.
-pub async fn run(folder: &Path, data: &Preloaded, rounds: usize, seconds: u64) -> Result<()> {
-    let neighbour = settle_in(folder).await?;
-    let program = Program::serve(folder, &[]).await?;
+pub async fn run(patron: &Patron, args: NeighbourArgs) -> Result<()> {
+    ensure!(args.rounds > 0 && args.seconds > 0, "at least one round of one second");
+    let data = Stock::ensure(&args.data, args.customers).await?;
+    let neighbour = Stock::make(&args.data, "Neighbour", CUSTOMERS).await?;
+    stock::warm(&args.data)?;
+    let program = patron.on_folder(&args.data)?.start().await?;
     let mut ratios = Vec::new();
     println!(
         "| round | p50 alone ms | p99 alone ms | p50 beside ms | p99 beside ms | p99 ratio | \
          the other/s | memory MiB |"
     );
     println!("|---|---|---|---|---|---|---|---|");
-    for round in 1..=rounds {
-        let alone = times(&program.address, &neighbour, seconds).await?;
+    for round in 1..=args.rounds {
+        let alone = times(&program.address, &neighbour, args.seconds).await?;
         let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let mut other = worst(&program.address, data, &stop, &done)?;
+        let mut other = worst(&program.address, &data, &stop, &done)?;
         tokio::time::sleep(WARM_UP).await;
         let before = done.load(Ordering::Relaxed);
-        let beside = times(&program.address, &neighbour, seconds).await?;
-        let rate = (done.load(Ordering::Relaxed) - before) as f64 / seconds as f64;
+        let beside = times(&program.address, &neighbour, args.seconds).await?;
+        let rate = (done.load(Ordering::Relaxed) - before) as f64 / args.seconds as f64;
         let memory = program.memory()?.own / (1024 * 1024);
         stop.store(true, Ordering::Relaxed);
         other.abort_all();
         while other.join_next().await.is_some() {}
-        let ratio = at(&beside, 0.99) / at(&alone, 0.99);
+        let ratio = beside.ms(0.99) / alone.ms(0.99);
         println!(
             "| {round} | {:.2} | {:.2} | {:.2} | {:.2} | {ratio:.2} | {rate:.0} | {memory} |",
-            at(&alone, 0.5),
-            at(&alone, 0.99),
-            at(&beside, 0.5),
-            at(&beside, 0.99),
+            alone.ms(0.5),
+            alone.ms(0.99),
+            beside.ms(0.5),
+            beside.ms(0.99),
         );
         ratios.push(ratio);
         // What was begun for the other one ends before the next round.
         tokio::time::sleep(WARM_UP).await;
     }
-    let ratio = super::median(&ratios);
+    let ratio = median(&ratios);
     println!("\nBeside the worst neighbour the p99 is {ratio:.2} times that alone.");
     ensure!(ratio <= TIMES_MAX, "one tenant slows another down more than {TIMES_MAX} times");
     Ok(())
 }
 
-/// Makes the measured tenant in the benchmark's database.
-async fn settle_in(folder: &Path) -> Result<Neighbour> {
-    let mut settings = Settings::default();
-    settings.store.url = format!("sqlite:{}", folder.display());
-    let app = open::app(&settings).await?;
-    let new = NewSpace {
-        name: "Neighbour",
-        account: None,
-        uuid: None,
-        keys: KeySource::Random,
-        base_url: "http://127.0.0.1",
-    };
-    let made = provision::space(&app, DIALECTS, &new).await;
-    let made = made.map_err(|failure| anyhow!("the space cannot be made: {failure:?}"))?;
-    let cx = app.operator(made.number, "bench");
-    let rows =
-        (0..CUSTOMERS).map(|n| Ok((cx.clone(), patron_native::rows::into_patch(person(n))?)));
-    let rows: Result<Vec<_>, patron_model::Failure> = rows.collect();
-    let rows = rows.map_err(|failure| anyhow!("{failure:?}"))?;
-    let mut numbers = Vec::new();
-    for verdict in customers::create_many(rows).await {
-        numbers.push(verdict.map_err(|failure| anyhow!("{failure:?}"))?.number);
-    }
-    app.store.clone().close().await;
-    Ok(Neighbour { keys: made.credentials, numbers: numbers.into() })
+/// What the neighbour sees.
+async fn times(address: &str, neighbour: &Stock, seconds: u64) -> Result<Seen> {
+    let signer = Signer::new("native", &neighbour.keys)?;
+    let numbers = neighbour.numbers();
+    let load = Load { pace: Pace::Due(PERIOD), ..Load::full(CONNECTIONS, seconds) };
+    load.run(address, |n| mix(signer.clone(), Arc::clone(&numbers), n)).await
 }
 
-/// Sorted times of the neighbour's answers, in milliseconds.
-async fn times(address: &str, neighbour: &Neighbour, seconds: u64) -> Result<Vec<f64>> {
-    let begin = Instant::now();
-    let end = begin + Duration::from_secs(seconds);
-    let mut tasks = JoinSet::new();
-    for n in 0..CONNECTIONS {
-        let signer = Signer::new("native", &neighbour.keys)?;
-        let (address, numbers) = (address.to_owned(), Arc::clone(&neighbour.numbers));
-        let first = begin + PERIOD * n / CONNECTIONS;
-        tasks.spawn(
-            async move { caller(&address, &signer, &numbers, n as usize, first, end).await },
-        );
-    }
-    let mut times = Vec::new();
-    while let Some(done) = tasks.join_next().await {
-        times.extend(done.context("a connection's task ended")??);
-    }
-    ensure!(!times.is_empty(), "nothing was answered");
-    times.sort_unstable_by(f64::total_cmp);
-    Ok(times)
-}
-
-/// Seven reads by id, one search, one list and one durable change in ten. What is late counts from
-/// when it was due.
-async fn caller(
-    address: &str,
-    signer: &Signer,
-    numbers: &[i64],
-    n: usize,
-    mut due: Instant,
-    end: Instant,
-) -> Result<Vec<f64>> {
-    let mut connection = Connection::open(address).await?;
-    let (mut times, mut turn) = (Vec::new(), n * 7_919);
-    while due < end {
-        tokio::time::sleep_until(due.into()).await;
+/// Seven reads by id, one search, one list and one durable change in ten.
+fn mix(signer: Signer, numbers: Arc<[i64]>, n: usize) -> Asker {
+    let mut turn = n * 7_919;
+    Box::new(move |_| {
         turn += 1;
         let one = format!("/v1/customers/{}", numbers[turn * 31 % numbers.len()]);
-        let request = match turn % 10 {
-            0 => signer.request("PATCH", &one, "", &format!("{{\"title\":\"T{turn}\"}}")),
-            3 => signer.request("GET", "/v1/customers?email=person.7@example.com", "", ""),
-            6 => signer.request("GET", "/v1/customers?limit=20", "", ""),
-            _ => signer.request("GET", &one, "", ""),
-        };
-        let answer = connection.ask(&request).await?;
-        ensure!(answer.status < 300, "the neighbour was answered {}", answer.status);
-        times.push(due.elapsed().as_secs_f64() * 1e3);
-        due += PERIOD;
-    }
-    Ok(times)
-}
-
-fn at(sorted: &[f64], part: f64) -> f64 {
-    sorted[((sorted.len() as f64 * part) as usize).min(sorted.len() - 1)]
+        match turn % 10 {
+            0 => signer.request("PATCH", &one, &[], &format!("{{\"title\":\"T{turn}\"}}")),
+            3 => signer.get("/v1/customers?email=person.7@example.com"),
+            6 => signer.get("/v1/customers?limit=20"),
+            _ => signer.get(&one),
+        }
+    })
 }
 
 // ---- the other one ----------------------------------------------------------------------------
@@ -180,7 +133,7 @@ fn at(sorted: &[f64], part: f64) -> f64 {
 /// and a flood of reads.
 fn worst(
     address: &str,
-    data: &Preloaded,
+    data: &Stock,
     stop: &Arc<AtomicBool>,
     done: &Arc<AtomicU64>,
 ) -> Result<JoinSet<()>> {
@@ -198,7 +151,7 @@ fn worst(
     };
     let signed = |api: &'static str, target: String| -> Result<Request> {
         let signer = Signer::new(api, &data.keys)?;
-        Ok(Box::new(move || signer.request("GET", &target, "", "")))
+        Ok(Box::new(move || signer.get(&target)))
     };
     let poll = format!("/v1/events?after={}&wait=60", i64::MAX - 1);
     repeat(POLLS, &|_| signed("native", poll.clone()))?;
@@ -232,7 +185,7 @@ fn worst(
     })?;
     let signer = Signer::new("native", &data.keys)?;
     for n in 0..UNFINISHED {
-        let whole = signer.request("POST", "/v1/customers", "", &" ".repeat(1 << 20));
+        let whole = signer.request("POST", "/v1/customers", &[], &" ".repeat(1 << 20));
         // Half of it is signed, the other half is a stranger's.
         let whole = match n % 2 {
             0 => whole,

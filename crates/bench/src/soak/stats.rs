@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::measure::part;
+use crate::figures::part;
 
 /// Unexpected answers that are shown.
 const SHOWN_MAX: usize = 20;

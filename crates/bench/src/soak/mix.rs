@@ -5,8 +5,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::caller::{Ask, Caller};
-use crate::bench::preload::{Preloaded, letters};
-use crate::measure::{Choices, connection::Answer};
+use crate::{
+    connection::Answer,
+    figures::Choices,
+    stock::{Stock, letters},
+};
 
 /// Customers of its own that a caller changes; the oldest one beyond is deleted.
 const OWN_MAX: usize = 50;
@@ -54,7 +57,7 @@ struct Own {
 pub struct Worker {
     caller: Caller,
     choices: Choices,
-    data: Arc<Preloaded>,
+    data: Arc<Stock>,
     own: Vec<Own>,
     name: String,
     turn: u64,
@@ -62,7 +65,7 @@ pub struct Worker {
 
 impl Worker {
     /// A worker; its name keeps what it creates apart from what others do.
-    pub fn new(caller: Caller, data: Arc<Preloaded>, seed: u64, run: &str) -> Worker {
+    pub fn new(caller: Caller, data: Arc<Stock>, seed: u64, run: &str) -> Worker {
         let name = format!("{run}-{seed}");
         Worker { caller, choices: Choices::new(seed), data, own: Vec::new(), name, turn: 0 }
     }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use patron::dialects::DIALECTS;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::stats::Stats;
-use crate::measure::{
+use crate::{
     connection::{Answer, Connection},
     signer::Signer,
 };
@@ -69,7 +70,7 @@ impl Caller {
     /// When an API is missing.
     pub fn new(address: &str, keys: &Value, pace: Pace, stats: Arc<Stats>) -> Result<Caller> {
         let mut signers = BTreeMap::new();
-        for dialect in crate::dialects::DIALECTS {
+        for dialect in DIALECTS {
             signers.insert(dialect.name, Signer::new(dialect.name, keys)?);
         }
         Ok(Caller { address: address.to_owned(), connection: None, signers, pace, stats })

@@ -1,23 +1,22 @@
-//! `patron bench-peer`: localstripe, a stateful double of another provider's API, beside Patron:
+//! localstripe, a stateful double of another provider's API, beside Patron:
 //! the same operations over as many rows by as many connections, in turn, in rounds. Patron's
 //! writes are durable, the peer's are not.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use serde_json::json;
 
-use super::preload::{self, Preloaded};
-use crate::measure::{
-    Choices,
+use crate::{
     connection::Connection,
-    load::{self, Asker, Measured},
-    median,
-    program::{Program, free_address},
+    figures::{Choices, median},
+    load::{Asker, Load, Measured},
+    program::{Launch, Patron, Program, free_address},
     signer::Signer,
+    stock::Stock,
 };
 
 /// The peer and its version, as on PyPI.
@@ -69,23 +68,23 @@ const TURNS: usize = 1 << 24;
 ///
 /// # Errors
 /// When the peer cannot be installed, or a server does not start or refuses a call.
-pub async fn run(args: PeerArgs) -> Result<()> {
+pub async fn run(patron: &Patron, args: PeerArgs) -> Result<()> {
     ensure!(args.rounds > 0 && args.seconds > 0, "at least one round of one second");
     let ours = args.data.join("patron");
-    std::fs::create_dir_all(&ours)?;
-    let data = preload::ensure(&ours, args.customers).await?;
+    let data = Stock::ensure(&ours, args.customers).await?;
     let python = installed(&args.data.join("venv"))?;
     let peer = start_peer(&python).await?;
     let ids = Arc::new(fill(&peer, args.customers).await?);
-    let patron = Program::serve(&ours, &[("PATRON__LIMITS__REQUESTS_PER_MINUTE", "0")]).await?;
+    let patron = patron.on_folder(&ours)?.unlimited().start().await?;
+    let load = Load::full(args.connections, args.seconds);
     let mut figures: Vec<Vec<(Measured, Measured)>> = vec![Vec::new(); WORKS.len()];
     for round in 1..=args.rounds {
         for (at, (work, name)) in WORKS.iter().enumerate() {
             let asker = |n| theirs(*work, n, Arc::clone(&ids));
-            let peers = load::load(&peer.address, args.connections, args.seconds, asker).await?;
+            let peers = load.measure(&peer.address, asker).await?;
             let signer = Signer::new("native", &data.keys)?;
             let asker = |n| ours_of(*work, n, round, signer.clone(), &data);
-            let own = load::load(&patron.address, args.connections, args.seconds, asker).await?;
+            let own = load.measure(&patron.address, asker).await?;
             println!("round {round}: {name}: {:.0}/s, {PACKAGE} {:.0}/s", own.rate, peers.rate);
             figures[at].push((own, peers));
         }
@@ -113,8 +112,7 @@ async fn start_peer(python: &Path) -> Result<Program> {
     let port = address.rsplit(':').next().unwrap_or_default();
     let mut command = Command::new(python.with_file_name("localstripe"));
     command.args(["--from-scratch", "--port", port]);
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    Program::start(command, address, "/js.stripe.com/v3/").await
+    Launch::of(command, address, "/js.stripe.com/v3/").start().await
 }
 
 fn form(method: &str, target: &str, body: &str) -> Vec<u8> {
@@ -159,16 +157,16 @@ fn theirs(work: Work, n: usize, ids: Arc<Vec<String>>) -> Asker {
     })
 }
 
-fn ours_of(work: Work, n: usize, round: usize, signer: Signer, data: &Preloaded) -> Asker {
+fn ours_of(work: Work, n: usize, round: usize, signer: Signer, data: &Stock) -> Asker {
     let mut choices = Choices::new((round * 1_000 + n) as u64);
-    let numbers: Vec<i64> = data.sample.iter().map(|(number, _)| *number).collect();
+    let numbers = data.numbers();
     Box::new(move |_| {
         // Short enough to be taken for nothing else.
         let turn = choices.below(TURNS);
         let one = format!("/v1/customers/{}", numbers[turn % numbers.len()]);
         match work {
-            Work::Get => signer.request("GET", &one, &[], ""),
-            Work::List => signer.request("GET", "/v1/customers?limit=50", &[], ""),
+            Work::Get => signer.get(&one),
+            Work::List => signer.get("/v1/customers?limit=50"),
             Work::Update => {
                 let body = json!({"description": format!("T{turn:x}x")}).to_string();
                 signer.request("PATCH", &one, &[], &body)

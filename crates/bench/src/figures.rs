@@ -1,10 +1,4 @@
-//! What measuring commands share: our server as a process that is looked at from outside,
-//! connections that understand every answer, callers that sign.
-
-pub mod connection;
-pub mod load;
-pub mod program;
-pub mod signer;
+//! What is said of many values, and seeded choices among some.
 
 /// Seeded choices (SplitMix64): the same seed, the same run.
 #[derive(Debug, Clone)]

@@ -1,11 +1,10 @@
 //! Callers of any API: requests as bytes, signed as the API wants it.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result};
+use patron::dialects::DIALECTS;
 use patron_app::Clock;
 use patron_gateway::{Dialect, SignRequest};
 use serde_json::Value;
-
-use crate::dialects::DIALECTS;
 
 /// A caller of one API.
 #[derive(Clone)]
@@ -22,7 +21,7 @@ impl Signer {
     /// When no API has that name.
     pub fn new(api: &str, credentials: &Value) -> Result<Signer> {
         let found = DIALECTS.iter().copied().find(|dialect| dialect.name == api);
-        let dialect = found.ok_or_else(|| anyhow!("no API is called {api}"))?;
+        let dialect = found.with_context(|| format!("no API is called {api}"))?;
         Ok(Signer { dialect, credentials: credentials[api].clone() })
     }
 
@@ -51,5 +50,10 @@ impl Signer {
         text.push_str("\r\n");
         text.push_str(body);
         text.into_bytes()
+    }
+
+    /// A signed GET.
+    pub fn get(&self, target: &str) -> Vec<u8> {
+        self.request("GET", target, &[], "")
     }
 }

@@ -1,4 +1,4 @@
-//! `patron soak`: a realistic mix over all six APIs at a fixed rate, for minutes or hours, against
+//! A realistic mix over all six APIs at a fixed rate, for minutes or hours, against
 //! a server process of its own; reports what grew. Exits with a failure on any unexpected answer.
 
 mod caller;
@@ -26,11 +26,10 @@ use self::{
     stats::{Latency, Stats},
 };
 use crate::{
-    bench::preload::{self, Preloaded},
-    measure::{
-        connection::Connection,
-        program::{Program, this_program},
-    },
+    connection::Connection,
+    program::{Patron, Program},
+    signer::Signer,
+    stock::Stock,
 };
 
 /// Pause between two looks at the server.
@@ -78,13 +77,12 @@ pub struct SoakArgs {
 /// # Errors
 /// When the server does not start, an answer was not the expected one, or the data does not agree
 /// with itself at the end.
-pub async fn run(args: SoakArgs) -> Result<()> {
+pub async fn run(patron: &Patron, args: SoakArgs) -> Result<()> {
     let length = Duration::from_secs(args.hours * 3600 + args.minutes * 60 + args.seconds);
     ensure!(!length.is_zero() && args.rate > 0 && args.callers > 0, "nothing to do");
     ensure!(args.every > 0, "--every is at least one second");
-    let data = Arc::new(preload::ensure(&args.data, args.customers).await?);
-    let program =
-        Program::serve(&args.data, &[("PATRON__LIMITS__REQUESTS_PER_MINUTE", "0")]).await?;
+    let data = Arc::new(Stock::ensure(&args.data, args.customers).await?);
+    let program = patron.on_folder(&args.data)?.unlimited().start().await?;
     println!(
         "{} requests/s by {} callers over six APIs for {} s; {} customers; seed {}.",
         args.rate,
@@ -110,7 +108,7 @@ pub async fn run(args: SoakArgs) -> Result<()> {
     println!("rate: {reached:.0}/s answered of {}/s and the feed's", args.rate);
     println!("customers: {rows} before, {rows_after} living at the end");
     program.stop()?;
-    let is_whole = check(&args)?;
+    let is_whole = check(patron, &args)?;
     let unexpected = stats.unexpected_count();
     if unexpected > 0 || !is_whole {
         bail!("{unexpected} answers were not the expected ones; see above");
@@ -123,7 +121,7 @@ pub async fn run(args: SoakArgs) -> Result<()> {
 fn start(
     args: &SoakArgs,
     program: &Program,
-    data: &Arc<Preloaded>,
+    data: &Arc<Stock>,
     stats: &Arc<Stats>,
     stop: &Arc<AtomicBool>,
 ) -> Result<Vec<tokio::task::JoinHandle<()>>> {
@@ -239,9 +237,9 @@ fn report(stats: &Stats, looks: &[Look]) {
 }
 
 /// Living customers of the space.
-async fn customers(program: &Program, data: &Preloaded) -> Result<i64> {
-    let signer = crate::measure::signer::Signer::new("native", &data.keys)?;
-    let request = signer.request("GET", "/v1/customers?limit=1&total=true", &[], "");
+async fn customers(program: &Program, data: &Stock) -> Result<i64> {
+    let signer = Signer::new("native", &data.keys)?;
+    let request = signer.get("/v1/customers?limit=1&total=true");
     let answer = Connection::open(&program.address).await?.ask(&request).await?;
     let page: Value = answer.json();
     page["total"].as_i64().with_context(|| format!("a total: {page}"))
@@ -258,8 +256,8 @@ async fn entries(program: &Program) -> Result<u64> {
 }
 
 /// Whether records, journal, terms and the file agree.
-fn check(args: &SoakArgs) -> Result<bool> {
-    let done = this_program()?.args(["check", "--data"]).arg(&args.data).output()?;
+fn check(patron: &Patron, args: &SoakArgs) -> Result<bool> {
+    let done = patron.command()?.args(["check", "--data"]).arg(&args.data).output()?;
     print!("{}", String::from_utf8_lossy(&done.stdout));
     Ok(done.status.success())
 }

@@ -3,16 +3,11 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow, ensure};
-use patron_app::{App, customers};
-use patron_gateway::provision::{self, KeySource, NewSpace};
+use anyhow::{Result, ensure};
+use patron_app::App;
 use serde_json::Value;
 
-use super::super::preload::person;
-use crate::dialects::DIALECTS;
-
-/// Customers made together.
-const CHUNK: u64 = 512;
+use crate::stock;
 
 /// Spaces whose numbers, and whose customers' numbers, are evenly apart, so that a script of
 /// pgbench can compute them.
@@ -47,43 +42,19 @@ impl Spaces {
     pub async fn make(app: &Arc<App>, count: u64, per_space: u64) -> Result<Spaces> {
         let (mut tenants, mut keys) = (Vec::new(), Vec::new());
         for _ in 0..count {
-            let new = NewSpace {
-                name: "Bench",
-                account: None,
-                uuid: None,
-                keys: KeySource::Random,
-                base_url: "http://127.0.0.1",
-            };
-            let made = provision::space(app, DIALECTS, &new).await;
-            let made = made.map_err(|failure| anyhow!("no space: {failure:?}"))?;
+            let made = stock::space(app, "Bench").await?;
             tenants.push(made.number);
             keys.push(made.credentials);
         }
         let mut numbers = Vec::new();
         for tenant in &tenants {
-            numbers.extend(fill(app, *tenant, per_space).await?);
+            let made = stock::fill(app, *tenant, per_space, 1).await?;
+            numbers.extend(made.into_iter().map(|(number, _)| number));
         }
         let (first_tenant, tenant_step) = evenly(&tenants)?;
         let (first_number, number_step) = evenly(&numbers)?;
         Ok(Spaces { count, per_space, first_tenant, tenant_step, first_number, number_step, keys })
     }
-}
-
-async fn fill(app: &Arc<App>, tenant: i64, count: u64) -> Result<Vec<i64>> {
-    let cx = app.operator(tenant, "bench");
-    let mut numbers = Vec::new();
-    for first in (0..count).step_by(usize::try_from(CHUNK)?) {
-        let people = (first..(first + CHUNK).min(count)).map(person);
-        let patches: Result<Vec<_>, _> = people
-            .map(|person| Ok((cx.clone(), patron_native::rows::into_patch(person)?)))
-            .collect();
-        let patches = patches.map_err(|f: patron_model::Failure| anyhow!("{f:?}"))?;
-        for verdict in customers::create_many(patches).await {
-            let made = verdict.map_err(|failure| anyhow!("a customer was refused: {failure:?}"))?;
-            numbers.push(made.number);
-        }
-    }
-    Ok(numbers)
 }
 
 /// The first number and the distance between each two.

@@ -1,0 +1,143 @@
+//! `patron`: the server and the commands of its operator. As a library it is what measures the
+//! program from outside and has to fill a database first: the APIs, settings, an open deployment.
+
+mod commands;
+pub mod dialects;
+mod files;
+mod lock;
+mod master_key;
+pub mod open;
+mod operator;
+mod pages;
+mod sandbox;
+mod serve;
+pub mod settings;
+mod tls;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::settings::Settings;
+
+/// One customer record, every payment API.
+#[derive(Debug, Parser)]
+#[command(name = "patron", version, about, long_about = LONG_ABOUT, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const LONG_ABOUT: &str = "\
+Patron keeps the customers of a business and answers in the wire formats of several payment \
+providers as well as in its own REST API, over one and the same record.";
+
+const EXAMPLES: &str = "\
+Examples:
+  patron sandbox                              try it: sample customers, well-known keys, curl lines
+  patron space create \"My shop\" --data ./data --json   a space with a key for every API
+  patron serve --data ./data                  the real thing
+  patron import customers.csv --space 1 --data ./data
+  patron backup patron.backup --data ./data";
+
+/// Which deployment a command is for.
+#[derive(Debug, Clone, Args)]
+pub struct Deployment {
+    /// Settings file; patron.toml in this folder when there is one.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of the embedded database; wins over the settings.
+    #[arg(long, global = true, value_name = "DIR", conflicts_with = "database")]
+    data: Option<PathBuf>,
+    /// URL of a PostgreSQL database; wins over the settings.
+    #[arg(long, global = true, value_name = "URL")]
+    database: Option<String>,
+}
+
+impl Deployment {
+    /// The settings of the deployment.
+    ///
+    /// # Errors
+    /// When they are not understood.
+    pub fn settings(&self) -> Result<Settings> {
+        let environment: Vec<(String, String)> = std::env::vars().collect();
+        let mut settings = Settings::load(self.config.as_deref(), &environment)?;
+        if let Some(data) = &self.data {
+            settings.store.url = format!("sqlite:{}", data.display());
+        }
+        if let Some(url) = &self.database {
+            settings.store.url = url.clone();
+        }
+        settings.location()?;
+        Ok(settings)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a server to try things out: well-known keys and sample customers on an embedded file.
+    Sandbox(sandbox::SandboxArgs),
+    /// Start the server.
+    Serve(serve::ServeArgs),
+    /// Make spaces, and delete them for good.
+    #[command(subcommand)]
+    Space(commands::space::SpaceCommand),
+    /// Make, list and revoke single keys.
+    #[command(subcommand)]
+    Key(commands::key::KeyCommand),
+    /// Import customers from an NDJSON or CSV file.
+    Import(commands::import::ImportArgs),
+    /// Export customers to an NDJSON or CSV file.
+    Export(commands::export::ExportArgs),
+    /// Write everything, as of one moment, to a file; the server may go on.
+    Backup(commands::backup::BackupArgs),
+    /// Read a backup into an empty database, of either engine, and verify it.
+    Restore(commands::backup::RestoreArgs),
+    /// Show, follow or export the audit trail.
+    Audit(commands::audit::AuditArgs),
+    /// Let go of what deleted records left in the data file, so that no byte of them remains.
+    Compact(commands::backup::CompactArgs),
+    /// Look for damage: the file itself, documents, the journal, search terms.
+    Check(commands::backup::CheckArgs),
+    /// Bring the tables to this version's shape (the server does so at every start).
+    Migrate(commands::backup::MigrateArgs),
+    /// Show or check the settings.
+    #[command(subcommand)]
+    Config(commands::config::ConfigCommand),
+    /// Print the headers that sign a request, for use with curl.
+    Sign(commands::sign::SignArgs),
+}
+
+/// Does what the command line says, and says in one line what kept it from being done.
+pub async fn run() -> ExitCode {
+    files::keep_others_out();
+    match done(Cli::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line, whatever it is made of.
+            eprintln!("Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn done(command: Command) -> Result<()> {
+    match command {
+        Command::Sandbox(args) => sandbox::run(args).await,
+        Command::Serve(args) => serve::run(args).await,
+        Command::Space(command) => commands::space::run(command).await,
+        Command::Key(command) => commands::key::run(command).await,
+        Command::Import(args) => commands::import::run(args).await,
+        Command::Export(args) => commands::export::run(args).await,
+        Command::Backup(args) => commands::backup::backup(args).await,
+        Command::Restore(args) => commands::backup::restore(args).await,
+        Command::Audit(args) => commands::audit::run(args).await,
+        Command::Compact(args) => commands::backup::compact(args).await,
+        Command::Check(args) => commands::backup::check(args).await,
+        Command::Migrate(args) => commands::backup::migrate(args).await,
+        Command::Config(command) => commands::config::run(&command).await,
+        Command::Sign(args) => commands::sign::run(&args),
+    }
+}
