@@ -5,9 +5,10 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
-use axum::http::Method;
 use patron_app::Clock;
-use patron_gateway::{Access, Credentials, Dialect, Operation, Reply, Request, limits::Limits};
+use patron_gateway::{
+    Access, Credentials, Dialect, Operation, Reply, Request, limits::Limits, operation::get,
+};
 use patron_model::Failure;
 use patron_testkit::{Answer, TestServer};
 use serde_json::Value;
@@ -210,8 +211,7 @@ async fn breaks(_: Request) -> Result<Reply, Failure> {
 }
 
 fn breaking() -> Vec<Operation> {
-    let path = "/v1/breaks";
-    vec![Operation::new(Method::GET, Access::Public, path, "break", "Break", breaks)]
+    vec![get("/v1/breaks", breaks).named("break", "Break").public()]
 }
 
 #[tokio::test]

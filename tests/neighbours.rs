@@ -4,10 +4,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::http::Method;
 use patron_app::{Clock, customers};
-use patron_gateway::{Credentials, Dialect, Operation, Reply, Request, limits::Limits};
-use patron_model::Failure;
+use patron_gateway::{
+    Credentials, Dialect, Operation, Reply, Request, limits::Limits, operation::get,
+};
+use patron_model::{Failure, Permission};
 use patron_store::{Options, Statistics};
 use patron_testkit::{Answer, TestServer, engine::TestEngine};
 use serde_json::{Value, json};
@@ -190,9 +191,7 @@ async fn hold(_: Request) -> Result<Reply, Failure> {
 /// An operation of the native API that takes until it is told to end.
 fn holding() -> Vec<Operation> {
     let mut all = (patron_native::DIALECT.operations)();
-    let list = all.iter().find(|operation| operation.id == "list_customers").unwrap();
-    let access = list.access;
-    all.push(Operation::new(Method::GET, access, "/v1/held", "hold", "Hold", hold));
+    all.push(get("/v1/held", hold).named("hold", "Hold").needs(Permission::CustomerRead));
     all
 }
 

@@ -1,19 +1,15 @@
 //! A sixth dialect, whole. `docs/adding-a-dialect.md` shows the part between the marks; a test
 //! below holds the two together, the others prove that nothing else is needed.
 
-// A dialect's own crate depends on `http` itself.
-use axum::http;
-
 // tiny: begin
 use std::sync::Arc;
 
-use http::Method;
 use patron_app::{App, Id, customers, keys::NewSecret, secrets::sha256_hex};
 use patron_gateway::{
-    Access::Needs,
     BoxFuture, Claim, Credentials, Dialect, Exchange, Fields, Member, Minted, Operation, Reading,
     Reply, Request, SignRequest,
     dialect::{Example, KeyRoles, Shown, exact, random_token},
+    operation,
 };
 use patron_model::{
     Failure, Noun, Permission,
@@ -59,17 +55,14 @@ static TINY: Dialect = Dialect {
 fn operations() -> Vec<Operation> {
     let (all, one) = ("/tiny/people", "/tiny/people/{id}");
     vec![
-        Operation::new(
-            Method::POST,
-            Needs(Permission::CustomerWrite),
-            all,
-            "create_person",
-            "Create",
-            create,
-        )
-        .body::<Value>()
-        .replies::<Value>(201),
-        Operation::new(Method::GET, Needs(Permission::CustomerRead), one, "get_person", "Get", get)
+        operation::post(all, create)
+            .named("create_person", "Create")
+            .needs(Permission::CustomerWrite)
+            .body::<Value>()
+            .replies::<Value>(201),
+        operation::get(one, get)
+            .named("get_person", "Get")
+            .needs(Permission::CustomerRead)
             .replies::<Value>(200),
     ]
 }

@@ -41,7 +41,6 @@ pub const WIDE_LINES: &[(&str, usize)] = &[
     ("dialects/native/src/patches.rs", 1),
     ("dialects/native/src/wire.rs", 1),
     ("dialects/native/tests/hanging.rs", 2),
-    ("dialects/notchpay/src/operations.rs", 1),
     ("dialects/notchpay/src/payment_methods.rs", 1),
     ("dialects/notchpay/src/phones.rs", 1),
     ("dialects/notchpay/tests/other_apis.rs", 1),
@@ -58,7 +57,6 @@ pub const WIDE_LINES: &[(&str, usize)] = &[
 pub const LONG_FUNCTIONS: &[(&str, usize)] = &[
     ("crates/model/src/customer.rs::apply", 108),
     ("dialects/native/src/errors.rs::describe", 83),
-    ("dialects/native/src/operations.rs::customer_operations", 122),
     ("tests/api.rs::fields", 83),
 ];
 

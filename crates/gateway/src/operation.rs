@@ -1,5 +1,7 @@
-//! One line per operation of an API. Router, permissions, OpenAPI, the readable reference and the
-//! coverage tests are all derived from these lines.
+//! One line per operation of an API, in one idiom. Router, permissions, OpenAPI, the readable
+//! reference and the coverage tests are all derived from these lines.
+
+mod line;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use crate::{
     exchange::{Reply, Request},
     schema::Schemas,
 };
+
+pub use self::line::{Nameless, Unguarded, delete, get, group, patch, post, put};
 
 /// What a caller needs for an operation. There is no default: every line says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +133,8 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// An operation. The handler may be any `async fn(Request) -> Result<Reply, Failure>`.
+    /// An operation from its parts, for lines that are made of data; others begin with [`get`],
+    /// [`post`], [`put`], [`patch`] or [`delete`].
     pub fn new<F, Fut>(
         method: Method,
         access: Access,

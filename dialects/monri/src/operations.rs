@@ -1,10 +1,8 @@
 //! Every operation (dossier B.1 and A.4). Updates are `POST`: there is no `PUT` and no `PATCH`.
 
-use http::Method;
 use patron_gateway::{
-    Access::{Needs, Public},
     Operation,
-    operation::Parameter,
+    operation::{Parameter, delete, get, group, post},
 };
 use patron_model::Permission::{CustomerRead, CustomerWrite, PaymentMethodRead};
 
@@ -28,101 +26,42 @@ const PAGE: [Parameter; 2] = [
 
 /// All operations.
 pub fn all() -> Vec<Operation> {
-    let groups = [customer_operations(), payment_method_operations(), oauth_operations()];
-    groups.into_iter().flatten().collect()
+    [of_customers(), of_payment_methods(), of_sign_in()].concat()
 }
 
-fn customer_operations() -> Vec<Operation> {
-    let all = [
-        Operation::new(
-            Method::POST,
-            Needs(CustomerWrite),
-            CUSTOMERS,
-            "create_customer",
-            "Create a customer",
-            customers::create,
-        )
-        .body::<CustomerFields>()
-        .replies::<CustomerObject<'_>>(200),
-        Operation::new(
-            Method::GET,
-            Needs(CustomerRead),
-            CUSTOMERS,
-            "list_customers",
-            "List customers, newest first",
-            customers::list,
-        )
-        .takes(&PAGE)
-        .replies::<List<CustomerObject<'_>>>(200),
-        Operation::new(
-            Method::GET,
-            Needs(CustomerRead),
-            CUSTOMER,
-            "retrieve_customer",
-            "Retrieve a customer",
-            customers::retrieve,
-        )
-        .replies::<CustomerObject<'_>>(200),
-        Operation::new(
-            Method::POST,
-            Needs(CustomerWrite),
-            CUSTOMER,
-            "update_customer",
-            "Update a customer",
-            customers::update,
-        )
-        .body::<CustomerFields>()
-        .replies::<CustomerObject<'_>>(200),
-        Operation::new(
-            Method::DELETE,
-            Needs(CustomerWrite),
-            CUSTOMER,
-            "delete_customer",
-            "Delete a customer",
-            customers::delete,
-        )
-        .replies::<DeletedCustomer>(200),
-        Operation::new(
-            Method::GET,
-            Needs(CustomerRead),
-            BY_MERCHANT_ID,
-            "retrieve_customer_by_merchant_id",
-            "Retrieve a customer by the merchant's own id",
-            customers::retrieve_by_merchant_id,
-        )
-        .replies::<CustomerObject<'_>>(200),
-    ];
-    all.into_iter().map(|operation| operation.tag("Customers")).collect()
+#[rustfmt::skip]
+fn of_customers() -> Vec<Operation> {
+    group("Customers", [
+        post(CUSTOMERS, customers::create).named("create_customer", "Create a customer")
+            .needs(CustomerWrite).body::<CustomerFields>().replies::<CustomerObject<'_>>(200),
+        get(CUSTOMERS, customers::list).named("list_customers", "List customers, newest first")
+            .needs(CustomerRead).takes(&PAGE).replies::<List<CustomerObject<'_>>>(200),
+        get(CUSTOMER, customers::retrieve).named("retrieve_customer", "Retrieve a customer")
+            .needs(CustomerRead).replies::<CustomerObject<'_>>(200),
+        post(CUSTOMER, customers::update).named("update_customer", "Update a customer")
+            .needs(CustomerWrite).body::<CustomerFields>().replies::<CustomerObject<'_>>(200),
+        delete(CUSTOMER, customers::delete).named("delete_customer", "Delete a customer")
+            .needs(CustomerWrite).replies::<DeletedCustomer>(200),
+        get(BY_MERCHANT_ID, customers::retrieve_by_merchant_id)
+            .named("retrieve_customer_by_merchant_id",
+                "Retrieve a customer by the merchant's own id")
+            .needs(CustomerRead).replies::<CustomerObject<'_>>(200),
+    ])
 }
 
-fn payment_method_operations() -> Vec<Operation> {
-    vec![
-        Operation::new(
-            Method::GET,
-            Needs(PaymentMethodRead),
-            PAYMENT_METHODS,
-            "list_payment_methods",
-            "List a customer's payment methods",
-            payment_methods::list,
-        )
-        .tag("Payment methods")
-        .takes(&PAGE)
-        .replies::<List<PaymentMethodObject<'_>>>(200),
-    ]
+#[rustfmt::skip]
+fn of_payment_methods() -> Vec<Operation> {
+    group("Payment methods", [
+        get(PAYMENT_METHODS, payment_methods::list)
+            .named("list_payment_methods", "List a customer's payment methods")
+            .needs(PaymentMethodRead).takes(&PAGE).replies::<List<PaymentMethodObject<'_>>>(200),
+    ])
 }
 
-fn oauth_operations() -> Vec<Operation> {
-    vec![
-        Operation::new(
-            Method::POST,
-            Public,
-            OAUTH,
-            "create_access_token",
-            "Get an access token",
-            oauth::token,
-        )
-        .tag("OAuth")
-        .body::<TokenRequest>()
-        .replies::<TokenAnswer>(200),
-    ]
+#[rustfmt::skip]
+fn of_sign_in() -> Vec<Operation> {
+    group("OAuth", [
+        post(OAUTH, oauth::token).named("create_access_token", "Get an access token")
+            .public().body::<TokenRequest>().replies::<TokenAnswer>(200),
+    ])
 }

@@ -5,9 +5,8 @@ mod admin;
 use http::Method;
 use patron_app::idempotency::REMEMBERED_SECONDS;
 use patron_gateway::{
-    Access::Needs,
     Operation,
-    operation::{IdempotencyRule, Parameter},
+    operation::{IdempotencyRule, Parameter, delete, get, group, patch, post, put},
 };
 use patron_model::{
     Permission::{
@@ -38,6 +37,13 @@ const IF_NONE_MATCH: Parameter =
 const KEY: Parameter =
     Parameter::header("Idempotency-Key", "repeat with the same key gives the same answer");
 const PREFER: Parameter = Parameter::header("Prefer", "dry-run: check and show, change nothing");
+const PAST: [Parameter; 2] = [
+    Parameter::query("as_of", "string", "a moment (RFC 3339): the customer as it was then"),
+    Parameter::query("version", "integer", "the customer in that version"),
+];
+const RECORD: Parameter =
+    Parameter::query("expand", "string", "record: the customer after each change");
+const BEFORE: Parameter = Parameter::query("before", "integer", "next of the page before");
 const LIMIT: Parameter = Parameter::query("limit", "integer", "1 to 200");
 const CURSOR: Parameter = Parameter::query("cursor", "string", "next_cursor of the page before");
 
@@ -57,21 +63,26 @@ const LIST: &[Parameter] = &[
     Parameter::query("metadata[key]", "string", "value of a metadata key"),
 ];
 
+/// Media types of a change.
+const MERGED: &[&str] = &[MERGE_PATCH, "application/json"];
+const PATCHED: &[&str] = &[MERGE_PATCH, JSON_PATCH, "application/json"];
+/// Where a card number may come in.
+const CARD: &[card::Member] = &[card::Member { path: "card.number", takes: card::Taken::Number }];
+
 /// Every operation.
 pub(crate) fn all() -> Vec<Operation> {
     let groups = [
-        customer_operations(),
-        address_operations(),
-        comment_operations(),
-        method_operations(),
-        event_operations(),
-        admin::account_operations(),
-        admin::space_operations(),
-        admin::offboarding_operations(),
-        admin::audit_operations(),
-        admin::key_operations(),
+        of_customers(),
+        of_addresses(),
+        of_comments(),
+        of_payment_methods(),
+        of_events(),
+        admin::of_accounts(),
+        admin::of_spaces(),
+        admin::of_the_audit_log(),
+        admin::of_keys(),
     ];
-    groups.into_iter().flatten().map(strict).collect()
+    groups.into_iter().flatten().map(kept).map(strict).collect()
 }
 
 /// Query parameters that are not named are refused, here or, where any field filters, by the
@@ -83,346 +94,141 @@ fn strict(operation: Operation) -> Operation {
     }
 }
 
-/// A write: idempotency keys and dry runs everywhere.
-fn write(operation: Operation) -> Operation {
-    operation.idempotent(IDEMPOTENT).takes(&[KEY, PREFER])
+/// What all share: a write takes an idempotency key and can be tried out.
+fn kept(mut operation: Operation) -> Operation {
+    if operation.method == Method::GET {
+        return operation;
+    }
+    operation.parameters.splice(0..0, [KEY, PREFER]);
+    let rule = operation.idempotency.unwrap_or(IDEMPOTENT);
+    operation.idempotent(rule)
 }
 
-fn customer_operations() -> Vec<Operation> {
+#[rustfmt::skip]
+fn of_customers() -> Vec<Operation> {
     const ALL: &str = "/v1/customers";
     const ONE: &str = "/v1/customers/{id}";
-    const BY_REFERENCE: &str = "/v1/customers/by-reference/{reference}";
-    let tagged = [
-        Operation::new(
-            Method::GET,
-            Needs(CustomerRead),
-            ALL,
-            "list_customers",
-            "List and search customers",
-            customers::list,
-        )
-        .takes(LIST)
-        .replies::<ListOut<CustomerOut<'_>>>(200),
-        write(Operation::new(
-            Method::POST,
-            Needs(CustomerWrite),
-            ALL,
-            "create_customer",
-            "Create a customer",
-            customers::create,
-        ))
-        .body::<CustomerIn>()
-        .replies::<CustomerOut<'_>>(201),
-        Operation::new(
-            Method::GET,
-            Needs(CustomerRead),
-            BY_REFERENCE,
-            "get_customer_by_reference",
-            "Get the customer with your own id",
-            customers::get_by_reference,
-        )
-        .takes(&[EXPAND, IF_NONE_MATCH])
-        .replies::<CustomerOut<'_>>(200),
-        write(Operation::new(
-            Method::PUT,
-            Needs(CustomerWrite),
-            BY_REFERENCE,
-            "put_customer_by_reference",
-            "Create or replace the customer with your own id, atomically",
-            customers::put_by_reference,
-        ))
-        .takes(&[IF_MATCH, IF_NONE_MATCH])
-        .body::<CustomerIn>()
-        .replies::<CustomerOut<'_>>(200)
-        .replies::<CustomerOut<'_>>(201),
-        Operation::new(
-            Method::GET,
-            Needs(CustomerRead),
-            ONE,
-            "get_customer",
-            "Get a customer, now or as it was",
-            customers::get,
-        )
-        .takes(&[
-            EXPAND,
-            IF_NONE_MATCH,
-            Parameter::query("as_of", "string", "a moment (RFC 3339): the customer as it was then"),
-            Parameter::query("version", "integer", "the customer in that version"),
-        ])
-        .replies::<CustomerOut<'_>>(200)
-        .replies_empty(304),
-        write(Operation::new(
-            Method::PATCH,
-            Needs(CustomerWrite),
-            ONE,
-            "update_customer",
-            "Change a customer: JSON Merge Patch or JSON Patch",
-            customers::update,
-        ))
-        .takes(&[IF_MATCH])
-        .body::<CustomerIn>()
-        .media(&[MERGE_PATCH, JSON_PATCH, "application/json"])
-        .replies::<CustomerOut<'_>>(200),
-        write(Operation::new(
-            Method::DELETE,
-            Needs(CustomerWrite),
-            ONE,
-            "delete_customer",
-            "Delete a customer; it can be restored",
-            customers::delete,
-        ))
-        .takes(&[IF_MATCH])
-        .replies_empty(204),
-        write(Operation::new(
-            Method::POST,
-            Needs(CustomerWrite),
-            "/v1/customers/{id}/restore",
-            "restore_customer",
-            "Bring a deleted customer back",
-            customers::restore,
-        ))
-        .replies::<CustomerOut<'_>>(200),
-        write(Operation::new(
-            Method::POST,
-            Needs(CustomerMerge),
-            "/v1/customers/{id}/merge",
-            "merge_customers",
-            "Take another customer over",
-            customers::merge,
-        ))
-        .takes(&[IF_MATCH])
-        .body::<MergeIn>()
-        .replies::<CustomerOut<'_>>(200),
-        Operation::new(
-            Method::GET,
-            Needs(CustomerPast),
-            "/v1/customers/{id}/history",
-            "list_customer_history",
-            "Everything that happened to a customer, newest first",
-            events::history,
-        )
-        .takes(&[
-            LIMIT,
-            Parameter::query("before", "integer", "next of the page before"),
-            Parameter::query("expand", "string", "record: the customer after each change"),
-        ])
-        .replies::<EventsOut>(200),
-    ];
-    tagged.map(|operation| operation.tag("Customers")).into()
+    const OWN: &str = "/v1/customers/by-reference/{reference}";
+    const RESTORE: &str = "/v1/customers/{id}/restore";
+    const MERGE: &str = "/v1/customers/{id}/merge";
+    const HISTORY: &str = "/v1/customers/{id}/history";
+    group("Customers", [
+        get(ALL, customers::list).named("list_customers", "List and search customers")
+            .needs(CustomerRead).takes(LIST).replies::<ListOut<CustomerOut<'_>>>(200),
+        post(ALL, customers::create).named("create_customer", "Create a customer")
+            .needs(CustomerWrite).body::<CustomerIn>().replies::<CustomerOut<'_>>(201),
+        get(OWN, customers::get_by_reference)
+            .named("get_customer_by_reference", "Get the customer with your own id")
+            .needs(CustomerRead).takes(&[EXPAND, IF_NONE_MATCH]).replies::<CustomerOut<'_>>(200),
+        put(OWN, customers::put_by_reference)
+            .named("put_customer_by_reference",
+                "Create or replace the customer with your own id, atomically")
+            .needs(CustomerWrite).takes(&[IF_MATCH, IF_NONE_MATCH]).body::<CustomerIn>()
+            .replies::<CustomerOut<'_>>(200).replies::<CustomerOut<'_>>(201),
+        get(ONE, customers::get).named("get_customer", "Get a customer, now or as it was")
+            .needs(CustomerRead).takes(&[EXPAND, IF_NONE_MATCH]).takes(&PAST)
+            .replies::<CustomerOut<'_>>(200).replies_empty(304),
+        patch(ONE, customers::update)
+            .named("update_customer", "Change a customer: JSON Merge Patch or JSON Patch")
+            .needs(CustomerWrite).takes(&[IF_MATCH]).body::<CustomerIn>().media(PATCHED)
+            .replies::<CustomerOut<'_>>(200),
+        delete(ONE, customers::delete)
+            .named("delete_customer", "Delete a customer; it can be restored")
+            .needs(CustomerWrite).takes(&[IF_MATCH]).replies_empty(204),
+        post(RESTORE, customers::restore).named("restore_customer", "Bring a deleted customer back")
+            .needs(CustomerWrite).replies::<CustomerOut<'_>>(200),
+        post(MERGE, customers::merge).named("merge_customers", "Take another customer over")
+            .needs(CustomerMerge).takes(&[IF_MATCH]).body::<MergeIn>()
+            .replies::<CustomerOut<'_>>(200),
+        get(HISTORY, events::history)
+            .named("list_customer_history", "Everything that happened to a customer, newest first")
+            .needs(CustomerPast)
+            .takes(&[LIMIT, BEFORE, RECORD])
+            .replies::<EventsOut>(200),
+    ])
 }
 
-fn address_operations() -> Vec<Operation> {
+#[rustfmt::skip]
+fn of_addresses() -> Vec<Operation> {
     const ALL: &str = "/v1/customers/{id}/addresses";
     const ONE: &str = "/v1/customers/{id}/addresses/{address}";
-    let tagged = [
-        Operation::new(
-            Method::GET,
-            Needs(CustomerRead),
-            ALL,
-            "list_addresses",
-            "List the addresses of a customer",
-            addresses::list,
-        )
-        .replies::<ListOut<AddressOut<'_>>>(200),
-        write(Operation::new(
-            Method::POST,
-            Needs(CustomerWrite),
-            ALL,
-            "create_address",
-            "Add an address",
-            addresses::create,
-        ))
-        .body::<AddressIn>()
-        .replies::<AddressOut<'_>>(201),
-        Operation::new(
-            Method::GET,
-            Needs(CustomerRead),
-            ONE,
-            "get_address",
-            "Get an address",
-            addresses::get,
-        )
-        .takes(&[IF_NONE_MATCH])
-        .replies::<AddressOut<'_>>(200)
-        .replies_empty(304),
-        write(Operation::new(
-            Method::PATCH,
-            Needs(CustomerWrite),
-            ONE,
-            "update_address",
-            "Change an address (JSON Merge Patch)",
-            addresses::update,
-        ))
-        .takes(&[IF_MATCH])
-        .body::<AddressIn>()
-        .media(&[MERGE_PATCH, "application/json"])
-        .replies::<AddressOut<'_>>(200),
-        write(Operation::new(
-            Method::POST,
-            Needs(CustomerWrite),
-            "/v1/customers/{id}/addresses/{address}/default",
-            "set_default_address",
-            "Make an address the default of its purpose",
-            addresses::set_default,
-        ))
-        .replies::<AddressOut<'_>>(200),
-        write(Operation::new(
-            Method::DELETE,
-            Needs(CustomerWrite),
-            ONE,
-            "delete_address",
-            "Remove an address",
-            addresses::delete,
-        ))
-        .takes(&[IF_MATCH])
-        .replies_empty(204),
-    ];
-    tagged.map(|operation| operation.tag("Addresses")).into()
+    const DEFAULT: &str = "/v1/customers/{id}/addresses/{address}/default";
+    group("Addresses", [
+        get(ALL, addresses::list).named("list_addresses", "List the addresses of a customer")
+            .needs(CustomerRead).replies::<ListOut<AddressOut<'_>>>(200),
+        post(ALL, addresses::create).named("create_address", "Add an address")
+            .needs(CustomerWrite).body::<AddressIn>().replies::<AddressOut<'_>>(201),
+        get(ONE, addresses::get).named("get_address", "Get an address")
+            .needs(CustomerRead).takes(&[IF_NONE_MATCH]).replies::<AddressOut<'_>>(200)
+            .replies_empty(304),
+        patch(ONE, addresses::update)
+            .named("update_address", "Change an address (JSON Merge Patch)")
+            .needs(CustomerWrite).takes(&[IF_MATCH]).body::<AddressIn>().media(MERGED)
+            .replies::<AddressOut<'_>>(200),
+        post(DEFAULT, addresses::set_default)
+            .named("set_default_address", "Make an address the default of its purpose")
+            .needs(CustomerWrite).replies::<AddressOut<'_>>(200),
+        delete(ONE, addresses::delete).named("delete_address", "Remove an address")
+            .needs(CustomerWrite).takes(&[IF_MATCH]).replies_empty(204),
+    ])
 }
 
-fn comment_operations() -> Vec<Operation> {
+#[rustfmt::skip]
+fn of_comments() -> Vec<Operation> {
     const ALL: &str = "/v1/customers/{id}/comments";
     const ONE: &str = "/v1/customers/{id}/comments/{comment}";
-    let tagged = [
-        Operation::new(
-            Method::GET,
-            Needs(CommentRead),
-            ALL,
-            "list_comments",
-            "List comments, newest first",
-            comments::list,
-        )
-        .takes(&[LIMIT, CURSOR])
-        .replies::<ListOut<CommentOut>>(200),
-        write(Operation::new(
-            Method::POST,
-            Needs(CommentWrite),
-            ALL,
-            "create_comment",
-            "Comment on a customer",
-            comments::create,
-        ))
-        .body::<CommentIn>()
-        .replies::<CommentOut>(201),
-        Operation::new(
-            Method::GET,
-            Needs(CommentRead),
-            ONE,
-            "get_comment",
-            "Get a comment",
-            comments::get,
-        )
-        .takes(&[IF_NONE_MATCH])
-        .replies::<CommentOut>(200)
-        .replies_empty(304),
-        write(Operation::new(
-            Method::PATCH,
-            Needs(CommentWrite),
-            ONE,
-            "update_comment",
-            "Change or pin a comment (JSON Merge Patch)",
-            comments::update,
-        ))
-        .takes(&[IF_MATCH])
-        .body::<CommentIn>()
-        .media(&[MERGE_PATCH, "application/json"])
-        .replies::<CommentOut>(200),
-        write(Operation::new(
-            Method::DELETE,
-            Needs(CommentWrite),
-            ONE,
-            "delete_comment",
-            "Delete a comment",
-            comments::delete,
-        ))
-        .takes(&[IF_MATCH])
-        .replies_empty(204),
-    ];
-    tagged.map(|operation| operation.tag("Comments")).into()
+    group("Comments", [
+        get(ALL, comments::list).named("list_comments", "List comments, newest first")
+            .needs(CommentRead).takes(&[LIMIT, CURSOR]).replies::<ListOut<CommentOut>>(200),
+        post(ALL, comments::create).named("create_comment", "Comment on a customer")
+            .needs(CommentWrite).body::<CommentIn>().replies::<CommentOut>(201),
+        get(ONE, comments::get).named("get_comment", "Get a comment")
+            .needs(CommentRead).takes(&[IF_NONE_MATCH]).replies::<CommentOut>(200)
+            .replies_empty(304),
+        patch(ONE, comments::update)
+            .named("update_comment", "Change or pin a comment (JSON Merge Patch)")
+            .needs(CommentWrite).takes(&[IF_MATCH]).body::<CommentIn>().media(MERGED)
+            .replies::<CommentOut>(200),
+        delete(ONE, comments::delete).named("delete_comment", "Delete a comment")
+            .needs(CommentWrite).takes(&[IF_MATCH]).replies_empty(204),
+    ])
 }
 
-fn method_operations() -> Vec<Operation> {
+#[rustfmt::skip]
+fn of_payment_methods() -> Vec<Operation> {
     const ALL: &str = "/v1/customers/{id}/payment-methods";
     const ONE: &str = "/v1/customers/{id}/payment-methods/{method}";
-    let tagged = [
-        Operation::new(
-            Method::GET,
-            Needs(PaymentMethodRead),
-            ALL,
-            "list_payment_methods",
-            "List saved payment methods",
-            payment_methods::list,
-        )
-        .replies::<ListOut<MethodOut<'_>>>(200),
-        write(Operation::new(
-            Method::POST,
-            Needs(PaymentMethodWrite),
-            ALL,
-            "create_payment_method",
-            "Save a payment method; card data is tokenised, never stored",
-            payment_methods::create,
-        ))
-        .body::<MethodIn>()
-        .replies::<MethodOut<'_>>(200)
-        .replies::<MethodOut<'_>>(201)
-        .accepts_cards(&[card::Member { path: "card.number", takes: card::Taken::Number }]),
-        Operation::new(
-            Method::GET,
-            Needs(PaymentMethodRead),
-            ONE,
-            "get_payment_method",
-            "Get a saved payment method",
-            payment_methods::get,
-        )
-        .takes(&[IF_NONE_MATCH])
-        .replies::<MethodOut<'_>>(200)
-        .replies_empty(304),
-        write(Operation::new(
-            Method::PATCH,
-            Needs(PaymentMethodWrite),
-            ONE,
-            "update_payment_method",
-            "Change details (JSON Merge Patch)",
-            payment_methods::update,
-        ))
-        .takes(&[IF_MATCH])
-        .body::<MethodIn>()
-        .media(&[MERGE_PATCH, "application/json"])
-        .replies::<MethodOut<'_>>(200),
-        write(Operation::new(
-            Method::DELETE,
-            Needs(PaymentMethodWrite),
-            ONE,
-            "delete_payment_method",
-            "Delete a saved payment method",
-            payment_methods::delete,
-        ))
-        .takes(&[IF_MATCH])
-        .replies_empty(204),
-    ];
-    tagged.map(|operation| operation.tag("Payment methods")).into()
+    group("Payment methods", [
+        get(ALL, payment_methods::list).named("list_payment_methods", "List saved payment methods")
+            .needs(PaymentMethodRead).replies::<ListOut<MethodOut<'_>>>(200),
+        post(ALL, payment_methods::create)
+            .named("create_payment_method",
+                "Save a payment method; card data is tokenised, never stored")
+            .needs(PaymentMethodWrite).body::<MethodIn>().accepts_cards(CARD)
+            .replies::<MethodOut<'_>>(200).replies::<MethodOut<'_>>(201),
+        get(ONE, payment_methods::get).named("get_payment_method", "Get a saved payment method")
+            .needs(PaymentMethodRead).takes(&[IF_NONE_MATCH]).replies::<MethodOut<'_>>(200)
+            .replies_empty(304),
+        patch(ONE, payment_methods::update)
+            .named("update_payment_method", "Change details (JSON Merge Patch)")
+            .needs(PaymentMethodWrite).takes(&[IF_MATCH]).body::<MethodIn>().media(MERGED)
+            .replies::<MethodOut<'_>>(200),
+        delete(ONE, payment_methods::delete)
+            .named("delete_payment_method", "Delete a saved payment method")
+            .needs(PaymentMethodWrite).takes(&[IF_MATCH]).replies_empty(204),
+    ])
 }
 
-fn event_operations() -> Vec<Operation> {
-    let feed = Operation::new(
-        Method::GET,
-        Needs(EventRead),
-        "/v1/events",
-        "list_events",
-        "Everything that happened in the space, in order and without gaps",
-        events::list,
-    );
-    let feed = feed
-        .takes(&[
-            Parameter::query(
-                "after",
-                "integer",
-                "position after which to continue; 0 is the start",
-            ),
-            LIMIT,
-            Parameter::query("wait", "integer", "seconds to wait for the first event, at most 60"),
-            Parameter::query("expand", "string", "record: the customer after each change"),
-        ])
-        .replies::<EventsOut>(200);
-    vec![feed.tag("Events")]
+#[rustfmt::skip]
+fn of_events() -> Vec<Operation> {
+    const AFTER: Parameter =
+        Parameter::query("after", "integer", "position after which to continue; 0 is the start");
+    const WAIT: Parameter =
+        Parameter::query("wait", "integer", "seconds to wait for the first event, at most 60");
+    group("Events", [
+        get("/v1/events", events::list)
+            .named("list_events",
+                "Everything that happened in the space, in order and without gaps")
+            .needs(EventRead).takes(&[AFTER, LIMIT, WAIT, RECORD]).replies::<EventsOut>(200),
+    ])
 }

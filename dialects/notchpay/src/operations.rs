@@ -1,9 +1,11 @@
-//! Every operation, one line each, grouped as in the dossier. Aliases of methods and paths are lines
-//! of their own: each is documented somewhere, and some client uses it (dossier §11).
+//! Every operation, grouped as in the dossier. Aliases of methods and paths are lines of their own:
+//! each is documented somewhere, and some client uses it (dossier §11).
 
-use http::Method;
-use patron_gateway::{Access, Operation, operation::Parameter};
-use patron_model::Permission;
+use patron_gateway::{
+    Operation,
+    operation::{Parameter, delete, get, group, patch, post, put},
+};
+use patron_model::Permission::{CustomerRead, CustomerWrite, PaymentMethodRead};
 
 use crate::{
     answers::{
@@ -15,9 +17,6 @@ use crate::{
     customers, payment_methods, resources,
 };
 
-const READ: Access = Access::Needs(Permission::CustomerRead);
-const WRITE: Access = Access::Needs(Permission::CustomerWrite);
-const READ_METHODS: Access = Access::Needs(Permission::PaymentMethodRead);
 const MEDIA: &[&str] = &["application/json", "application/x-www-form-urlencoded"];
 
 const PAGES: [Parameter; 3] = [
@@ -38,182 +37,114 @@ const CHANNEL_FILTERS: [Parameter; 3] = [
 
 /// Every operation.
 pub fn all() -> Vec<Operation> {
-    let groups = [records(), blocking(), hanging(), reference(), guides()];
-    groups.into_iter().flatten().collect()
+    [of_customers(), of_blocking(), of_what_hangs_on_them(), of_catalogues(), of_guides()].concat()
 }
 
-fn get(path: &'static str, id: &'static str, title: &'static str) -> Line {
-    Line { method: Method::GET, access: READ, path, id, title }
-}
-
-fn write(method: Method, path: &'static str, id: &'static str, title: &'static str) -> Line {
-    Line { method, access: WRITE, path, id, title }
-}
-
-/// Catalogues tell nothing about anybody: any key reads them.
-fn catalogue(path: &'static str, id: &'static str, title: &'static str) -> Line {
-    Line { method: Method::GET, access: Access::AnyKey, path, id, title }
-}
-
-/// An operation without its handler.
-struct Line {
-    method: Method,
-    access: Access,
-    path: &'static str,
-    id: &'static str,
-    title: &'static str,
-}
-
-macro_rules! serve {
-    ($line:expr, $handler:path) => {{
-        let Line { method, access, path, id, title } = $line;
-        Operation::new(method, access, path, id, title, $handler)
-    }};
-}
-
-fn records() -> Vec<Operation> {
+#[rustfmt::skip]
+fn of_customers() -> Vec<Operation> {
     const ALL: &str = "/customers";
     const ONE: &str = "/customers/{id}";
-    let update = |method, id| {
-        serve!(write(method, ONE, id, "Update a customer"), customers::update)
-            .body::<CustomerBody>()
-            .media(MEDIA)
-            .replies::<CustomerAnswer>(202)
+    const UPDATE: &str = "Update a customer";
+    let change = |operation: Operation| {
+        operation.body::<CustomerBody>().media(MEDIA).replies::<CustomerAnswer>(202)
     };
-    let operations = vec![
-        serve!(get(ALL, "customers_list", "List all customers"), customers::list)
-            .takes(&PAGES)
-            .takes(&CUSTOMER_FILTERS)
+    group("Customers", [
+        get(ALL, customers::list).named("customers_list", "List all customers")
+            .needs(CustomerRead).takes(&PAGES).takes(&CUSTOMER_FILTERS)
             .replies::<CustomerList>(200),
-        serve!(
-            write(Method::POST, ALL, "customers_create", "Create a customer"),
-            customers::create
-        )
-        .body::<CustomerBody>()
-        .media(MEDIA)
-        .replies::<CustomerAnswer>(201),
-        serve!(get(ONE, "customers_retrieve", "Retrieve a customer"), customers::retrieve)
-            .replies::<CustomerAnswer>(202),
-        update(Method::POST, "customers_update"),
-        update(Method::PUT, "customers_update_put"),
-        update(Method::PATCH, "customers_update_patch"),
-        serve!(
-            write(Method::DELETE, ONE, "customers_delete", "Delete a customer"),
-            customers::delete
-        )
-        .replies::<DeletedAnswer>(202),
-    ];
-    operations.into_iter().map(|operation| operation.tag("Customers")).collect()
+        post(ALL, customers::create).named("customers_create", "Create a customer")
+            .needs(CustomerWrite).body::<CustomerBody>().media(MEDIA)
+            .replies::<CustomerAnswer>(201),
+        get(ONE, customers::retrieve).named("customers_retrieve", "Retrieve a customer")
+            .needs(CustomerRead).replies::<CustomerAnswer>(202),
+        change(post(ONE, customers::update).named("customers_update", UPDATE)
+            .needs(CustomerWrite)),
+        change(put(ONE, customers::update).named("customers_update_put", UPDATE)
+            .needs(CustomerWrite)),
+        change(patch(ONE, customers::update).named("customers_update_patch", UPDATE)
+            .needs(CustomerWrite)),
+        delete(ONE, customers::delete).named("customers_delete", "Delete a customer")
+            .needs(CustomerWrite).replies::<DeletedAnswer>(202),
+    ])
 }
 
-fn blocking() -> Vec<Operation> {
-    let block = |method, id| {
-        let line = write(method, "/customers/{id}/block", id, "Block a customer");
-        serve!(line, customers::block)
-    };
-    let unblock = |method, id| {
-        let line = write(method, "/customers/{id}/unblock", id, "Unblock a customer");
-        serve!(line, customers::unblock)
-    };
+#[rustfmt::skip]
+fn of_blocking() -> Vec<Operation> {
+    const BLOCK: &str = "/customers/{id}/block";
+    const BLOCKED: &str = "Block a customer";
+    const UNBLOCK: &str = "/customers/{id}/unblock";
+    const UNBLOCKED: &str = "Unblock a customer";
     let operations = [
-        block(Method::POST, "customers_block"),
-        block(Method::PATCH, "customers_block_patch"),
-        block(Method::PUT, "customers_block_put"),
-        unblock(Method::POST, "customers_unblock"),
-        unblock(Method::PATCH, "customers_unblock_patch"),
-        unblock(Method::PUT, "customers_unblock_put"),
+        post(BLOCK, customers::block).named("customers_block", BLOCKED)
+            .needs(CustomerWrite),
+        patch(BLOCK, customers::block).named("customers_block_patch", BLOCKED)
+            .needs(CustomerWrite),
+        put(BLOCK, customers::block).named("customers_block_put", BLOCKED)
+            .needs(CustomerWrite),
+        post(UNBLOCK, customers::unblock).named("customers_unblock", UNBLOCKED)
+            .needs(CustomerWrite),
+        patch(UNBLOCK, customers::unblock).named("customers_unblock_patch", UNBLOCKED)
+            .needs(CustomerWrite),
+        put(UNBLOCK, customers::unblock).named("customers_unblock_put", UNBLOCKED)
+            .needs(CustomerWrite),
     ];
-    let described = |line: Operation| line.tag("Customers").replies::<CustomerAnswer>(202);
-    operations.into_iter().map(described).collect()
+    group("Customers", operations.map(|line| line.replies::<CustomerAnswer>(202)))
 }
 
-fn hanging() -> Vec<Operation> {
-    const TITLE: &str = "List customer's payment methods";
-    let methods = |path, id| {
-        let line = Line { method: Method::GET, access: READ_METHODS, path, id, title: TITLE };
-        serve!(line, payment_methods::list).replies::<MethodList>(200)
-    };
-    let operations = vec![
-        methods("/customers/{id}/payment_methods", "payment_methods_list"),
-        methods("/customers/{id}/payment-methods", "payment_methods_list_alias"),
-        serve!(
-            get("/customers/{id}/payments", "customer_payments_list", "List customer's payments"),
-            customers::payments
-        )
-        .takes(&PAGES)
-        .takes(&[Parameter::query("status", "string", "Status of the payments.")])
-        .replies::<PaymentList>(200),
-    ];
-    operations.into_iter().map(|operation| operation.tag("Customers")).collect()
+#[rustfmt::skip]
+fn of_what_hangs_on_them() -> Vec<Operation> {
+    const METHODS: &str = "List customer's payment methods";
+    const STATUS: Parameter = Parameter::query("status", "string", "Status of the payments.");
+    group("Customers", [
+        get("/customers/{id}/payment_methods", payment_methods::list)
+            .named("payment_methods_list", METHODS)
+            .needs(PaymentMethodRead).replies::<MethodList>(200),
+        get("/customers/{id}/payment-methods", payment_methods::list)
+            .named("payment_methods_list_alias", METHODS)
+            .needs(PaymentMethodRead).replies::<MethodList>(200),
+        get("/customers/{id}/payments", customers::payments)
+            .named("customer_payments_list", "List customer's payments")
+            .needs(CustomerRead).takes(&PAGES).takes(&[STATUS]).replies::<PaymentList>(200),
+    ])
 }
 
-fn reference() -> Vec<Operation> {
-    let operations = vec![
-        serve!(
-            catalogue("/channels", "channels_list", "List all payment channels"),
-            resources::channels
-        )
-        .takes(&CHANNEL_FILTERS)
-        .replies::<ChannelList>(200),
-        serve!(
-            catalogue("/countries", "countries_list", "List all countries"),
-            resources::countries
-        )
-        .replies::<CountryList>(200),
-        serve!(
-            catalogue("/currencies", "currencies_list", "List all currencies"),
-            resources::currencies
-        )
-        .replies::<CurrencyList>(200),
-    ];
-    operations.into_iter().map(|operation| operation.tag("Reference data")).collect()
+#[rustfmt::skip]
+fn of_catalogues() -> Vec<Operation> {
+    group("Reference data", [
+        get("/channels", resources::channels).named("channels_list", "List all payment channels")
+            .any_key().takes(&CHANNEL_FILTERS).replies::<ChannelList>(200),
+        get("/countries", resources::countries).named("countries_list", "List all countries")
+            .any_key().replies::<CountryList>(200),
+        get("/currencies", resources::currencies).named("currencies_list", "List all currencies")
+            .any_key().replies::<CurrencyList>(200),
+    ])
 }
 
-fn guides() -> Vec<Operation> {
-    let line = |path, id, title| catalogue(path, id, title);
-    let operations = vec![
-        serve!(
-            line("/resources/channels", "resources_channels_list", "List payment channels"),
-            resources::guide_channels
-        )
-        .takes(&CHANNEL_FILTERS)
-        .replies::<ChannelList>(200),
-        serve!(
-            line("/resources/channels/{id}", "resources_channel_retrieve", "Retrieve a channel"),
-            resources::channel
-        )
-        .replies::<ChannelAnswer>(200),
-        serve!(
-            line("/resources/countries", "resources_countries_list", "List countries"),
-            resources::countries
-        )
-        .replies::<CountryList>(200),
-        serve!(
-            line("/resources/countries/{code}", "resources_country_retrieve", "Retrieve a country"),
-            resources::country
-        )
-        .replies::<CountryAnswer>(200),
-        serve!(
-            line("/resources/currencies", "resources_currencies_list", "List currencies"),
-            resources::currencies
-        )
-        .replies::<CurrencyList>(200),
-        serve!(
-            line(
-                "/resources/currencies/{code}",
-                "resources_currency_retrieve",
-                "Retrieve a currency"
-            ),
-            resources::currency
-        )
-        .replies::<CurrencyAnswer>(200),
-        serve!(line("/resources/banks", "resources_banks_list", "List banks"), resources::banks)
-            .replies::<BankList>(200),
-        serve!(
-            line("/resources/banks/{code}", "resources_bank_retrieve", "Retrieve a bank"),
-            resources::bank
-        )
-        .replies::<BankAnswer>(200),
-    ];
-    operations.into_iter().map(|operation| operation.tag("Reference data")).collect()
+#[rustfmt::skip]
+fn of_guides() -> Vec<Operation> {
+    group("Reference data", [
+        get("/resources/channels", resources::guide_channels)
+            .named("resources_channels_list", "List payment channels")
+            .any_key().takes(&CHANNEL_FILTERS).replies::<ChannelList>(200),
+        get("/resources/channels/{id}", resources::channel)
+            .named("resources_channel_retrieve", "Retrieve a channel")
+            .any_key().replies::<ChannelAnswer>(200),
+        get("/resources/countries", resources::countries)
+            .named("resources_countries_list", "List countries")
+            .any_key().replies::<CountryList>(200),
+        get("/resources/countries/{code}", resources::country)
+            .named("resources_country_retrieve", "Retrieve a country")
+            .any_key().replies::<CountryAnswer>(200),
+        get("/resources/currencies", resources::currencies)
+            .named("resources_currencies_list", "List currencies")
+            .any_key().replies::<CurrencyList>(200),
+        get("/resources/currencies/{code}", resources::currency)
+            .named("resources_currency_retrieve", "Retrieve a currency")
+            .any_key().replies::<CurrencyAnswer>(200),
+        get("/resources/banks", resources::banks).named("resources_banks_list", "List banks")
+            .any_key().replies::<BankList>(200),
+        get("/resources/banks/{code}", resources::bank)
+            .named("resources_bank_retrieve", "Retrieve a bank")
+            .any_key().replies::<BankAnswer>(200),
+    ])
 }

@@ -1,11 +1,9 @@
 //! Every operation (dossier §2), one line each, and the token endpoint (§3.2). The five customer
 //! operations answer at the full mount, which clients hard-code, and at the short one.
 
-use http::Method;
 use patron_gateway::{
-    Access::{Needs, Public},
     Operation,
-    operation::Parameter,
+    operation::{Parameter, delete, get, group, post},
 };
 use patron_model::Permission::{CustomerRead, CustomerWrite};
 
@@ -28,91 +26,62 @@ const LIST: &[Parameter] = &[
     Parameter::query("page_size", "integer", "Customers per page; 50 when absent."),
 ];
 
-/// Where the customers are, by the full mount and by the short one.
-const FULL: &str = "/oidc/customer-service/v2/customer";
-const FULL_ONE: &str = "/oidc/customer-service/v2/customer/{customerId}";
-const SHORT: &str = "/v2/customer";
-const SHORT_ONE: &str = "/v2/customer/{customerId}";
+/// The customers' paths and what the operations on them are called, by one of two mounts.
+struct Mount {
+    all: &'static str,
+    one: &'static str,
+    list: &'static str,
+    create: &'static str,
+    read: &'static str,
+    update: &'static str,
+    delete: &'static str,
+}
+
+const FULL: Mount = Mount {
+    all: "/oidc/customer-service/v2/customer",
+    one: "/oidc/customer-service/v2/customer/{customerId}",
+    list: "getV2Customer",
+    create: "postV2Customer",
+    read: "getV2CustomerById",
+    update: "postV2CustomerById",
+    delete: "deleteV2CustomerById",
+};
+const SHORT: Mount = Mount {
+    all: "/v2/customer",
+    one: "/v2/customer/{customerId}",
+    list: "short_getV2Customer",
+    create: "short_postV2Customer",
+    read: "short_getV2CustomerById",
+    update: "short_postV2CustomerById",
+    delete: "short_deleteV2CustomerById",
+};
 
 /// All operations.
 pub(crate) fn all() -> Vec<Operation> {
-    vec![
-        // Customers, at the full mount
-        list(FULL, "getV2Customer"),
-        create(FULL, "postV2Customer"),
-        read(FULL_ONE, "getV2CustomerById"),
-        update(FULL_ONE, "postV2CustomerById"),
-        delete(FULL_ONE, "deleteV2CustomerById"),
-        // The same, at the short mount
-        list(SHORT, "short_getV2Customer"),
-        create(SHORT, "short_postV2Customer"),
-        read(SHORT_ONE, "short_getV2CustomerById"),
-        update(SHORT_ONE, "short_postV2CustomerById"),
-        delete(SHORT_ONE, "short_deleteV2CustomerById"),
-        // Sign-in
-        token(TOKEN_PATH, "access_token"),
-    ]
+    [of_customers(&FULL), of_customers(&SHORT), of_sign_in()].concat()
 }
 
-fn list(path: &'static str, id: &'static str) -> Operation {
-    Operation::new(Method::GET, Needs(CustomerRead), path, id, "List customers", lists::list)
-        .tag("Customer")
-        .takes(LIST)
-        .replies::<Vec<CustomerShown>>(200)
+#[rustfmt::skip]
+fn of_customers(at: &Mount) -> Vec<Operation> {
+    group("Customer", [
+        get(at.all, lists::list).named(at.list, "List customers")
+            .needs(CustomerRead).takes(LIST).replies::<Vec<CustomerShown>>(200),
+        post(at.all, customers::create).named(at.create, "Create a customer")
+            .needs(CustomerWrite).body::<CustomerBody>().replies::<CustomerShown>(200),
+        get(at.one, customers::read).named(at.read, "Read a customer")
+            .needs(CustomerRead).replies::<CustomerShown>(200),
+        post(at.one, customers::update).named(at.update, "Update a customer")
+            .needs(CustomerWrite).body::<CustomerBody>().replies::<CustomerShown>(200),
+        delete(at.one, customers::delete).named(at.delete, "Delete a customer")
+            .needs(CustomerWrite).replies_empty(204),
+    ])
 }
 
-fn create(path: &'static str, id: &'static str) -> Operation {
-    Operation::new(
-        Method::POST,
-        Needs(CustomerWrite),
-        path,
-        id,
-        "Create a customer",
-        customers::create,
-    )
-    .tag("Customer")
-    .body::<CustomerBody>()
-    .replies::<CustomerShown>(200)
-}
-
-fn read(path: &'static str, id: &'static str) -> Operation {
-    Operation::new(Method::GET, Needs(CustomerRead), path, id, "Read a customer", customers::read)
-        .tag("Customer")
-        .replies::<CustomerShown>(200)
-}
-
-fn update(path: &'static str, id: &'static str) -> Operation {
-    Operation::new(
-        Method::POST,
-        Needs(CustomerWrite),
-        path,
-        id,
-        "Update a customer",
-        customers::update,
-    )
-    .tag("Customer")
-    .body::<CustomerBody>()
-    .replies::<CustomerShown>(200)
-}
-
-fn delete(path: &'static str, id: &'static str) -> Operation {
-    Operation::new(
-        Method::DELETE,
-        Needs(CustomerWrite),
-        path,
-        id,
-        "Delete a customer",
-        customers::delete,
-    )
-    .tag("Customer")
-    .replies_empty(204)
-}
-
-fn token(path: &'static str, id: &'static str) -> Operation {
-    Operation::new(Method::POST, Public, path, id, "Get a bearer token", token::issue)
-        .tag("Sign-in")
-        .body::<TokenForm>()
-        .media(&["application/x-www-form-urlencoded"])
-        .replies::<TokenShown>(200)
-        .fails_with::<OauthError>()
+#[rustfmt::skip]
+fn of_sign_in() -> Vec<Operation> {
+    group("Sign-in", [
+        post(TOKEN_PATH, token::issue).named("access_token", "Get a bearer token")
+            .public().body::<TokenForm>().media(&["application/x-www-form-urlencoded"])
+            .replies::<TokenShown>(200).fails_with::<OauthError>(),
+    ])
 }

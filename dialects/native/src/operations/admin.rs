@@ -1,143 +1,80 @@
 //! Operations on accounts, spaces and keys: records of the deployment.
 
-use http::Method;
 use patron_gateway::{
-    Access::Needs,
     Operation,
-    operation::{IdempotencyRule, Parameter},
+    operation::{IdempotencyRule, Parameter, delete, get, group, patch, post},
 };
 use patron_model::Permission::{
     AccountRead, AccountWrite, AuditExport, AuditRead, KeyRead, KeyWrite, SpaceDelete, SpaceRead,
     SpaceWrite,
 };
 
-use super::{CURSOR, IF_MATCH, IF_NONE_MATCH, KEY, LIMIT, PREFER, write};
+use super::{CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, MERGED};
 use crate::{
     accounts::{self, AccountIn, AccountOut},
     audit_log::{self, AuditOut},
     keys::{self, KeyIn, KeyOut, RotateIn},
-    patches::MERGE_PATCH,
     spaces::{self, LeavingOut, SpaceIn, SpaceOut},
     wire::ListOut,
 };
 
-pub(super) fn account_operations() -> Vec<Operation> {
-    let tagged = [
-        Operation::new(
-            Method::GET,
-            Needs(AccountRead),
-            "/v1/accounts",
-            "list_accounts",
-            "List accounts",
-            accounts::list,
-        )
-        .replies::<ListOut<AccountOut<'_>>>(200),
-        write(Operation::new(
-            Method::POST,
-            Needs(AccountWrite),
-            "/v1/accounts",
-            "create_account",
-            "Create an account",
-            accounts::create,
-        ))
-        .body::<AccountIn>()
-        .replies::<AccountOut<'_>>(201),
-        Operation::new(
-            Method::GET,
-            Needs(AccountRead),
-            "/v1/accounts/{account}",
-            "get_account",
-            "Get an account",
-            accounts::get,
-        )
-        .replies::<AccountOut<'_>>(200),
-        write(Operation::new(
-            Method::PATCH,
-            Needs(AccountWrite),
-            "/v1/accounts/{account}",
-            "update_account",
-            "Rename or archive an account",
-            accounts::update,
-        ))
-        .takes(&[IF_MATCH])
-        .body::<AccountIn>()
-        .replies::<AccountOut<'_>>(200),
-    ];
-    tagged.map(|operation| operation.tag("Accounts").for_deployment()).into()
+/// A group of operations on records of the deployment.
+fn deployment(
+    tag: &'static str,
+    operations: impl IntoIterator<Item = Operation>,
+) -> Vec<Operation> {
+    group(tag, operations.into_iter().map(Operation::for_deployment))
 }
 
-pub(super) fn space_operations() -> Vec<Operation> {
-    let tagged = [
-        Operation::new(
-            Method::GET,
-            Needs(SpaceRead),
-            "/v1/spaces",
-            "list_spaces",
-            "List spaces",
-            spaces::list,
-        )
-        .replies::<ListOut<SpaceOut<'_>>>(200),
-        write(Operation::new(
-            Method::POST,
-            Needs(SpaceWrite),
-            "/v1/spaces",
-            "create_space",
-            "Create a space",
-            spaces::create,
-        ))
-        .body::<SpaceIn>()
-        .replies::<SpaceOut<'_>>(201),
-        Operation::new(
-            Method::GET,
-            Needs(SpaceRead),
-            "/v1/spaces/{space}",
-            "get_space",
-            "Get a space",
-            spaces::get,
-        )
-        .replies::<SpaceOut<'_>>(200),
-        write(Operation::new(
-            Method::PATCH,
-            Needs(SpaceWrite),
-            "/v1/spaces/{space}",
-            "update_space",
-            "Change or archive a space",
-            spaces::update,
-        ))
-        .takes(&[IF_MATCH])
-        .body::<SpaceIn>()
-        .replies::<SpaceOut<'_>>(200),
-    ];
-    tagged.map(|operation| operation.tag("Spaces").for_deployment()).into()
+#[rustfmt::skip]
+pub(super) fn of_accounts() -> Vec<Operation> {
+    const ALL: &str = "/v1/accounts";
+    const ONE: &str = "/v1/accounts/{account}";
+    deployment("Accounts", [
+        get(ALL, accounts::list).named("list_accounts", "List accounts")
+            .needs(AccountRead).replies::<ListOut<AccountOut<'_>>>(200),
+        post(ALL, accounts::create).named("create_account", "Create an account")
+            .needs(AccountWrite).body::<AccountIn>().replies::<AccountOut<'_>>(201),
+        get(ONE, accounts::get).named("get_account", "Get an account")
+            .needs(AccountRead).replies::<AccountOut<'_>>(200),
+        patch(ONE, accounts::update).named("update_account", "Rename or archive an account")
+            .needs(AccountWrite).takes(&[IF_MATCH]).body::<AccountIn>()
+            .replies::<AccountOut<'_>>(200),
+    ])
 }
 
-/// A space is deleted for good.
-pub(super) fn offboarding_operations() -> Vec<Operation> {
-    let delete = Operation::new(
-        Method::DELETE,
-        Needs(SpaceDelete),
-        "/v1/spaces/{space}",
-        "delete_space",
-        "Delete a space for good, with everything in it; a dry run says what would go",
-        spaces::delete,
-    );
-    let delete = write(delete)
-        .takes(&[
-            IF_MATCH.required(),
-            Parameter::query(
-                "export_sha256",
-                "string",
-                "SHA-256 of the export made before, in hexadecimal; the receipt keeps it",
-            ),
-            Parameter::query("without_export", "boolean", "true: nothing is to be kept"),
-        ])
-        .replies::<LeavingOut<'_>>(200)
-        .replies::<LeavingOut<'_>>(202);
-    vec![delete.tag("Spaces").for_deployment()]
+#[rustfmt::skip]
+pub(super) fn of_spaces() -> Vec<Operation> {
+    const ALL: &str = "/v1/spaces";
+    const ONE: &str = "/v1/spaces/{space}";
+    const KEPT: [Parameter; 2] = [
+        Parameter::query("export_sha256", "string",
+            "SHA-256 of the export made before, in hexadecimal; the receipt keeps it"),
+        Parameter::query("without_export", "boolean", "true: nothing is to be kept"),
+    ];
+    deployment("Spaces", [
+        get(ALL, spaces::list).named("list_spaces", "List spaces")
+            .needs(SpaceRead).replies::<ListOut<SpaceOut<'_>>>(200),
+        post(ALL, spaces::create).named("create_space", "Create a space")
+            .needs(SpaceWrite).body::<SpaceIn>().replies::<SpaceOut<'_>>(201),
+        get(ONE, spaces::get).named("get_space", "Get a space")
+            .needs(SpaceRead).replies::<SpaceOut<'_>>(200),
+        patch(ONE, spaces::update).named("update_space", "Change or archive a space")
+            .needs(SpaceWrite).takes(&[IF_MATCH]).body::<SpaceIn>().replies::<SpaceOut<'_>>(200),
+        delete(ONE, spaces::delete)
+            .named("delete_space",
+                "Delete a space for good, with everything in it; a dry run says what would go")
+            .needs(SpaceDelete).takes(&[IF_MATCH.required()]).takes(&KEPT)
+            .replies::<LeavingOut<'_>>(200).replies::<LeavingOut<'_>>(202),
+    ])
 }
 
 /// The audit trail.
-pub(super) fn audit_operations() -> Vec<Operation> {
+#[rustfmt::skip]
+pub(super) fn of_the_audit_log() -> Vec<Operation> {
+    const ALL: &str = "/v1/audit-log";
+    const ONE: &str = "/v1/audit-log/{id}";
+    const EXPORT: &str = "/v1/audit-log/export";
     const FILTERS: [Parameter; 9] = [
         Parameter::query("actor", "string", "key:12, operator, operator:root or stranger"),
         Parameter::query("action", "string", "key.created; with * at its end all that begin so"),
@@ -149,39 +86,24 @@ pub(super) fn audit_operations() -> Vec<Operation> {
         Parameter::query("until", "string", "a moment (RFC 3339): entries before it"),
         CURSOR,
     ];
-    let list = Operation::new(
-        Method::GET,
-        Needs(AuditRead),
-        "/v1/audit-log",
-        "list_audit_entries",
-        "Who was let in or refused, and who changed what about access, newest first",
-        audit_log::list,
-    );
-    let export = Operation::new(
-        Method::GET,
-        Needs(AuditExport),
-        "/v1/audit-log/export",
-        "export_audit_entries",
-        "The audit log as a file; the header Patron-Next-Cursor leads to the rest",
-        audit_log::export,
-    );
-    let get = Operation::new(
-        Method::GET,
-        Needs(AuditRead),
-        "/v1/audit-log/{id}",
-        "get_audit_entry",
-        "Get an entry of the audit log",
-        audit_log::get,
-    );
-    let tagged = [
-        list.takes(&FILTERS).takes(&[LIMIT]).replies::<ListOut<AuditOut<'_>>>(200),
-        export.replies::<String>(200).replies_in(FILES).takes(&FILTERS).takes(&[
-            Parameter::query("limit", "integer", "1 to 10000"),
-            Parameter::query("format", "string", "ndjson (default) or csv"),
-        ]),
-        get.replies::<AuditOut<'_>>(200),
+    const FILE: [Parameter; 2] = [
+        Parameter::query("limit", "integer", "1 to 10000"),
+        Parameter::query("format", "string", "ndjson (default) or csv"),
     ];
-    tagged.map(|operation| operation.tag("Audit log")).into()
+    group("Audit log", [
+        get(ALL, audit_log::list)
+            .named("list_audit_entries",
+                "Who was let in or refused, and who changed what about access, newest first")
+            .needs(AuditRead).takes(&FILTERS).takes(&[LIMIT])
+            .replies::<ListOut<AuditOut<'_>>>(200),
+        get(EXPORT, audit_log::export)
+            .named("export_audit_entries",
+                "The audit log as a file; the header Patron-Next-Cursor leads to the rest")
+            .needs(AuditExport).takes(&FILTERS).takes(&FILE).replies::<String>(200)
+            .replies_in(FILES),
+        get(ONE, audit_log::get).named("get_audit_entry", "Get an entry of the audit log")
+            .needs(AuditRead).replies::<AuditOut<'_>>(200),
+    ])
 }
 
 /// Media types of the audit log as a file.
@@ -193,68 +115,35 @@ const SHOWN_AGAIN: IdempotencyRule = IdempotencyRule {
     remembered_seconds: patron_app::keys::SHOWN_SECONDS,
 };
 
-/// A call that makes a key.
-fn makes_key(operation: Operation) -> Operation {
-    operation.idempotent(SHOWN_AGAIN).takes(&[KEY, PREFER]).replies::<KeyOut<'_>>(201)
-}
-
-pub(super) fn key_operations() -> Vec<Operation> {
+#[rustfmt::skip]
+pub(super) fn of_keys() -> Vec<Operation> {
     const ALL: &str = "/v1/keys";
     const ONE: &str = "/v1/keys/{key}";
     const ROTATE: &str = "/v1/keys/{key}/rotate";
-    let tagged = [
-        Operation::new(Method::GET, Needs(KeyRead), ALL, "list_keys", "List keys", keys::list)
-            .takes(&[
-                LIMIT,
-                CURSOR,
-                Parameter::query("dialect", "string", "the API they are for"),
-                Parameter::query("space", "integer", "number of the space they open at first"),
-                Parameter::query("state", "string", "active, expiring, expired, revoked"),
-            ])
-            .replies::<ListOut<KeyOut<'_>>>(200),
-        makes_key(Operation::new(
-            Method::POST,
-            Needs(KeyWrite),
-            ALL,
-            "create_key",
-            "Make a key for any of the APIs; its credentials are shown once",
-            keys::create,
-        ))
-        .body::<KeyIn>(),
-        Operation::new(Method::GET, Needs(KeyRead), ONE, "get_key", "Get a key", keys::get)
-            .takes(&[IF_NONE_MATCH])
-            .replies::<KeyOut<'_>>(200)
-            .replies_empty(304),
-        write(Operation::new(
-            Method::PATCH,
-            Needs(KeyWrite),
-            ONE,
-            "update_key",
-            "Change name, rights, networks or end of a key (JSON Merge Patch)",
-            keys::update,
-        ))
-        .takes(&[IF_MATCH])
-        .body::<KeyIn>()
-        .media(&[MERGE_PATCH, "application/json"])
-        .replies::<KeyOut<'_>>(200),
-        write(Operation::new(
-            Method::DELETE,
-            Needs(KeyWrite),
-            ONE,
-            "revoke_key",
-            "Revoke a key",
-            keys::revoke,
-        ))
-        .replies_empty(204),
-        makes_key(Operation::new(
-            Method::POST,
-            Needs(KeyWrite),
-            ROTATE,
-            "rotate_key",
-            "Replace a key by a new one with the same rights; the old one ends after the overlap",
-            keys::rotate,
-        ))
-        .body::<RotateIn>(),
+    const ROTATED: &str =
+        "Replace a key by a new one with the same rights; the old one ends after the overlap";
+    const FILTERS: [Parameter; 3] = [
+        Parameter::query("dialect", "string", "the API they are for"),
+        Parameter::query("space", "integer", "number of the space they open at first"),
+        Parameter::query("state", "string", "active, expiring, expired, revoked"),
     ];
-    tagged.map(|operation| operation.tag("Keys").for_deployment()).into()
+    deployment("Keys", [
+        get(ALL, keys::list).named("list_keys", "List keys")
+            .needs(KeyRead).takes(&[LIMIT, CURSOR]).takes(&FILTERS)
+            .replies::<ListOut<KeyOut<'_>>>(200),
+        post(ALL, keys::create)
+            .named("create_key", "Make a key for any of the APIs; its credentials are shown once")
+            .needs(KeyWrite).idempotent(SHOWN_AGAIN).body::<KeyIn>().replies::<KeyOut<'_>>(201),
+        get(ONE, keys::get).named("get_key", "Get a key")
+            .needs(KeyRead).takes(&[IF_NONE_MATCH]).replies::<KeyOut<'_>>(200).replies_empty(304),
+        patch(ONE, keys::update)
+            .named("update_key",
+                "Change name, rights, networks or end of a key (JSON Merge Patch)")
+            .needs(KeyWrite).takes(&[IF_MATCH]).body::<KeyIn>().media(MERGED)
+            .replies::<KeyOut<'_>>(200),
+        delete(ONE, keys::revoke).named("revoke_key", "Revoke a key")
+            .needs(KeyWrite).replies_empty(204),
+        post(ROTATE, keys::rotate).named("rotate_key", ROTATED)
+            .needs(KeyWrite).idempotent(SHOWN_AGAIN).body::<RotateIn>().replies::<KeyOut<'_>>(201),
+    ])
 }
