@@ -177,7 +177,10 @@ impl Gateway {
             Some(id) => id.into(),
             None => {
                 let count = self.next_id.fetch_add(1, Ordering::Relaxed);
-                format!("{}-{count:x}", self.id_prefix).into()
+                let mut digits = [0; 16];
+                let _ = hex::encode_to_slice(count.to_be_bytes(), &mut digits);
+                let digits = str::from_utf8(&digits).unwrap_or_default().trim_start_matches('0');
+                [&self.id_prefix, "-", digits].concat().into()
             }
         }
     }
