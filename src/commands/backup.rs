@@ -7,7 +7,7 @@ use clap::Args;
 use patron_app::{
     App, Clock,
     audit::{self, Act},
-    documents::{KINDS, expected_columns},
+    documents::{KINDS, implied},
     keyring,
 };
 use patron_store::{DumpSummary, Store};
@@ -194,7 +194,7 @@ async fn open_secrets(settings: &Settings, store: &Store) -> Result<()> {
 }
 
 async fn look(store: &Store) -> Result<()> {
-    let report = store.check(&|kind, row| expected_columns(kind, row)).await?;
+    let report = store.check(&|kind, row| implied(kind, row)).await?;
     println!(
         "Checked {} records, {} journal entries, {} search terms.",
         report.records, report.entries, report.terms

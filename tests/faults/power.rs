@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use patron_app::documents::{KINDS, expected_columns};
+use patron_app::documents::{KINDS, implied};
 use patron_app::{App, Clock, keyring::Master, secrets::MasterKey};
 use patron_gateway::{Gateway, Site, dispatch::RequestLog, limits::Limits};
 use patron_store::{Location, Options, Store};
@@ -100,7 +100,7 @@ fn master(folder: &Path) -> Result<Master, String> {
 }
 
 async fn check(store: &Store) -> Result<(), String> {
-    let report = store.check(&|kind, row| expected_columns(kind, row)).await;
+    let report = store.check(&|kind, row| implied(kind, row)).await;
     let report = report.map_err(|error| error.to_string())?;
     if report.is_clean() { Ok(()) } else { Err(report.findings.join("\n")) }
 }

@@ -10,7 +10,7 @@ use patron_model::{
     payment_method::PaymentMethod,
     space::{Account, Key, Space},
 };
-use patron_store::{Kind, Row, Value};
+use patron_store::{Implied, Kind, Row, Value, with_face};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
@@ -70,12 +70,23 @@ pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync {
     fn home(space: i64) -> i64 {
         if Self::IN_DEPLOYMENT { DEPLOYMENT } else { space }
     }
+    /// What is shown of it most often, as JSON, where it is kept with the document.
+    ///
+    /// # Errors
+    /// `Internal` when it cannot be written as JSON.
+    fn face(&self) -> Result<Option<String>, Failure> {
+        Ok(None)
+    }
     /// The document as it is stored.
     ///
     /// # Errors
     /// `Internal` when it cannot be written as JSON.
     fn document(&self) -> Result<String, Failure> {
-        serde_json::to_string(self).map_err(Failure::internal)
+        let record = serde_json::to_string(self).map_err(Failure::internal)?;
+        Ok(match self.face()? {
+            Some(face) => with_face(&record, &face),
+            None => record,
+        })
     }
     /// The noun from its document.
     ///
@@ -135,7 +146,7 @@ pub(crate) struct Registered {
     kind: &'static Kind,
     noun: Noun,
     seen_by: Option<Permission>,
-    columns: fn(&Row) -> Option<Vec<Value>>,
+    implied: fn(&Row) -> Option<Implied>,
 }
 
 impl Registered {
@@ -144,14 +155,17 @@ impl Registered {
             kind: T::KIND,
             noun: T::NOUN,
             seen_by: T::SEEN_BY,
-            columns: |row| T::from_document(&row.doc).ok().map(|noun| noun.columns()),
+            implied: |row| {
+                let noun = T::from_document(&row.doc).ok()?;
+                Some(Implied { columns: noun.columns(), face: noun.face().ok()? })
+            },
         }
     }
 
     /// A kind without a noun of its own: what is noted beside one.
     const fn beside<T: Document>(kind: &'static Kind) -> Registered {
-        let columns = |_: &Row| Some(Vec::new());
-        Registered { kind, noun: T::NOUN, seen_by: None, columns }
+        let implied = |_: &Row| Some(Implied { columns: Vec::new(), face: None });
+        Registered { kind, noun: T::NOUN, seen_by: None, implied }
     }
 }
 
@@ -185,9 +199,9 @@ fn registered(kind: &str) -> Option<&'static Registered> {
     REGISTRY.iter().find(|known| known.kind.name == kind)
 }
 
-/// The declared columns that a row should have, from its document: how `check` finds damage.
-pub fn expected_columns(kind: &Kind, row: &Row) -> Option<Vec<Value>> {
-    (registered(kind.name)?.columns)(row)
+/// What a row should hold beside its document, from that: how `check` finds damage.
+pub fn implied(kind: &Kind, row: &Row) -> Option<Implied> {
+    (registered(kind.name)?.implied)(row)
 }
 
 /// What lets a caller see records of a kind in the journal; nobody sees those without.

@@ -70,7 +70,7 @@ impl Document for Key {
 
 /// Handles are unique within a dialect.
 pub fn handle_column(dialect: &str, handle: &str) -> String {
-    format!("{dialect}:{handle}")
+    [dialect, ":", handle].concat()
 }
 
 /// A key to be made.

@@ -1,21 +1,16 @@
 //! Customers that are only shown: the stored document begins with the customer as Patron shows it,
 //! so what is asked for most often is answered without decoding and encoding it again.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use bytes::Bytes;
 use patron_model::{Failure, customer::Customer, shown::ShownCustomer};
-use patron_store::Row;
+use patron_store::{Row, face_of};
 
 use crate::{
     record::{Loaded, decode},
     search::{After, Order, place_of},
 };
-
-/// How a document begins that holds the shown form: its length in bytes follows, then the form.
-const LENGTH: &str = "{\"shown_bytes\":";
-const FORM: &str = ",\"shown\":";
 
 /// A customer that was read in order to be shown.
 #[derive(Debug)]
@@ -39,7 +34,7 @@ impl Seen {
     /// # Errors
     /// `Internal` when the stored document is not a customer.
     pub(crate) fn of(row: Row) -> Result<Seen, Failure> {
-        match form(&row.doc) {
+        match face_of(&row.doc) {
             Some(form) => Ok(Seen::Shown(Shown { row, form })),
             None => Ok(Seen::Loaded(Box::new(decode(&row)?))),
         }
@@ -92,9 +87,9 @@ impl Shown {
     /// # Errors
     /// `Internal` when the form has no version.
     pub fn version(&self) -> Result<i64, Failure> {
-        let version = self.json().split_once("\"version\":").and_then(|(_, rest)| {
-            rest.split_once(',').and_then(|(version, _)| version.parse().ok())
-        });
+        // The third member, after id and number.
+        let member = self.json().split(',').nth(2);
+        let version = member.and_then(|m| m.strip_prefix("\"version\":")?.parse().ok());
         version.ok_or_else(|| Failure::internal("a shown customer has no version"))
     }
 
@@ -104,46 +99,14 @@ impl Shown {
     }
 }
 
-fn form(doc: &str) -> Option<Range<usize>> {
-    let (length, _) = doc.strip_prefix(LENGTH)?.split_once(FORM)?;
-    let start = LENGTH.len() + length.len() + FORM.len();
-    let end = start.checked_add(length.parse().ok()?)?;
-    doc.get(start..end).map(|_| start..end)
-}
-
-/// The document of a customer: the shown form, where it is the same at any moment, then the record.
+/// The face of a customer's document: the shown form, where it is the same at any moment.
 ///
 /// # Errors
 /// `Internal` when it cannot be written as JSON.
-pub(crate) fn document(customer: &Customer) -> Result<String, Failure> {
-    let record = serde_json::to_string(customer).map_err(Failure::internal)?;
+pub(crate) fn face(customer: &Customer) -> Result<Option<String>, Failure> {
     if customer.is_deleted() || customer.status_until.is_some() {
-        return Ok(record);
+        return Ok(None);
     }
     let shown = ShownCustomer::of(customer, customer.updated_at);
-    let shown = serde_json::to_string(&shown).map_err(Failure::internal)?;
-    let members = record.strip_prefix('{').unwrap_or(&record);
-    let length = shown.len().to_string();
-    Ok([LENGTH, &length, FORM, &shown, ",", members].concat())
-}
-
-/// The record of a document: what follows the shown form.
-pub(crate) fn record(doc: &str) -> Cow<'_, str> {
-    let members = form(doc).and_then(|form| doc.get(form.end..)?.strip_prefix(','));
-    members.map_or(Cow::Borrowed(doc), |members| Cow::Owned(["{", members].concat()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_form_and_the_record_are_found_again() {
-        let doc = r#"{"shown_bytes":10,"shown":{"a":"ü"},"number":1}"#;
-        assert_eq!(form(doc).map(|form| &doc[form]), Some(r#"{"a":"ü"}"#));
-        assert_eq!(record(doc), r#"{"number":1}"#);
-        for other in [r#"{"number":1}"#, r#"{"shown_bytes":99,"shown":{},"number":1}"#, "{}"] {
-            assert_eq!((form(other), record(other)), (None, Cow::Borrowed(other)));
-        }
-    }
+    serde_json::to_string(&shown).map(Some).map_err(Failure::internal)
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use patron_store::{
-    Batch, Column, Index, Kind, Location, NewEntry, Options, Record, Store, StoreError,
+    Batch, Column, Implied, Index, Kind, Location, NewEntry, Options, Record, Store, StoreError,
     Synchronous, Value, Write,
 };
 use uuid::Uuid;
@@ -155,7 +155,9 @@ async fn measure(name: &str, location: &Location, options: Options) -> Result<()
     rate(&format!("{name}: PATCH, 1 task"), patches(&store, 1)).await?;
     rate(&format!("{name}: PATCH, {TASKS} tasks"), patches(&store, TASKS)).await?;
     println!("{name}: {:?}", store.statistics());
-    let report = store.check(&|_, row| Some(columns_of(row.number))).await?;
+    let report = store
+        .check(&|_, row| Some(Implied { columns: columns_of(row.number), face: None }))
+        .await?;
     println!("{name}: check finds {:?}", report.findings);
     store.close().await;
     Ok(())

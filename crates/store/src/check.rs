@@ -8,13 +8,23 @@ use serde::de::IgnoredAny;
 use uuid::Uuid;
 
 use crate::dump::{self, Line, RecordLine};
+use crate::face::{face_of, faceless};
 use crate::{Entry, Kind, Row, Store, StoreError, Value, sql};
 
 /// Findings reported at most; the rest is only counted.
 const FINDINGS_MAX: usize = 100;
 
-/// Gives the declared columns of a row as its document implies them; `None`: not to be compared.
-pub type ColumnsOf<'a> = dyn Fn(&Kind, &Row) -> Option<Vec<Value>> + Send + Sync + 'a;
+/// What is stored beside a record, as its document implies it.
+#[derive(Debug)]
+pub struct Implied {
+    /// The declared columns.
+    pub columns: Vec<Value>,
+    /// The face.
+    pub face: Option<String>,
+}
+
+/// Gives what a row's document implies; `None`: not to be compared.
+pub type ImpliedBy<'a> = dyn Fn(&Kind, &Row) -> Option<Implied> + Send + Sync + 'a;
 
 /// What [`Store::check`] found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,7 +83,7 @@ struct Checker {
 
 pub(crate) async fn check(
     store: &Store,
-    columns: &ColumnsOf<'_>,
+    implied: &ImpliedBy<'_>,
 ) -> Result<CheckReport, StoreError> {
     let mut checker = Checker::default();
     for finding in store.integrity().await? {
@@ -81,7 +91,7 @@ pub(crate) async fn check(
     }
     dump::export(store, async |lines| {
         for line in lines {
-            checker.line(store.kinds(), columns, line)?;
+            checker.line(store.kinds(), implied, line)?;
         }
         Ok(())
     })
@@ -93,13 +103,13 @@ impl Checker {
     fn line(
         &mut self,
         kinds: &'static [&'static Kind],
-        columns: &ColumnsOf<'_>,
+        implied: &ImpliedBy<'_>,
         line: Line,
     ) -> Result<(), StoreError> {
         match line {
             Line::Record(record) => {
                 let kind = sql::kind_named(kinds, &record.kind)?;
-                self.record(kind, columns, record)?;
+                self.record(kind, implied, record)?;
             }
             Line::Term { kind, tenant, number, term } => {
                 let kind = sql::kind_named(kinds, &kind)?;
@@ -121,7 +131,7 @@ impl Checker {
     fn record(
         &mut self,
         kind: &'static Kind,
-        columns: &ColumnsOf<'_>,
+        implied: &ImpliedBy<'_>,
         record: RecordLine,
     ) -> Result<(), StoreError> {
         let held = record.values(kind)?;
@@ -130,13 +140,17 @@ impl Checker {
         self.report.records += 1;
         if serde_json::from_str::<IgnoredAny>(&row.doc).is_err() {
             self.report.find(format!("{name} {number}: the document is not JSON"));
-        } else if let Some(implied) = columns(kind, &row) {
-            let pairs = kind.columns.iter().zip(held.iter().zip(&implied));
+        } else if let Some(Implied { columns, face }) = implied(kind, &row) {
+            let pairs = kind.columns.iter().zip(held.iter().zip(&columns));
             let differing: BTreeSet<&str> =
                 pairs.filter(|(_, (a, b))| a != b).map(|(column, _)| column.name).collect();
             if !differing.is_empty() {
                 self.report
                     .find(format!("{name} {number}: the document disagrees in {differing:?}"));
+            }
+            if face_of(&row.doc).map(|held| &row.doc[held]) != face.as_deref() {
+                let finding = "what is shown is not what the document says";
+                self.report.find(format!("{name} {number}: {finding}"));
             }
         }
         if !self.uuids.insert((name, row.uuid)) {
@@ -145,7 +159,7 @@ impl Checker {
         let state = State {
             tenant: row.tenant,
             revision: row.revision,
-            doc: digest(&row.doc),
+            doc: digest(&faceless(&row.doc)),
             latest: None,
         };
         if self.records.insert((name, number), state).is_some() {
@@ -174,7 +188,8 @@ impl Checker {
             // positions do not compare, the higher revision is.
             let held = state.latest.as_ref();
             if held.is_none_or(|held| held.journal == journal || held.revision <= revision) {
-                let agrees = state.revision == revision && state.doc == digest(&entry.doc);
+                let agrees =
+                    state.revision == revision && state.doc == digest(&faceless(&entry.doc));
                 state.latest = Some(Latest { journal, revision, agrees });
             }
         }

@@ -15,7 +15,7 @@ use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
 use crate::statistics::Statistics;
 use crate::{
-    Answer, Batch, CheckReport, ColumnsOf, Counts, DumpSummary, Entry, Kind, Part, Predicate,
+    Answer, Batch, CheckReport, Counts, DumpSummary, Entry, ImpliedBy, Kind, Part, Predicate,
     Query, Row, StoreError, check, dump, sql,
 };
 
@@ -334,11 +334,11 @@ impl Store {
         on_engine!(self, engine => engine.ready().await)
     }
 
-    /// Reads everything in one snapshot and compares what must agree. `columns` gives the declared
-    /// columns of a row as its document implies them, `None` where they are not to be compared.
+    /// Reads everything in one snapshot and compares what must agree. `implied` gives what a row's
+    /// document implies, `None` where it is not to be compared.
     /// Holds a few dozen bytes per record in memory.
-    pub async fn check(&self, columns: &ColumnsOf<'_>) -> Result<CheckReport, StoreError> {
-        check::check(self, columns).await
+    pub async fn check(&self, implied: &ImpliedBy<'_>) -> Result<CheckReport, StoreError> {
+        check::check(self, implied).await
     }
 
     /// Problems the engine itself knows of.

@@ -329,7 +329,7 @@ async fn entries_go_by_age_only_and_leave_their_place_in_the_journal() {
         assert_eq!(entry.doc, "{}");
     }
     assert!(journal.iter().any(|entry| entry.kind == "space" && entry.doc != "{}"));
-    let columns = patron_app::documents::expected_columns;
+    let columns = patron_app::documents::implied;
     let report = app.store.check(&|kind, row| columns(kind, row)).await.unwrap();
     assert_eq!(report.findings, Vec::<String>::new());
     let (followed, _) = patron_app::audit::after(app, 0, 200).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use patron_app::{App, documents::expected_columns, offboarding};
+use patron_app::{App, documents::implied, offboarding};
 use patron_native::DIALECT;
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ impl Native {
 }
 
 async fn is_clean(app: &App) {
-    let report = app.store.check(&|kind, row| expected_columns(kind, row)).await.unwrap();
+    let report = app.store.check(&|kind, row| implied(kind, row)).await.unwrap();
     assert_eq!(report.findings, Vec::<String>::new());
 }
 

@@ -223,7 +223,7 @@ async fn keys_of_an_earlier_version_are_hidden_and_go_on() {
     assert_eq!(made["customer"]["sandbox"], true, "it is still a test key");
     let kept = kept(server).await;
     assert!(!kept.contains("pk.0123456789abcdef") && !kept.contains("pk_test.0123456789abcdef"));
-    let report = server.app.store.check(&patron_app::documents::expected_columns).await;
+    let report = server.app.store.check(&patron_app::documents::implied).await;
     assert_eq!(report.expect("checked").findings, Vec::<String>::new());
     keys::revoke(&cx, test).await.expect("it can be revoked like any other");
 }

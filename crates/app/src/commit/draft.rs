@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use patron_model::{Event, Failure, Identity, Ids, card::Found};
-use patron_store::{Answer, Batch, NewEntry, Record, StoreError, Write};
+use patron_store::{Answer, Batch, NewEntry, Record, StoreError, Write, faceless};
 
 use super::{Saved, UNCHANGED, refused};
 use crate::{
@@ -261,7 +261,7 @@ impl<'a> Draft<'a> {
             actor: self.cx.actor_name(),
             request: self.cx.request.to_string(),
             changed: changed_json(changes),
-            doc: doc.to_owned(),
+            doc: faceless(doc).into_owned(),
         });
     }
 

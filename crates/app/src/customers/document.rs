@@ -3,7 +3,7 @@
 use patron_model::{
     Failure, Permission, Timestamp, card::Found, customer::Customer, event::CustomerEvent,
 };
-use patron_store::{Column, Index, Kind, Value};
+use patron_store::{Column, Index, Kind, Value, faceless};
 
 use crate::{
     documents::{Document, named},
@@ -50,12 +50,12 @@ impl Document for Customer {
         ]
     }
 
-    fn document(&self) -> Result<String, Failure> {
-        shown::document(self)
+    fn face(&self) -> Result<Option<String>, Failure> {
+        shown::face(self)
     }
 
     fn from_document(document: &str) -> serde_json::Result<Customer> {
-        serde_json::from_str(&shown::record(document))
+        serde_json::from_str(&faceless(document))
     }
 
     fn terms(&self) -> Vec<String> {

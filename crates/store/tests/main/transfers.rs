@@ -1,6 +1,8 @@
 //! Dumps, restores and checks: across engines, and with damage.
 
-use patron_store::{Batch, Kind, Location, NewEntry, Options, Record, Store, Value, Write};
+use patron_store::{
+    Batch, Implied, Kind, Location, NewEntry, Options, Record, Store, Value, Write, with_face,
+};
 
 use crate::on_every_engine;
 use crate::support::*;
@@ -10,6 +12,7 @@ on_every_engine!(
     restores_only_into_an_empty_store,
     refuses_damaged_dumps,
     checks_columns,
+    checks_faces,
     reopening_and_growing,
 );
 
@@ -113,7 +116,7 @@ async fn checks_columns(stand: Stand) {
             let mut columns = vec![Value::Null; 6];
             columns[0] = email;
             columns[2] = Some(-5).filter(|_| row.number == 1).into();
-            columns
+            Implied { columns, face: None }
         })
     };
     let report = store.check(&implied).await.unwrap();
@@ -128,6 +131,23 @@ async fn checks_columns(stand: Stand) {
     store.commit(batch).await.unwrap();
     let report = store.check(&|_, _| None).await.unwrap();
     assert_eq!(report.findings.len(), 2, "{report:?}");
+}
+
+async fn checks_faces(stand: Stand) {
+    let store = stand.open().await;
+    let record = customer(1, 1).doc(&with_face(r#"{"a":1}"#, r#"{"b":2}"#));
+    let kept = NewEntry { doc: r#"{"a":1}"#.to_owned(), ..entry(&record, "created") };
+    let writes = vec![insert(&record)];
+    let batch = Batch { tenant: 1, writes, entries: vec![kept], ..Batch::default() };
+    store.commit(batch).await.unwrap();
+    for (face, findings) in [(Some(r#"{"b":2}"#), 0), (Some(r#"{"b":3}"#), 1), (None, 1)] {
+        let implied = |_: &Kind, _: &patron_store::Row| {
+            let face = face.map(str::to_owned);
+            Some(Implied { columns: record.columns.clone(), face })
+        };
+        let report = store.check(&implied).await.unwrap();
+        assert_eq!(report.findings.len(), findings, "{face:?}: {report:?}");
+    }
 }
 
 static GROWN: Kind = Kind {
