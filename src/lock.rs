@@ -25,7 +25,7 @@ pub struct FolderLock(#[expect(dead_code, reason = "held, not read")] File);
 pub fn take(folder: &Path) -> Result<FolderLock> {
     files::make_folder(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let path = folder.join(LOCK_FILE);
-    let unusable = || format!("{} cannot be used", path.display());
+    let unusable = || format!("{} cannot be opened", path.display());
     let mut file = files::open_shared(&path).with_context(unusable)?;
     match file.try_lock() {
         Ok(()) => {}

@@ -104,12 +104,17 @@ pub async fn run(patron: &Patron, args: NeighbourArgs) -> Result<()> {
     Ok(())
 }
 
-/// What the neighbour sees.
+/// What the neighbour sees. On a thread of its own: what this program does for the connections of
+/// the other one is no delay of the server.
 async fn times(address: &str, neighbour: &Stock, seconds: u64) -> Result<Seen> {
     let signer = Signer::new("native", &neighbour.keys)?;
-    let numbers = neighbour.numbers();
+    let (address, numbers) = (address.to_owned(), neighbour.numbers());
     let load = Load { pace: Pace::Due(PERIOD), ..Load::full(CONNECTIONS, seconds) };
-    load.run(address, |n| mix(signer.clone(), Arc::clone(&numbers), n)).await
+    let measuring = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(load.run(&address, |n| mix(signer.clone(), Arc::clone(&numbers), n)))
+    });
+    measuring.await.context("the measuring thread ended")?
 }
 
 /// Seven reads by id, one search, one list and one durable change in ten.

@@ -84,7 +84,7 @@ async fn until(store: &Store, what: &str, holds: impl Fn(&Statistics) -> bool) {
 }
 
 async fn a_read_beyond_its_time_is_given_up(stand: Stand) {
-    let options = Options { query_ms_max: 20, ..Options::default() };
+    let options = Options { query_ms_max: 100, ..Options::default() };
     let store = with_large_records(&stand, options).await;
     for (n, predicate) in [expensive(), expensive_in_the_database()].into_iter().enumerate() {
         let found = store.find(&CUSTOMER, &search(predicate.clone())).await;
