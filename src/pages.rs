@@ -12,12 +12,14 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
+use metrics::{Unit, describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusHandle;
 use patron_app::App;
 use patron_gateway::{
     Dialect, openapi,
     reference::{self, STYLE, escape},
 };
+use patron_store::Statistics;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
@@ -49,6 +51,7 @@ pub struct SandboxPage {
 
 struct Shared {
     pages: Pages,
+    started: Instant,
     ready: Mutex<Option<(Instant, Result<(), String>)>>,
 }
 
@@ -62,7 +65,7 @@ pub struct Routers {
 
 /// All pages.
 pub fn routers(pages: Pages) -> Routers {
-    let shared = Arc::new(Shared { pages, ready: Mutex::new(None) });
+    let shared = Arc::new(Shared { pages, started: Instant::now(), ready: Mutex::new(None) });
     let livez = || async { json_reply(StatusCode::OK, &json!({"status": "ok"})) };
     let public = Router::new()
         .route("/", get(greeting))
@@ -166,24 +169,69 @@ async fn readyz_in_detail(State(shared): State<Arc<Shared>>) -> Response {
     }
 }
 
+/// What the store counts, with what it is.
+fn store_figures(counted: &Statistics) -> [(&'static str, Unit, &'static str, u64); 11] {
+    use Unit::{Bytes, Count};
+    [
+        ("patron_store_queue_depth", Count, "Writes that wait.", counted.queue_depth),
+        (
+            "patron_store_batches_committed",
+            Count,
+            "Batches written since the start.",
+            counted.batches_committed,
+        ),
+        (
+            "patron_store_batches_refused",
+            Count,
+            "Batches refused since the start.",
+            counted.batches_refused,
+        ),
+        (
+            "patron_store_entries_committed",
+            Count,
+            "Journal entries written since the start.",
+            counted.entries_committed,
+        ),
+        (
+            "patron_store_groups_committed",
+            Count,
+            "Transactions since the start.",
+            counted.groups_committed,
+        ),
+        (
+            "patron_store_group_largest",
+            Count,
+            "Most batches in one transaction.",
+            counted.group_largest,
+        ),
+        ("patron_store_retries", Count, "Transactions that were repeated.", counted.retries),
+        ("patron_store_long_reads", Count, "Long reads that run.", counted.long_reads),
+        (
+            "patron_store_long_reads_given_up",
+            Count,
+            "Long reads ended early since the start.",
+            counted.long_reads_given_up,
+        ),
+        ("patron_store_wal_bytes", Bytes, "Size of SQLite's write-ahead log.", counted.wal_bytes),
+        (
+            "patron_store_connections",
+            Count,
+            "Connections to PostgreSQL in the pool.",
+            counted.connections,
+        ),
+    ]
+}
+
 async fn metrics_page(State(shared): State<Arc<Shared>>) -> Response {
-    let counted = shared.pages.app.store.statistics();
-    for (name, value) in [
-        ("patron_store_queue_depth", counted.queue_depth),
-        ("patron_store_batches_committed", counted.batches_committed),
-        ("patron_store_batches_refused", counted.batches_refused),
-        ("patron_store_entries_committed", counted.entries_committed),
-        ("patron_store_groups_committed", counted.groups_committed),
-        ("patron_store_group_largest", counted.group_largest),
-        ("patron_store_retries", counted.retries),
-        ("patron_store_long_reads", counted.long_reads),
-        ("patron_store_long_reads_given_up", counted.long_reads_given_up),
-        ("patron_store_wal_bytes", counted.wal_bytes),
-        ("patron_store_connections", counted.connections),
-    ] {
+    for (name, unit, what, value) in store_figures(&shared.pages.app.store.statistics()) {
+        describe_gauge!(name, unit, what);
         // Exact below 2^53; counts beyond that are not reached in a process's life.
-        metrics::gauge!(name).set(value as f64);
+        gauge!(name).set(value as f64);
     }
+    describe_gauge!("patron_build_info", "The version that runs; always 1.");
+    gauge!("patron_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1);
+    describe_gauge!("patron_uptime_seconds", Unit::Seconds, "Time since the start.");
+    gauge!("patron_uptime_seconds").set(shared.started.elapsed().as_secs_f64());
     let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
     (headers, shared.pages.recorder.render()).into_response()
 }

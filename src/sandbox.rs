@@ -123,11 +123,18 @@ async fn prepare(settings: &Settings, database: &Path) -> Result<()> {
     samples(&app).await.map_err(|failure| anyhow!("sample customers: {failure:?}"))?;
     let app = Arc::into_inner(app).context("somebody still uses the store")?;
     app.store.close().await;
-    let mut log = unfinished.clone().into_os_string();
-    log.push("-wal");
+    let beside = |end: &str| {
+        let mut name = unfinished.clone().into_os_string();
+        name.push(end);
+        name
+    };
     // Closing moved everything into the file; otherwise the file alone would not be whole.
-    let left = std::fs::metadata(&log).map_or(0, |log| log.len());
+    let left = std::fs::metadata(beside("-wal")).map_or(0, |log| log.len());
     anyhow::ensure!(left == 0, "{} could not be written", unfinished.display());
+    // SQLite leaves them where the last connection was one for reading.
+    for end in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(beside(end));
+    }
     Ok(files::finish(&unfinished, database)?)
 }
 

@@ -45,6 +45,56 @@ async fn operators_see_the_rest_and_no_api() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn metrics_say_what_they_are_and_are_few_until_something_happens() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::serve(folder.path()).await;
+    running.get("/v1/customers").await.expect(401);
+    let page = running.get_as_operator("/metrics").await.expect(200).text();
+    assert!(page.len() < 40 * 1024, "{} bytes", page.len());
+    let names = |sort: &str| -> Vec<String> {
+        let lines = page.lines().filter_map(|line| line.strip_prefix(sort)?.split(' ').nth(1));
+        lines.map(str::to_owned).collect()
+    };
+    let types = names("# TYPE");
+    assert!(types.len() > 10, "{page}");
+    for name in &types {
+        assert!(names("# HELP").contains(name), "{name} says nothing of itself");
+    }
+    assert!(page.contains("patron_failures_total{"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_of_the_log_says_who_asked_where_and_what_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = succeed(
+        patron().args(["space", "create", "First", "--data"]).arg(folder.path()).arg("--json"),
+    );
+    let made: serde_json::Value = serde_json::from_str(&made).unwrap();
+    let key = made["native"]["api_key"].as_str().unwrap();
+    let mut command = patron();
+    command.env("PATRON__LOG__FORMAT", "json").env("PATRON__LOG__REQUESTS", "all");
+    let running = Running::serve_on(command.args(["serve", "--data"]).arg(folder.path())).await;
+    running.native(key, "GET", "/v1/customers/77", None).await.expect(404);
+    running.native(key, "GET", "/v1/customers", None).await.expect(200);
+    running.get("/v1/customers").await.expect(401);
+    running.log.until("\"failure\":\"unauthenticated\"");
+    let lines = |operation: &str| -> Vec<serde_json::Value> {
+        let lines = running.log.text();
+        let lines = lines.lines().filter_map(|line| serde_json::from_str(line).ok());
+        let of = |line: &serde_json::Value| line["operation"] == operation;
+        lines.filter(of).filter(|line| line["duration_us"].is_number()).collect()
+    };
+    let (missing, listed) = (lines("get_customer"), lines("list_customers"));
+    assert_eq!((missing.len(), listed.len()), (1, 2), "{}", running.log.text());
+    let fields = &missing[0];
+    assert!(fields["key"].is_number() && fields["space"].is_number(), "{fields}");
+    assert_eq!(fields["failure"], "not_found");
+    assert!(listed[0]["failure"].is_null() && listed[0]["key"].is_number());
+    assert_eq!(listed[1]["failure"], "unauthenticated");
+    assert!(listed[1]["key"].is_null());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn operators_are_answered_when_the_public_door_is_full() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = patron();

@@ -39,8 +39,16 @@ pub struct Log(Arc<(Mutex<String>, Condvar)>);
 
 impl Log {
     fn add(&self, line: &str) {
-        self.0.0.lock().unwrap().push_str(line);
+        let mut said = self.0.0.lock().unwrap();
+        said.push_str(line);
+        said.push('\n');
+        drop(said);
         self.0.1.notify_all();
+    }
+
+    /// What the server has said so far, line by line.
+    pub fn text(&self) -> String {
+        self.0.0.lock().unwrap().clone()
     }
 
     /// Waits until the server has said something.

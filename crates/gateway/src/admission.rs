@@ -125,6 +125,7 @@ impl Admission {
         let attempt = self.strangers.sign_in(exchange, attempt);
         let claim = guarded(self.longest, attempt).await?;
         claim.caller.note_use(app, exchange.client);
+        let _ = exchange.key.set(claim.caller.key.number);
         if let Some(record) = claim.caller.space(claim.space) {
             // Only this request sets it, and only once.
             let _ = exchange.space.set(Arc::clone(record));

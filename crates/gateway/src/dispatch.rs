@@ -350,7 +350,7 @@ impl Gateway {
         (route.dialect.finish)(&mut reply, exchange, quota);
         let elapsed = started.elapsed();
         route.meters.count(reply.status.as_u16(), failure, elapsed);
-        self.log(route.dialect.name, route.operation.id, exchange, &reply, elapsed);
+        self.log((route.dialect.name, route.operation.id), exchange, &reply, failure, elapsed);
         response(reply, exchange)
     }
 
@@ -369,17 +369,18 @@ impl Gateway {
             reply.set("allow", allowed);
         }
         (dialect.finish)(&mut reply, &exchange, None);
-        self.log(dialect.name, failure.name(), &exchange, &reply, started.elapsed());
+        let asked = (dialect.name, failure.name());
+        self.log(asked, &exchange, &reply, Some(failure.name()), started.elapsed());
         response(reply, &exchange)
     }
 
     /// One line per request, without anything a caller sent but its request id.
     fn log(
         &self,
-        dialect: &str,
-        operation: &str,
+        (dialect, operation): (&str, &str),
         exchange: &Exchange,
         reply: &Reply,
+        failure: Option<&'static str>,
         elapsed: Duration,
     ) {
         let status = reply.status.as_u16();
@@ -395,6 +396,9 @@ impl Gateway {
                 http.status = status,
                 operation,
                 dialect,
+                key = exchange.key.get().copied(),
+                space = exchange.space.get().map(|space| space.number),
+                failure,
                 request.id = %exchange.request_id,
                 duration_us,
                 "{operation} answered {status}"

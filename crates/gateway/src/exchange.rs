@@ -45,6 +45,8 @@ pub struct Exchange {
     pub space: Arc<OnceLock<Arc<Space>>>,
     /// Number of the key the request claims to be signed with; see [`Exchange::claims`].
     pub claimed: OnceLock<i64>,
+    /// Number of the key it is signed with, once sign-in has found it.
+    pub key: OnceLock<i64>,
     /// Why it was not let in, where the answer says no more than that too much failed.
     pub unsigned: OnceLock<&'static str>,
 }
@@ -84,6 +86,7 @@ impl Exchange {
             now,
             space: Arc::default(),
             claimed: OnceLock::new(),
+            key: OnceLock::new(),
             unsigned: OnceLock::new(),
         }
     }
