@@ -22,6 +22,8 @@ use crate::api::ALL;
 const ADDRESS: &str = "x-real-ip";
 /// When a condition that must come true is given up, in hundredths of a second.
 const LOOKS_MAX: u32 = 6_000;
+/// Questions asked until one of them is ended, at most.
+const TRIES_MAX: usize = 10;
 
 async fn server(limits: Limits) -> TestServer {
     let limits = Limits { client_address_header: ADDRESS.into(), ..limits };
@@ -378,14 +380,18 @@ async fn a_question_ends_with_the_client_that_asked_it() {
     for dialect in ALL {
         let keys = server.credentials(dialect.name);
         let Some(target) = list_with(dialect, &keys, 40, 10) else { continue };
-        let stream = asked(&server, dialect, &keys, &target).await;
-        until_counted(&server, "the question runs", |s| s.long_reads == 1).await;
-        drop(stream);
         given_up += 1;
-        until_counted(&server, dialect.name, |s| {
-            s.long_reads == 0 && s.long_reads_given_up == given_up
-        })
-        .await;
+        // A machine that is busy may have answered before it sees that the client is gone.
+        for _ in 0..TRIES_MAX {
+            let stream = asked(&server, dialect, &keys, &target).await;
+            until_counted(&server, "the question runs", |s| s.long_reads == 1).await;
+            drop(stream);
+            until_counted(&server, dialect.name, |s| s.long_reads == 0).await;
+            if server.app.store.statistics().long_reads_given_up == given_up {
+                break;
+            }
+        }
+        assert_eq!(server.app.store.statistics().long_reads_given_up, given_up, "{}", dialect.name);
     }
     assert_eq!(given_up, 4);
 }

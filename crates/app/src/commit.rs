@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Attempts of a use case that is raced by other writers of the same record.
-const ATTEMPTS_MAX: usize = 16;
+const ATTEMPTS_MAX: usize = 32;
 
 /// A record as it is after a use case.
 #[derive(Debug, Clone)]

@@ -83,6 +83,10 @@ pub(crate) struct CustomerIn {
     updated_at: serde::de::IgnoredAny,
 }
 
+/// Members of a shown customer that only the server sets: accepted in a body, and ignored.
+pub(crate) const SET_BY_SERVER: [&str; 7] =
+    ["id", "number", "version", "phone_e164", "email_warnings", "created_at", "updated_at"];
+
 impl CustomerIn {
     /// The patch this body means.
     ///

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     addresses::AddressIn,
-    patches::CustomerIn,
+    patches::{self, CustomerIn},
     wire::{AddressOut, CustomerOut},
 };
 
@@ -90,7 +90,8 @@ pub fn from_cells<'a>(cells: impl Iterator<Item = (&'a str, &'a str)>) -> Result
 ///
 /// # Errors
 /// `Invalid` or `Malformed` with every problem of the row.
-pub fn into_patch(row: Value) -> Result<CustomerPatch, Failure> {
+pub fn into_patch(mut row: Value) -> Result<CustomerPatch, Failure> {
+    forget_set_by_server(&mut row);
     cards::found_in(&row).into_result()?;
     let Value::Object(members) = row else {
         let why = Why::WrongType { expected: "an object" };
@@ -161,6 +162,16 @@ pub fn to_record(customer: &Customer, now: Timestamp) -> Result<Value, Failure> 
     Ok(record)
 }
 
+/// Takes away what only the server sets, of the customer and of its addresses: it is not stored, so
+/// what an export says there is nobody's card number, whatever its digits are.
+fn forget_set_by_server(row: &mut Value) {
+    let Value::Object(members) = row else { return };
+    members.retain(|name, _| !patches::SET_BY_SERVER.contains(&name.as_str()));
+    if let Some(Value::Array(addresses)) = members.get_mut("addresses") {
+        addresses.iter_mut().for_each(forget_set_by_server);
+    }
+}
+
 /// A customer as cells of a CSV export, in the order of [`COLUMNS`].
 ///
 /// # Errors
@@ -184,4 +195,25 @@ pub fn to_cells(customer: &Customer, now: Timestamp) -> Result<Vec<String>, Fail
         None => cell(&record[*column]),
     };
     Ok(COLUMNS.iter().map(of).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_an_export_are_no_card_numbers_and_everything_else_may_be() {
+        let address = json!({"id": "4111-1111-1111-1111", "city": "Bern", "country": "CH"});
+        let row = json!({"id": "4111111111111111", "given_name": "A", "addresses": [address]});
+        assert!(into_patch(row.clone()).is_ok());
+        for (member, value) in [
+            ("given_name", json!("4111111111111111")),
+            ("metadata", json!({"id": "4111111111111111"})),
+            ("addresses", json!([{"line1": "4111111111111111"}])),
+        ] {
+            let mut row = row.clone();
+            row[member] = value;
+            assert!(into_patch(row).is_err(), "{member}");
+        }
+    }
 }

@@ -80,7 +80,13 @@ impl ListParams {
     /// `Malformed`, also when both cursors are given.
     pub fn read(exchange: &Exchange) -> Result<ListParams, Failure> {
         let query = exchange.query();
-        let cursor = |name| query.int(name, 0, 1, i64::MAX).map(|id| (id > 0).then_some(id));
+        let cursor = |name| match query.get(name) {
+            // An empty one would begin anew, for ever.
+            Some("") => {
+                Err(Failure::malformed(name, Why::WrongType { expected: "a whole number" }))
+            }
+            _ => query.int(name, 0, 1, i64::MAX).map(|id| (id > 0).then_some(id)),
+        };
         let (after, before) = (cursor("after")?, cursor("before")?);
         if after.is_some() && before.is_some() {
             let why = Why::Malformed { expected: "absent when after is given" };
@@ -154,6 +160,7 @@ impl<F> SearchParams<F> {
     pub fn read(exchange: &Exchange, resolve: Resolve<'_, F>) -> Result<SearchParams<F>, Failure> {
         let params = exchange.query();
         let offset = params.int("offset", 0, 0, i64::MAX)?.unsigned_abs();
+        let limit = limit(exchange)?;
         if offset > OFFSET_MAX {
             return Err(Failure::OutOfRange { max: OFFSET_MAX });
         }
@@ -165,7 +172,7 @@ impl<F> SearchParams<F> {
             .map_err(in_query)?;
         let keys = conditions::order(params.get("order").unwrap_or_default(), resolve)
             .map_err(|why| Failure::invalid("order", why))?;
-        Ok(SearchParams { condition, keys, offset, limit: limit(exchange)? })
+        Ok(SearchParams { condition, keys, offset, limit })
     }
 
     /// The page as a question to the store.

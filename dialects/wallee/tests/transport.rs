@@ -71,6 +71,7 @@ async fn parameters_are_checked() {
         ("limit=ten", "limit", whole.clone()),
         ("after=0", "after", between(1, i64::MAX)),
         ("after=x", "after", whole.clone()),
+        ("after=", "after", whole.clone()),
         ("before=-1", "before", between(1, i64::MAX)),
         ("order=UP", "order", "Must be one of ASC, DESC.".to_owned()),
         ("after=1&before=5", "before", "Must be absent when after is given.".to_owned()),
@@ -84,6 +85,12 @@ async fn parameters_are_checked() {
         416,
         "range_not_satisfiable",
         &json!({"offset": "Must be at most 10000."}),
+    );
+    refused(
+        &search("offset=10001&limit=true").await,
+        400,
+        "bad_request",
+        &json!({"limit": whole.clone()}),
     );
     search("offset=10000").await.expect(200);
     let negative = json!({"offset": between(0, i64::MAX)});
