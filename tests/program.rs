@@ -1,7 +1,6 @@
 //! The program as its users start it: sandbox contract, restart, spaces, keys, backup, import.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -18,9 +17,9 @@ pub fn patron() -> Command {
     command
 }
 
-/// A port that was free a moment ago.
+/// Where a server may listen.
 pub fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    patron_testkit::ports::free_address().to_string()
 }
 
 /// A running program; killed when dropped.

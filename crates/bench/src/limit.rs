@@ -9,9 +9,11 @@ use clap::Args;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::net::TcpListener;
 
+use patron_testkit::ports::free_address;
+
 use crate::{
     load::{Load, Measured},
-    program::{Launch, free_address},
+    program::Launch,
 };
 
 /// Bytes of the limit's reply.
@@ -52,7 +54,7 @@ pub async fn serve(args: LimitArgs) -> Result<()> {
 /// # Errors
 /// When it does not start or does not answer.
 pub async fn measure(seconds: u64) -> Result<Measured> {
-    let address = free_address()?;
+    let address = free_address().to_string();
     let mut command = Command::new(std::env::current_exe().context("this program's own path")?);
     command.args(["limit", "--listen", &address]);
     let server = Launch::of(command, address, "/").start().await?;

@@ -10,11 +10,13 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use serde_json::json;
 
+use patron_testkit::ports::free_address;
+
 use crate::{
     connection::Connection,
     figures::{Choices, median},
     load::{Asker, Load, Measured},
-    program::{Launch, Patron, Program, free_address},
+    program::{Launch, Patron, Program},
     signer::Signer,
     stock::Stock,
 };
@@ -108,11 +110,10 @@ fn installed(folder: &Path) -> Result<PathBuf> {
 }
 
 async fn start_peer(python: &Path) -> Result<Program> {
-    let address = free_address()?;
-    let port = address.rsplit(':').next().unwrap_or_default();
+    let address = free_address();
     let mut command = Command::new(python.with_file_name("localstripe"));
-    command.args(["--from-scratch", "--port", port]);
-    Launch::of(command, address, "/js.stripe.com/v3/").start().await
+    command.args(["--from-scratch", "--port", &address.port().to_string()]);
+    Launch::of(command, address.to_string(), "/js.stripe.com/v3/").start().await
 }
 
 fn form(method: &str, target: &str, body: &str) -> Vec<u8> {

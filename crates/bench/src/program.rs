@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 
+use patron_testkit::ports::free_address;
+
 use crate::connection::Connection;
 
 /// Longest wait for a server to be ready.
@@ -137,7 +139,7 @@ impl Launch {
     }
 
     fn served_by(mut command: Command) -> Result<Launch> {
-        let (address, operations) = (free_address()?, free_address()?);
+        let (address, operations) = (free_address().to_string(), free_address().to_string());
         command.args(["serve", "--listen", &address]);
         command.env("PATRON__LOG__LEVEL", "error").env("PATRON__ADMIN__LISTEN", &operations);
         Ok(Launch { command, address, operations, ready: "/readyz" })
@@ -290,14 +292,6 @@ fn slow_disk() -> Result<PathBuf> {
     let status = compiler.status().context("the slow disk needs a C compiler")?;
     ensure!(status.success(), "the slow disk does not compile");
     Ok(library)
-}
-
-/// A port that was free a moment ago.
-///
-/// # Errors
-/// When there is none.
-pub fn free_address() -> Result<String> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
 /// Bytes of a file; 0 where there is none.

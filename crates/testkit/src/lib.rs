@@ -9,6 +9,7 @@
 pub mod client;
 pub mod engine;
 pub mod golden;
+pub mod ports;
 pub mod postgres;
 pub mod proxy;
 

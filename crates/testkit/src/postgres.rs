@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tempfile::TempDir;
 
+use crate::ports::free_address;
+
 /// How often a start is tried: after a kill the server's children take a moment to go.
 const START_ATTEMPTS_MAX: u32 = 100;
 /// Pause between two starts (milliseconds).
@@ -52,8 +54,7 @@ impl Server {
     /// server only, and `settings` as in `ssl=on` may name them.
     pub fn listen(&mut self, access: &str, files: &[(&str, &str)], settings: &[&str]) {
         if self.port == PORT {
-            let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            self.port = free.local_addr().unwrap().port();
+            self.port = free_address().port();
         }
         self.stop_at_once();
         for (name, text) in files {

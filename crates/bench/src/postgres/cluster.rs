@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use patron_testkit::ports::free_address;
 
 /// Where Debian's packages put the server, a folder for each version.
 const INSTALLED: &str = "/usr/lib/postgresql";
@@ -26,7 +27,7 @@ impl Cluster {
         let bin = server_programs()?;
         let folder = std::env::temp_dir().join(format!("patron-bench-{}", std::process::id()));
         std::fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_address().port();
         let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
         // From here on the folder is removed whatever happens.
         let cluster = Cluster { bin, folder, url };
