@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use patron_app::audit::KEEP_DAYS_MIN;
+use patron_app::{audit::KEEP_DAYS_MIN, documents::related_of};
 use patron_gateway::{dispatch::RequestLog, limits::Limits};
 use patron_store::{Location, Options, Synchronous};
 use serde::{Deserialize, Serialize};
@@ -361,6 +361,7 @@ impl Settings {
                 SynchronousSetting::Full => Synchronous::Full,
                 SynchronousSetting::Off => Synchronous::Off,
             },
+            related_of,
             ..Options::default()
         }
     }

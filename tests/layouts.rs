@@ -21,6 +21,10 @@ use crate::program::{KEY, Running, patron, succeed};
 const FINGERPRINT: &str = "ac7b9f5dad5dfe1a7cd5c3ccb084933547013d36353705744dace224ed316c77";
 const SEALED: &str = "VXx/gNYXFOaK7jhzih/mCZxyNLxkHLgOwTysI3FyzmRY2ctMT03KLY77rDpgjpuT";
 
+/// Brings a journal back to what it was before layout 3.
+const WITHOUT_RELATED: &str = "DROP TABLE mention; ALTER TABLE journal DROP COLUMN related;
+    ALTER TABLE journal RENAME COLUMN subject TO root;";
+
 /// A file of the old program.
 fn fixture_of(layout: &str, name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(layout).join(name)
@@ -169,7 +173,7 @@ async fn a_database_of_layout_1_is_migrated() {
     let (beside, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     let sql = format!(
-        "UPDATE meta SET value = '1' WHERE name = 'schema';
+        "{WITHOUT_RELATED} UPDATE meta SET value = '1' WHERE name = 'schema';
          INSERT INTO answer
          VALUES (1, 'card-1', 'create_payment_method', '{FINGERPRINT}', '{{}}', 1)"
     );
@@ -182,7 +186,7 @@ async fn a_database_of_layout_1_is_migrated() {
     let said = succeed(on().arg("check"));
     assert!(said.contains("opens everything that was sealed"), "{said}");
     let held = beside.query_one("SELECT value FROM meta WHERE name = 'schema'", &[]).await.unwrap();
-    assert_eq!(held.get::<_, String>(0), "2");
+    assert_eq!(held.get::<_, String>(0), "3");
     let location = Location::Postgres(url.clone());
     assert!(Store::exists(&location, &patron_store::Options::default()).await.unwrap());
 }
@@ -224,22 +228,33 @@ async fn assert_remembered(running: &Running) {
     let absorb = r#"{"absorb":1002}"#;
     let merged = repeated(running, "merge-1", "POST", &format!("{one}/merge"), absorb).await;
     assert_eq!(merged["version"], 3);
-    let history = running.native(KEY, "GET", &format!("{one}/history"), None).await.expect(200);
-    let history = history.json();
-    let told = history["data"].as_array().unwrap().iter();
-    let told: Vec<String> =
-        told.map(|e| format!("{} {}", e["type"].as_str().unwrap(), e["number"])).collect();
     let wanted = [
         "merge.created 1006",
         "comment.moved 1004",
         "customer.merged 1001",
+        "customer.absorbed 1002",
         "comment.deleted 1003",
         "customer.updated 1001",
         "payment_method.created 1005",
         "comment.created 1003",
         "customer.created 1001",
     ];
-    assert_eq!(told, wanted);
+    assert_eq!(told(running, one).await, wanted);
+    // The merge is in the history of the one that went too, though layout 2 did not say so.
+    let wanted = [
+        "merge.created 1006",
+        "customer.absorbed 1002",
+        "comment.created 1004",
+        "customer.created 1002",
+    ];
+    assert_eq!(told(running, "/v1/customers/1002").await, wanted);
+}
+
+async fn told(running: &Running, record: &str) -> Vec<String> {
+    let history = running.native(KEY, "GET", &format!("{record}/history"), None).await.expect(200);
+    let history = history.json();
+    let told = history["data"].as_array().unwrap().iter();
+    told.map(|e| format!("{} {}", e["type"].as_str().unwrap(), e["number"])).collect()
 }
 
 fn serve_on_data(folder: &Path) -> std::process::Command {
@@ -267,4 +282,25 @@ async fn a_backup_of_layout_2_is_restored() {
     std::fs::copy(folder.path().join("master.key"), data.join("master.key")).unwrap();
     let running = Running::serve_on(&mut serve_on_data(&data)).await;
     assert_remembered(&running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_layout_2_is_migrated() {
+    let Some((_server, _, url)) = database().await else { return };
+    let on = || {
+        let mut command = patron_on(&url);
+        let key = std::fs::read_to_string(fixture_of("layout2", "master.key")).unwrap();
+        command.env("PATRON__SECRETS__MASTER_KEY", key.trim());
+        command
+    };
+    succeed(on().arg("restore").arg(fixture_of("layout2", "patron.backup")));
+    let (beside, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    // As the old program leaves it.
+    let sql = format!("{WITHOUT_RELATED} UPDATE meta SET value = '2' WHERE name = 'schema';");
+    beside.batch_execute(&sql).await.unwrap();
+    let running = Running::serve_on(on().args(["serve", "--allow-sandbox-keys"])).await;
+    assert_remembered(&running).await;
+    drop(running);
+    assert!(succeed(on().arg("check")).contains("Everything agrees."));
 }

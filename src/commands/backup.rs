@@ -118,8 +118,9 @@ pub async fn restore(args: RestoreArgs) -> Result<()> {
         .with_context(|| format!("{} cannot be read", args.file.display()))?;
     let mut reader = BufReader::new(file);
     let location = settings.location()?;
-    let summary =
-        Store::restore(&location, KINDS, &mut reader).await.context("nothing was restored")?;
+    let summary = Store::restore(&location, KINDS, settings.options(), &mut reader)
+        .await
+        .context("nothing was restored")?;
     println!("Restored {} into {location}:", args.file.display());
     show(&summary);
     let store = open::store(&settings).await?;

@@ -180,11 +180,11 @@ impl Cx {
         if outcome.kind != T::KIND.name {
             return Err(Failure::KeyReused);
         }
-        let Outcome { kind, root, number, revision, action, sealed: _ } = outcome;
+        let Outcome { kind, number, revision, action, sealed: _ } = outcome;
         let entry = self
             .app
             .store
-            .entry_at_revision(self.space, kind, *root, *number, *revision)
+            .entry_at_revision(self.space, kind, *number, *revision)
             .await
             .map_err(failure)?
             .ok_or_else(|| {

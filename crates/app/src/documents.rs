@@ -10,7 +10,7 @@ use patron_model::{
     payment_method::PaymentMethod,
     space::{Account, Key, Space},
 };
-use patron_store::{Implied, Kind, Row, Value, with_face};
+use patron_store::{Entry, Implied, Kind, Row, Value, with_face};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
@@ -57,6 +57,10 @@ pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync {
     /// Record it hangs on; its own number when it hangs on none.
     fn subject(&self) -> i64 {
         self.identity().0
+    }
+    /// Other records whose history shows what happens to it; [`patron_store::RELATED_MAX`] at most.
+    fn related(&self) -> Vec<i64> {
+        Vec::new()
     }
     /// The record that took it over.
     fn successor(&self) -> Option<i64> {
@@ -147,6 +151,7 @@ pub(crate) struct Registered {
     noun: Noun,
     seen_by: Option<Permission>,
     implied: fn(&Row) -> Option<Implied>,
+    related: fn(&str) -> Vec<i64>,
 }
 
 impl Registered {
@@ -159,13 +164,14 @@ impl Registered {
                 let noun = T::from_document(&row.doc).ok()?;
                 Some(Implied { columns: noun.columns(), face: noun.face().ok()? })
             },
+            related: |doc| T::from_document(doc).map_or_else(|_| Vec::new(), |noun| noun.related()),
         }
     }
 
     /// A kind without a noun of its own: what is noted beside one.
     const fn beside<T: Document>(kind: &'static Kind) -> Registered {
         let implied = |_: &Row| Some(Implied { columns: Vec::new(), face: None });
-        Registered { kind, noun: T::NOUN, seen_by: None, implied }
+        Registered { kind, noun: T::NOUN, seen_by: None, implied, related: |_| Vec::new() }
     }
 }
 
@@ -202,6 +208,11 @@ fn registered(kind: &str) -> Option<&'static Registered> {
 /// What a row should hold beside its document, from that: how `check` finds damage.
 pub fn implied(kind: &Kind, row: &Row) -> Option<Implied> {
     (registered(kind.name)?.implied)(row)
+}
+
+/// What a journal entry is related to that was written before entries said so.
+pub fn related_of(entry: &Entry) -> Vec<i64> {
+    registered(&entry.kind).map_or_else(Vec::new, |known| (known.related)(&entry.doc))
 }
 
 /// What lets a caller see records of a kind in the journal; nobody sees those without.

@@ -40,8 +40,6 @@ pub struct Idempotency {
 pub struct Outcome {
     /// Kind of the record it was about.
     pub kind: String,
-    /// Record it hangs on.
-    pub root: i64,
     /// Its number.
     pub number: i64,
     /// Its revision afterwards.

@@ -84,18 +84,18 @@ pub async fn events(
     Ok(entries)
 }
 
-/// Entries of one record and what hangs on it, newest first.
+/// Entries of one record, of what hangs on it and of what is related to it, newest first.
 ///
 /// # Errors
 /// `Forbidden` for who may not see the past.
 pub async fn history(
     cx: &Cx,
-    root: i64,
+    number: i64,
     before: Option<i64>,
     limit: u32,
 ) -> Result<Vec<Entry>, Failure> {
     cx.may(Permission::CustomerPast)?;
-    cx.app.store.history(cx.space, root, before, limit).await.map_err(failure)
+    cx.app.store.history(cx.space, number, before, limit).await.map_err(failure)
 }
 
 /// A record as it was at a moment.
@@ -105,7 +105,6 @@ pub async fn history(
 /// when the moment is still to come: nobody knows what will be then.
 pub async fn at_time<T: Document>(
     cx: &Cx,
-    root: i64,
     number: i64,
     at: Timestamp,
 ) -> Result<Loaded<T>, Failure> {
@@ -114,16 +113,16 @@ pub async fn at_time<T: Document>(
         let why = Why::Malformed { expected: "a moment that has been" };
         return Err(Failure::malformed("as_of", why));
     }
-    let entry = cx.app.store.entry_at_time(cx.space, T::KIND.name, root, number, at.micros()).await;
+    let entry = cx.app.store.entry_at_time(cx.space, T::KIND.name, number, at.micros()).await;
     shown(cx, &entry.map_err(failure)?.ok_or(Failure::NotFound { noun: Noun::Entry })?)
 }
 
-/// Who made a record that hangs on none, as the journal names callers.
+/// Who made a record, as the journal names callers.
 ///
 /// # Errors
 /// `NotFound` when the journal has no such record.
 pub async fn maker<T: Document>(cx: &Cx, number: i64) -> Result<String, Failure> {
-    let first = cx.app.store.entry_at_revision(cx.space, T::KIND.name, number, number, 1).await;
+    let first = cx.app.store.entry_at_revision(cx.space, T::KIND.name, number, 1).await;
     let first = first.map_err(failure)?.ok_or(Failure::NotFound { noun: T::NOUN })?;
     Ok(first.actor)
 }
@@ -134,20 +133,19 @@ pub async fn maker<T: Document>(cx: &Cx, number: i64) -> Result<String, Failure>
 /// `NotFound` when there is no such version; `Forbidden` for who may not see the past.
 pub async fn at_version<T: Document>(
     cx: &Cx,
-    root: i64,
     number: i64,
     has_version: impl Fn(&T) -> bool,
 ) -> Result<Loaded<T>, Failure> {
     let mut before = None;
     let mut looked_at = 0;
     while looked_at < LOOK_BACK_MAX {
-        let entries = history(cx, root, before, CHUNK).await?;
+        let entries = history(cx, number, before, CHUNK).await?;
         looked_at += entries.len();
         before = entries.last().map(|entry| entry.seq);
         for entry in entries.iter().filter(|e| e.kind == T::KIND.name && e.number == number) {
             let loaded: Loaded<T> = read(entry)?;
             if has_version(&loaded) {
-                cx.saw(entry.tenant, entry.root);
+                cx.saw(entry.tenant, entry.subject);
                 return Ok(loaded);
             }
         }

@@ -46,7 +46,8 @@ fn entry(record: &Record) -> NewEntry {
     NewEntry {
         kind: "customer",
         number: record.number,
-        root: record.number,
+        subject: record.number,
+        related: Vec::new(),
         revision: record.revision,
         action: "updated",
         at: record.revision,

@@ -100,6 +100,9 @@ pub enum Write {
 /// The document of an entry whose record was forgotten (see [`Write::Blank`]).
 pub const EMPTY: &str = "{}";
 
+/// Other records one journal entry may be related to, at most.
+pub const RELATED_MAX: usize = 16;
+
 /// A journal entry as it is written; its position is given out by the store.
 #[derive(Debug, Clone)]
 pub struct NewEntry {
@@ -108,7 +111,9 @@ pub struct NewEntry {
     /// Number of the record that changed.
     pub number: i64,
     /// Number of the record it hangs on (a customer); its own number when it hangs on none.
-    pub root: i64,
+    pub subject: i64,
+    /// Numbers of other records whose history shows it, at most [`RELATED_MAX`].
+    pub related: Vec<i64>,
     /// Revision after the change.
     pub revision: i64,
     /// What happened, in past tense: `created`, `updated`, …
@@ -136,8 +141,10 @@ pub struct Entry {
     pub kind: String,
     /// Number of the record that changed.
     pub number: i64,
-    /// Number of the record it hangs on.
-    pub root: i64,
+    /// Number of the record it hangs on; its own number when it hangs on none.
+    pub subject: i64,
+    /// Numbers of other records whose history shows it.
+    pub related: Vec<i64>,
     /// Revision after the change.
     pub revision: i64,
     /// What happened.
@@ -187,7 +194,44 @@ pub struct Batch {
     pub dry_run: bool,
 }
 
+/// The numbers an entry is found by beside its subject's: its own record's and those it is related
+/// to, each once.
+fn mentions(subject: i64, number: i64, related: &[i64]) -> impl Iterator<Item = i64> + '_ {
+    let own = (number != subject).then_some(number);
+    let others = related.iter().enumerate().filter_map(move |(at, other)| {
+        let is_told = *other == subject || *other == number || related[..at].contains(other);
+        (!is_told).then_some(*other)
+    });
+    own.into_iter().chain(others)
+}
+
+/// The list as it is stored: numbers with commas between them; nothing for none.
+pub(crate) fn related_text(related: &[i64]) -> String {
+    let numbers: Vec<String> = related.iter().map(i64::to_string).collect();
+    numbers.join(",")
+}
+
+/// The list from its text.
+pub(crate) fn related_from(text: &str) -> Result<Vec<i64>, StoreError> {
+    let numbers = text.split(',').filter(|number| !number.is_empty()).map(str::parse);
+    numbers.collect::<Result<_, _>>().map_err(|_| {
+        StoreError::Engine(format!("a journal entry is related to what is no number: {text}"))
+    })
+}
+
+impl Entry {
+    /// The numbers it is found by beside its subject's.
+    pub(crate) fn mentions(&self) -> impl Iterator<Item = i64> + '_ {
+        mentions(self.subject, self.number, &self.related)
+    }
+}
+
 impl NewEntry {
+    /// The numbers it is found by beside its subject's.
+    pub(crate) fn mentions(&self) -> impl Iterator<Item = i64> + '_ {
+        mentions(self.subject, self.number, &self.related)
+    }
+
     /// The entry at the place it got.
     pub(crate) fn at_position(self, tenant: i64, seq: i64) -> Entry {
         Entry {
@@ -195,7 +239,8 @@ impl NewEntry {
             seq,
             kind: self.kind.to_owned(),
             number: self.number,
-            root: self.root,
+            subject: self.subject,
+            related: self.related,
             revision: self.revision,
             action: self.action.to_owned(),
             at: self.at,
@@ -209,7 +254,8 @@ impl NewEntry {
 
 impl Batch {
     /// Refuses what no engine could keep, before any engine sees it: the wrong number of columns,
-    /// terms on a kind without terms, and the NUL character, which PostgreSQL has no place for.
+    /// terms on a kind without terms, the NUL character, which PostgreSQL has no place for, and too
+    /// many related records.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         for write in &self.writes {
             let (Write::Insert { kind, record } | Write::Replace { kind, after: record, .. }) =
@@ -219,7 +265,13 @@ impl Batch {
             };
             check_record(kind, record)?;
         }
-        Ok(())
+        match self.entries.iter().find(|entry| entry.related.len() > RELATED_MAX) {
+            Some(entry) => Err(StoreError::Engine(format!(
+                "a journal entry of {} {} is related to more than {RELATED_MAX} records",
+                entry.kind, entry.number
+            ))),
+            None => Ok(()),
+        }
     }
 }
 

@@ -79,6 +79,15 @@ struct Checker {
     uuids: HashSet<(&'static str, Uuid)>,
     heads: HashMap<i64, i64>,
     last_seq: HashMap<i64, i64>,
+    mentions: HashMap<i64, Mentions>,
+}
+
+/// Where the entries of a tenant are found beside their subjects' histories: one sum over what the
+/// entries say, one over what is there. They agree when both are the same, in any order.
+#[derive(Default)]
+struct Mentions {
+    said: u64,
+    there: u64,
 }
 
 pub(crate) async fn check(
@@ -123,6 +132,10 @@ impl Checker {
                 self.heads.insert(tenant, last);
             }
             Line::Entry(entry) => self.entry(kinds, &entry),
+            Line::Mention { tenant, number, seq } => {
+                let there = &mut self.mentions.entry(tenant).or_default().there;
+                *there = there.wrapping_add(digest(&(number, seq)));
+            }
             Line::Answer(_) | Line::Counter { .. } => {}
         }
         Ok(())
@@ -159,7 +172,7 @@ impl Checker {
         let state = State {
             tenant: row.tenant,
             revision: row.revision,
-            doc: digest(&faceless(&row.doc)),
+            doc: digest(&*faceless(&row.doc)),
             latest: None,
         };
         if self.records.insert((name, number), state).is_some() {
@@ -170,6 +183,10 @@ impl Checker {
 
     fn entry(&mut self, kinds: &'static [&'static Kind], entry: &Entry) {
         self.report.entries += 1;
+        for number in entry.mentions() {
+            let said = &mut self.mentions.entry(entry.tenant).or_default().said;
+            *said = said.wrapping_add(digest(&(number, entry.seq)));
+        }
         let last = self.last_seq.entry(entry.tenant).or_default();
         if entry.seq != *last + 1 {
             let (tenant, last, seq) = (entry.tenant, *last, entry.seq);
@@ -189,7 +206,7 @@ impl Checker {
             let held = state.latest.as_ref();
             if held.is_none_or(|held| held.journal == journal || held.revision <= revision) {
                 let agrees =
-                    state.revision == revision && state.doc == digest(&faceless(&entry.doc));
+                    state.revision == revision && state.doc == digest(&*faceless(&entry.doc));
                 state.latest = Some(Latest { journal, revision, agrees });
             }
         }
@@ -206,6 +223,15 @@ impl Checker {
         for (kind, number) in disagreeing {
             self.report.find(format!("{kind} {number} is not what its latest journal entry says"));
         }
+        // Of a tenant without records nothing else may be left either: its removal goes on.
+        let tenants: BTreeSet<i64> = self.records.values().map(|state| state.tenant).collect();
+        for tenant in tenants {
+            let Some(mentions) = self.mentions.get(&tenant) else { continue };
+            if mentions.said != mentions.there {
+                let finding = "entries are not found by every record they name";
+                self.report.find(format!("journal of space {tenant}: {finding}"));
+            }
+        }
         let tenants: BTreeSet<i64> =
             self.heads.keys().chain(self.last_seq.keys()).copied().collect();
         for tenant in tenants {
@@ -220,9 +246,9 @@ impl Checker {
     }
 }
 
-/// Tells documents apart without keeping them.
-fn digest(doc: &str) -> u64 {
+/// Tells documents and other things apart without keeping them.
+fn digest(thing: &(impl Hash + ?Sized)) -> u64 {
     let mut hasher = DefaultHasher::new();
-    doc.hash(&mut hasher);
+    thing.hash(&mut hasher);
     hasher.finish()
 }

@@ -5,10 +5,13 @@ use crate::sql::Dialect;
 use crate::{Column, Index, Kind, Shape, StoreError};
 
 /// Number of this layout; a store with a higher one is not opened. Layout 1 kept answers under
-/// fingerprints that could be tried out: they are forgotten on the way to 2.
-pub(crate) const SCHEMA: i64 = 2;
+/// fingerprints that could be tried out: they are forgotten on the way to 2. Entries of layout 2
+/// named one record they hang on (`root`) and none they are related to; see `migration.rs`.
+pub(crate) const SCHEMA: i64 = 3;
 /// The first layout whose answers may be kept.
 pub(crate) const SCHEMA_OF_KEYED_ANSWERS: i64 = 2;
+/// The first layout whose entries say what they are related to.
+pub(crate) const SCHEMA_OF_RELATED_ENTRIES: i64 = 3;
 
 /// Name of a unique or ordered index: also what PostgreSQL names in a violation.
 pub(crate) fn index_name(kind: &Kind, column: &str) -> String {
@@ -63,13 +66,20 @@ pub(crate) fn own_tables(dialect: Dialect) -> Vec<String> {
     vec![
         format!(
             r#"CREATE TABLE IF NOT EXISTS "journal" ("tenant" {int} NOT NULL, "seq" {int} NOT NULL,
-            "kind" {text} NOT NULL, "number" {int} NOT NULL, "root" {int} NOT NULL,
+            "kind" {text} NOT NULL, "number" {int} NOT NULL, "subject" {int} NOT NULL,
             "revision" {int} NOT NULL, "action" {text} NOT NULL, "at" {int} NOT NULL,
             "actor" {text} NOT NULL, "request" {text} NOT NULL, "changed" {text} NOT NULL,
-            "doc" {text} NOT NULL)"#
+            "doc" {text} NOT NULL, "related" {text} NOT NULL DEFAULT '')"#
         ),
         r#"CREATE UNIQUE INDEX IF NOT EXISTS "journal__seq" ON "journal" ("tenant", "seq")"#.into(),
-        r#"CREATE INDEX IF NOT EXISTS "journal__root" ON "journal" ("root", "seq")"#.into(),
+        // Under the name it had in layout 2: SQLite would have to build it anew for another one.
+        r#"CREATE INDEX IF NOT EXISTS "journal__root" ON "journal" ("subject", "seq")"#.into(),
+        // Entries, by those they name beside their subject. Most entries have no row here.
+        format!(
+            r#"CREATE TABLE IF NOT EXISTS "mention" ("tenant" {int} NOT NULL,
+            "number" {int} NOT NULL, "seq" {int} NOT NULL,
+            PRIMARY KEY ("tenant", "number", "seq")){keyed}"#
+        ),
         format!(
             r#"CREATE TABLE IF NOT EXISTS "head" ("tenant" {int} NOT NULL PRIMARY KEY,
             "last" {int} NOT NULL)"#
@@ -84,6 +94,15 @@ pub(crate) fn own_tables(dialect: Dialect) -> Vec<String> {
             r#"CREATE TABLE IF NOT EXISTS "counter" ("name" {text} PRIMARY KEY,
             "next" {int} NOT NULL){keyed}"#
         ),
+    ]
+}
+
+/// Brings the journal of layout 2 to the columns of layout 3; no row is touched.
+pub(crate) fn related_entries(dialect: Dialect) -> [String; 2] {
+    let Types { text, .. } = types(dialect);
+    [
+        r#"ALTER TABLE "journal" RENAME COLUMN "root" TO "subject""#.to_owned(),
+        format!(r#"ALTER TABLE "journal" ADD COLUMN "related" {text} NOT NULL DEFAULT ''"#),
     ]
 }
 

@@ -14,12 +14,14 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::store::{Engine, on_engine};
-use crate::{Answer, Entry, Kind, Row, Store, StoreError, Value};
+use crate::{Answer, Entry, Kind, RelatedOf, Row, Store, StoreError, Value};
 
 /// Version of the format; the header carries it.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// The version whose answers lie under fingerprints that could be tried out: they are left out.
 const FORMAT_OF_OPEN_ANSWERS: u32 = 1;
+/// The first version whose entries say what they are related to.
+const FORMAT_OF_RELATED_ENTRIES: u32 = 3;
 /// Lines an engine hands over at once.
 pub(crate) const CHUNK_LINES: usize = 256;
 /// Chunks under way between engine and file.
@@ -41,11 +43,30 @@ pub struct DumpSummary {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Line {
     Record(RecordLine),
-    Term { kind: String, tenant: i64, number: i64, term: String },
-    Head { tenant: i64, last: i64 },
+    Term {
+        kind: String,
+        tenant: i64,
+        number: i64,
+        term: String,
+    },
+    Head {
+        tenant: i64,
+        last: i64,
+    },
     Entry(#[serde(with = "EntryLine")] Entry),
     Answer(AnswerLine),
-    Counter { name: String, next: i64 },
+    Counter {
+        name: String,
+        next: i64,
+    },
+    /// Where an entry is found beside its subject's history. Follows from the entry, so it is
+    /// compared by a check and no part of a dump.
+    #[serde(skip)]
+    Mention {
+        tenant: i64,
+        number: i64,
+        seq: i64,
+    },
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -75,7 +96,10 @@ struct EntryLine {
     seq: i64,
     kind: String,
     number: i64,
-    root: i64,
+    #[serde(alias = "root")]
+    subject: i64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    related: Vec<i64>,
     revision: i64,
     action: String,
     at: i64,
@@ -154,6 +178,7 @@ impl Line {
             Line::Entry(_) => "journal".to_owned(),
             Line::Answer(_) => "answer".to_owned(),
             Line::Counter { .. } => "counter".to_owned(),
+            Line::Mention { .. } => "mention".to_owned(),
         }
     }
 }
@@ -251,6 +276,7 @@ impl Part {
             Line::Answer(answer) => answer.tenant,
             // What was ever given out must not be given out again there.
             Line::Counter { .. } => return Some(line),
+            Line::Mention { .. } => return None,
         };
         (tenant == self.tenant).then_some(line)
     }
@@ -260,7 +286,8 @@ pub(crate) async fn dump(
     store: &Store,
     out: &mut (dyn AsyncWrite + Unpin + Send),
 ) -> Result<DumpSummary, StoreError> {
-    dump_lines(store, out, Some).await
+    let is_dumped = |line: &Line| !matches!(line, Line::Mention { .. });
+    dump_lines(store, out, |line| Some(line).filter(is_dumped)).await
 }
 
 pub(crate) async fn dump_part(
@@ -317,7 +344,7 @@ pub(crate) async fn restore(
 ) -> Result<DumpSummary, StoreError> {
     let (sender, receiver) = mpsc::channel(CHUNKS_MAX);
     let import = async { on_engine!(store, engine => engine.import(receiver).await) };
-    let (imported, read) = tokio::join!(import, read_lines(reader, sender));
+    let (imported, read) = tokio::join!(import, read_lines(reader, sender, store.related_of()));
     // An engine that refuses closes the feed, so its word explains the reader's failure.
     imported?;
     read
@@ -328,6 +355,7 @@ pub(crate) async fn restore(
 async fn read_lines(
     reader: &mut (dyn AsyncBufRead + Unpin + Send),
     feed: mpsc::Sender<Feed>,
+    related_of: RelatedOf,
 ) -> Result<DumpSummary, StoreError> {
     let mut tally = Tally::new();
     let mut line = Vec::new();
@@ -350,10 +378,13 @@ async fn read_lines(
             break line;
         }
         tally.hash.update(&line);
-        let row: Line = serde_json::from_slice(&line).map_err(bad_dump)?;
+        let mut row: Line = serde_json::from_slice(&line).map_err(bad_dump)?;
         tally.count(&row);
         if left_out(&row) {
             continue;
+        }
+        if let (Line::Entry(entry), true) = (&mut row, format < FORMAT_OF_RELATED_ENTRIES) {
+            entry.related = related_of(entry);
         }
         chunk.push(row);
         if chunk.len() == CHUNK_LINES {

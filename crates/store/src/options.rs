@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::StoreError;
+use crate::{Entry, StoreError};
 
 /// Where the records are kept.
 #[derive(Clone, PartialEq, Eq)]
@@ -55,6 +55,9 @@ pub enum Synchronous {
     Off,
 }
 
+/// Says what a journal entry is related to that was written before entries said so.
+pub type RelatedOf = fn(&Entry) -> Vec<i64>;
+
 /// Limits and settings of the engines. The defaults suit a small server.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -91,6 +94,9 @@ pub struct Options {
     /// How long a request waits for a PostgreSQL connection, and a connection for the server
     /// (milliseconds).
     pub postgres_wait_ms: u64,
+    /// What entries of data and dumps of before are related to: asked once for each, when they are
+    /// brought to the present layout.
+    pub related_of: RelatedOf,
 }
 
 impl Options {
@@ -118,6 +124,7 @@ impl Default for Options {
             postgres_pool_max: 16,
             postgres_writers: 2,
             postgres_wait_ms: 5_000,
+            related_of: |_| Vec::new(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What it takes to remove a tenant for good, the same statements for both databases.
 //!
-//! Order matters: terms before their records, records before the journal, the journal from its end
-//! with its head. So whoever looks in between finds nothing that disagrees, and a removal that was
-//! interrupted simply goes on.
+//! Order matters: terms before their records, records before the journal, what finds its entries
+//! before them, the journal from its end with its head. So whoever looks in between finds nothing
+//! that disagrees, and a removal that was interrupted simply goes on.
 
 use std::collections::BTreeMap;
 
@@ -21,6 +21,7 @@ fn tables(schema: &Schema) -> Vec<(String, &'static str)> {
         tables.push((kind.name.to_owned(), r#""number""#));
     }
     tables.push(("answer".to_owned(), r#""key""#));
+    tables.push(("mention".to_owned(), r#""number", "seq""#));
     tables.push(("journal".to_owned(), r#""seq""#));
     tables
 }

@@ -14,7 +14,7 @@ const NUMBER_END: i64 = 1 << 53;
 /// Columns a kind may declare: a set of them is kept in 64 bits.
 const COLUMNS_MAX: usize = 64;
 /// Tables beside those of the kinds.
-const OWN_TABLES: [&str; 5] = ["journal", "head", "answer", "counter", "meta"];
+const OWN_TABLES: [&str; 6] = ["journal", "mention", "head", "answer", "counter", "meta"];
 
 /// Refuses declarations that cannot become tables: a mistake in the program, found at the start.
 pub(crate) fn check_kinds(kinds: &[&Kind]) -> Result<(), StoreError> {
@@ -119,7 +119,7 @@ impl Dialect {
 /// Columns of a [`crate::Row`], in the order both engines read them.
 pub(crate) const ROW: &str = r#""tenant", "number", "uuid", "revision", "doc""#;
 /// Columns of an [`crate::Entry`], in the order both engines read and write them.
-pub(crate) const ENTRY: &str = r#""tenant", "seq", "kind", "number", "root", "revision", "action", "at", "actor", "request", "changed", "doc""#;
+pub(crate) const ENTRY: &str = r#""tenant", "seq", "kind", "number", "subject", "revision", "action", "at", "actor", "request", "changed", "doc", "related""#;
 
 /// Statements that name no kind.
 #[derive(Debug)]
@@ -136,6 +136,7 @@ pub(crate) struct Statements {
     pub(crate) ready: String,
     pub(crate) head_put: String,
     pub(crate) entry_put: String,
+    pub(crate) mention_put: String,
     pub(crate) counter_put: String,
     pub(crate) blank: String,
 }
@@ -143,20 +144,14 @@ pub(crate) struct Statements {
 impl Statements {
     fn new(dialect: Dialect) -> Statements {
         let text = |template: &str| dialect.text(template);
-        // The plus keeps both planners from walking a tenant's whole journal by (tenant, seq).
-        let of_record = r#"WHERE +"tenant" = ?1 AND "root" = ?2 AND "kind" = ?3 AND "number" = ?4"#;
-        let latest = format!(r#"SELECT {ENTRY} FROM "journal" {of_record} AND"#);
+        let of_record = r#"e."kind" = ?3 AND e."number" = ?2 AND"#;
         Statements {
             entries: text(&format!(
                 r#"SELECT {ENTRY} FROM "journal" WHERE "tenant" = ?1 AND "seq" > ?2 ORDER BY "seq" LIMIT ?3"#
             )),
-            history: text(&format!(
-                r#"SELECT {ENTRY} FROM "journal" WHERE +"tenant" = ?1 AND "root" = ?2 AND "seq" < ?3 ORDER BY "seq" DESC LIMIT ?4"#
-            )),
-            entry_at_revision: text(&format!(
-                r#"{latest} "revision" = ?5 ORDER BY "seq" DESC LIMIT 1"#
-            )),
-            entry_at_time: text(&format!(r#"{latest} "at" <= ?5 ORDER BY "seq" DESC LIMIT 1"#)),
+            history: newest(dialect, r#"e."seq" < ?3"#, "?4"),
+            entry_at_revision: newest(dialect, &format!(r#"{of_record} e."revision" = ?4"#), "1"),
+            entry_at_time: newest(dialect, &format!(r#"{of_record} e."at" <= ?4"#), "1"),
             head: text(r#"SELECT "last" FROM "head" WHERE "tenant" = ?1"#),
             answer: text(
                 r#"SELECT "key", "operation", "fingerprint", "outcome", "at" FROM "answer" WHERE "tenant" = ?1 AND "key" = ?2"#,
@@ -183,11 +178,15 @@ impl Statements {
             ),
             entry_put: text(&format!(
                 r#"INSERT INTO "journal" ({ENTRY}) VALUES ({})"#,
-                placeholders(1, 12)
+                placeholders(1, 13)
             )),
+            mention_put: text(
+                r#"INSERT INTO "mention" ("tenant", "number", "seq") VALUES (?1, ?2, ?3)
+                ON CONFLICT DO NOTHING"#,
+            ),
             counter_put: text(r#"INSERT INTO "counter" ("name", "next") VALUES (?1, ?2)"#),
             blank: text(
-                r#"UPDATE "journal" SET "doc" = '{}' WHERE +"tenant" = ?1 AND "root" = ?2
+                r#"UPDATE "journal" SET "doc" = '{}' WHERE +"tenant" = ?1 AND "subject" = ?2
                 AND "number" = ?2 AND "kind" = ?3"#,
             ),
         }
@@ -198,6 +197,45 @@ impl Statements {
 fn placeholders(from: usize, n: usize) -> String {
     let all: Vec<String> = (from..from + n).map(|at| format!("?{at}")).collect();
     all.join(", ")
+}
+
+/// The latest entries of a tenant (`?1`) whose subject is a record (`?2`) or that mention it. The
+/// condition names the columns of an entry `e`.
+fn newest(dialect: Dialect, condition: &str, limit: &str) -> String {
+    let columns = |seq: &str| {
+        let columns = ENTRY.split(", ").map(|name| match name {
+            r#""seq""# => format!(r#"{seq}."seq""#),
+            name => format!("j.{name}"),
+        });
+        columns.collect::<Vec<_>>().join(", ")
+    };
+    let on_entry = |seq: &str| {
+        let condition = condition.replace(r#"e."seq""#, &format!(r#"{seq}."seq""#));
+        condition.replace("e.", "j.")
+    };
+    // The plus keeps both planners from walking a tenant's whole journal by (tenant, seq).
+    let hanging = format!(
+        r#"SELECT {} FROM "journal" AS j WHERE +j."tenant" = ?1 AND j."subject" = ?2 AND {}"#,
+        columns("j"),
+        on_entry("j"),
+    );
+    // A position is read from the mention: its index gives the order.
+    let mentioning = format!(
+        r#"SELECT {} FROM "mention" AS m CROSS JOIN "journal" AS j
+        WHERE m."tenant" = ?1 AND m."number" = ?2 AND j."tenant" = m."tenant"
+        AND j."seq" = m."seq" AND {}"#,
+        columns("m"),
+        on_entry("m"),
+    );
+    let order = format!(r#"ORDER BY "seq" DESC LIMIT {limit}"#);
+    match dialect {
+        // Reads both side by side, each in the order of its index, and no further than asked.
+        Dialect::Sqlite => format!("{hanging} UNION ALL {mentioning} {order}"),
+        // Reads both as far as asked, then sorts that.
+        Dialect::Postgres { .. } => {
+            dialect.text(&format!("({hanging} {order}) UNION ALL ({mentioning} {order}) {order}"))
+        }
+    }
 }
 
 /// Statements of one kind.
@@ -335,6 +373,7 @@ impl Schema {
 }
 
 pub(crate) const ALL_HEADS: &str = r#"SELECT "tenant", "last" FROM "head" ORDER BY "tenant""#;
+pub(crate) const ALL_MENTIONS: &str = r#"SELECT "tenant", "number", "seq" FROM "mention""#;
 pub(crate) const ALL_ANSWERS: &str = r#"SELECT "tenant", "key", "operation", "fingerprint", "outcome", "at" FROM "answer" ORDER BY "tenant", "key""#;
 pub(crate) const ALL_COUNTERS: &str = r#"SELECT "name", "next" FROM "counter" ORDER BY "name""#;
 
@@ -346,7 +385,7 @@ pub(crate) fn all_entries() -> String {
 pub(crate) fn dumped_tables(kinds: &[&Kind]) -> Vec<String> {
     let terms = kinds.iter().filter(|kind| kind.terms).map(|kind| format!("{}_term", kind.name));
     let records = kinds.iter().map(|kind| kind.name.to_owned());
-    let own = ["journal", "head", "answer", "counter"].map(str::to_owned);
+    let own = ["journal", "mention", "head", "answer", "counter"].map(str::to_owned);
     records.chain(terms).chain(own).collect()
 }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::memory::Memory;
 use crate::news::News;
-use crate::options::{Location, Options};
+use crate::options::{Location, Options, RelatedOf};
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
 use crate::statistics::Statistics;
@@ -57,6 +57,7 @@ pub struct Store {
     info: Arc<EngineInfo>,
     news: Arc<News>,
     kinds: &'static [&'static Kind],
+    related_of: RelatedOf,
 }
 
 /// The three engines. Same verbs, no trait object, no generics.
@@ -88,6 +89,7 @@ impl Store {
     ) -> Result<Store, StoreError> {
         sql::check_kinds(kinds)?;
         let news = Arc::new(News::new());
+        let related_of = options.related_of;
         let engine = match location {
             Location::Memory => Engine::Memory(Memory::new(kinds, news.clone())),
             Location::Sqlite(path) => {
@@ -102,7 +104,7 @@ impl Store {
             Engine::Sqlite(sqlite) => sqlite.info(),
             Engine::Postgres(postgres) => postgres.info(),
         };
-        Ok(Store { engine: Arc::new(engine), info: Arc::new(info), news, kinds })
+        Ok(Store { engine: Arc::new(engine), info: Arc::new(info), news, kinds, related_of })
     }
 
     /// What is behind this store.
@@ -113,6 +115,11 @@ impl Store {
     /// The kinds this store was opened with.
     pub fn kinds(&self) -> &'static [&'static Kind] {
         self.kinds
+    }
+
+    /// What an entry is related to that was written before entries said so.
+    pub(crate) fn related_of(&self) -> RelatedOf {
+        self.related_of
     }
 
     /// A record of one tenant.
@@ -223,16 +230,17 @@ impl Store {
         Ok(found.into_iter().next().filter(|entry| entry.seq == seq))
     }
 
-    /// Entries of everything that hangs on one record, newest first.
+    /// Entries of one record, of everything that hangs on it, and of what is related to it, newest
+    /// first.
     pub async fn history(
         &self,
         tenant: i64,
-        root: i64,
+        number: i64,
         before_seq: Option<i64>,
         limit: u32,
     ) -> Result<Vec<Entry>, StoreError> {
         let before = before_seq.unwrap_or(i64::MAX);
-        on_engine!(self, engine => engine.history(tenant, root, before, limit).await)
+        on_engine!(self, engine => engine.history(tenant, number, before, limit).await)
     }
 
     /// The entry that made a revision of a record.
@@ -240,12 +248,10 @@ impl Store {
         &self,
         tenant: i64,
         kind: &str,
-        root: i64,
         number: i64,
         revision: i64,
     ) -> Result<Option<Entry>, StoreError> {
-        on_engine!(self, engine =>
-            engine.entry_at_revision(tenant, kind, root, number, revision).await)
+        on_engine!(self, engine => engine.entry_at_revision(tenant, kind, number, revision).await)
     }
 
     /// The latest entry of a record that is not younger than a time (microseconds since the epoch).
@@ -253,11 +259,10 @@ impl Store {
         &self,
         tenant: i64,
         kind: &str,
-        root: i64,
         number: i64,
         at_us: i64,
     ) -> Result<Option<Entry>, StoreError> {
-        on_engine!(self, engine => engine.entry_at_time(tenant, kind, root, number, at_us).await)
+        on_engine!(self, engine => engine.entry_at_time(tenant, kind, number, at_us).await)
     }
 
     /// Position of the last entry of a tenant; 0 when it has none.
@@ -368,9 +373,10 @@ impl Store {
     pub async fn restore(
         location: &Location,
         kinds: &'static [&'static Kind],
+        options: Options,
         reader: &mut (dyn AsyncBufRead + Unpin + Send),
     ) -> Result<DumpSummary, StoreError> {
-        let store = Store::open(location, kinds, Options::default()).await?;
+        let store = Store::open(location, kinds, options).await?;
         let outcome = store.restore_here(reader).await;
         store.close().await;
         outcome

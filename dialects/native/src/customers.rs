@@ -164,14 +164,14 @@ async fn get_past(
     let past: Loaded<Customer> = match (as_of, version) {
         (Some(at), _) => {
             let at = Timestamp::parse(at).map_err(|why| Failure::malformed("as_of", why))?;
-            journal::at_time(&request.cx, number, number, at).await?
+            journal::at_time(&request.cx, number, at).await?
         }
         (None, version) => {
             let why = Why::WrongType { expected: "a whole number" };
             let version = version.and_then(|text| text.parse::<i64>().ok());
             let version = version.ok_or(Failure::malformed("version", why))?;
             let has = |customer: &Customer| customer.version == version;
-            journal::at_version(&request.cx, number, number, has).await?
+            journal::at_version(&request.cx, number, has).await?
         }
     };
     shown(request, 200, &past, past.revision).await

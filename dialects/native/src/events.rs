@@ -69,7 +69,7 @@ impl EventOut {
             seq: entry.seq,
             kind: format!("{}.{}", entry.kind, entry.action),
             number: entry.number,
-            customer: entry.root,
+            customer: entry.subject,
             revision: entry.revision,
             changed: RawValue::from_string(entry.changed).map_err(Failure::internal)?,
             at: Timestamp::from_micros(entry.at).rfc3339_micros(),

@@ -138,7 +138,8 @@ fn push(batch: &mut Batch, entry: &AuditEntry) -> Result<(), Failure> {
     batch.entries.push(NewEntry {
         kind: AUDIT.name,
         number: entry.number,
-        root: entry.number,
+        subject: entry.number,
+        related: Vec::new(),
         revision: 1,
         action: AuditEvent::Created.as_str(),
         at: entry.at.micros(),

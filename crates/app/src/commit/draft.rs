@@ -209,6 +209,13 @@ impl<'a> Draft<'a> {
         self.acts.push(act);
     }
 
+    /// The change noted last is in the history of this record too, which it does not name itself.
+    pub fn relate(&mut self, number: i64) {
+        if let Some(entry) = self.batch.entries.last_mut() {
+            entry.related.push(number);
+        }
+    }
+
     /// Nothing is written, but the record must not have changed meanwhile.
     pub fn assert<T: Document>(&mut self, read: &Loaded<T>) {
         self.batch.writes.push(Write::Assert {
@@ -232,7 +239,6 @@ impl<'a> Draft<'a> {
         }
         self.outcome = Some(Outcome {
             kind: T::KIND.name.to_owned(),
-            root: saved.record.subject(),
             number: saved.record.identity().0,
             revision: saved.revision,
             action: saved.event.map_or(UNCHANGED, Event::as_str).to_owned(),
@@ -254,7 +260,8 @@ impl<'a> Draft<'a> {
         self.batch.entries.push(NewEntry {
             kind: T::KIND.name,
             number: noun.identity().0,
-            root: noun.subject(),
+            subject: noun.subject(),
+            related: noun.related(),
             revision,
             action: event.as_str(),
             at: self.cx.now.micros(),

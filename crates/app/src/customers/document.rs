@@ -29,6 +29,10 @@ impl Document for Customer {
     const IS_PERSON: bool = true;
     const SEEN_BY: Option<Permission> = Some(Permission::CustomerRead);
 
+    fn related(&self) -> Vec<i64> {
+        self.merged_into.into_iter().collect()
+    }
+
     fn successor(&self) -> Option<i64> {
         self.merged_into
     }

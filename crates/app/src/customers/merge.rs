@@ -62,6 +62,10 @@ impl Document for Merge {
         self.survivor
     }
 
+    fn related(&self) -> Vec<i64> {
+        vec![self.absorbed]
+    }
+
     fn columns(&self) -> Vec<Value> {
         vec![self.survivor.into(), self.absorbed.into()]
     }
@@ -112,15 +116,18 @@ fn merged<'a>(
     let gone = goes.absorbed_by(stays.number, cx.now);
     draft.replace(goes, &gone, CustomerEvent::Absorbed, &["deleted_at", "merged_into"])?;
     let stayed = draft.replaced(stays, after, CustomerEvent::Merged, &["merge"])?;
+    draft.relate(goes.number);
     let mut moved = Vec::new();
     for comment in comments {
         let next = comment.moved(stays.number);
         draft.replace(comment, &next, CommentEvent::Moved, &["customer"])?;
+        draft.relate(goes.number);
         moved.push((Comment::KIND.name.to_owned(), comment.number));
     }
     for method in methods {
         let next = method.moved(stays.number);
         draft.replace(method, &next, MethodEvent::Moved, &["customer"])?;
+        draft.relate(goes.number);
         moved.push((PaymentMethod::KIND.name.to_owned(), method.number));
     }
     moved.extend(goes.addresses().iter().map(|a| ("address".to_owned(), a.number)));

@@ -38,7 +38,7 @@ WITH h AS (
     INSERT INTO "head" ("tenant", "last") VALUES (:tenant, 1)
     ON CONFLICT ("tenant") DO UPDATE SET "last" = "head"."last" + 1 RETURNING "last"
 )
-INSERT INTO "journal" ("tenant", "seq", "kind", "number", "root", "revision", "action", "at",
+INSERT INTO "journal" ("tenant", "seq", "kind", "number", "subject", "revision", "action", "at",
     "actor", "request", "changed", "doc")
 SELECT :tenant, h."last", 'customer', :number, :number, CAST(:revision AS BIGINT) + 1, 'updated',
     1700000000000000, 'key:123', '0190f7a0-0000-7000-8000-000000000000', '["title"]', :doc FROM h;

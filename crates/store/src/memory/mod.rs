@@ -398,12 +398,14 @@ impl Memory {
     pub(crate) async fn history(
         &self,
         tenant: i64,
-        root: i64,
+        number: i64,
         before_seq: i64,
         limit: u32,
     ) -> Result<Vec<Entry>, StoreError> {
+        let names =
+            |e: &Entry| e.subject == number || e.number == number || e.related.contains(&number);
         Ok(self.journal(tenant, |entries| {
-            let earlier = entries.iter().rev().filter(|e| e.root == root && e.seq < before_seq);
+            let earlier = entries.iter().rev().filter(|e| names(e) && e.seq < before_seq);
             earlier.take(limit as usize).cloned().collect()
         }))
     }
@@ -412,11 +414,11 @@ impl Memory {
     fn latest(
         &self,
         tenant: i64,
-        record: (&str, i64, i64),
+        record: (&str, i64),
         meets: impl Fn(&Entry) -> bool,
     ) -> Option<Entry> {
         self.journal(tenant, |entries| {
-            let of_record = |e: &&Entry| (e.kind.as_str(), e.root, e.number) == record;
+            let of_record = |e: &&Entry| (e.kind.as_str(), e.number) == record;
             entries.iter().rev().filter(of_record).find(|entry| meets(entry)).cloned()
         })
     }
@@ -425,22 +427,20 @@ impl Memory {
         &self,
         tenant: i64,
         kind: &str,
-        root: i64,
         number: i64,
         revision: i64,
     ) -> Result<Option<Entry>, StoreError> {
-        Ok(self.latest(tenant, (kind, root, number), |entry| entry.revision == revision))
+        Ok(self.latest(tenant, (kind, number), |entry| entry.revision == revision))
     }
 
     pub(crate) async fn entry_at_time(
         &self,
         tenant: i64,
         kind: &str,
-        root: i64,
         number: i64,
         at_us: i64,
     ) -> Result<Option<Entry>, StoreError> {
-        Ok(self.latest(tenant, (kind, root, number), |entry| entry.at <= at_us))
+        Ok(self.latest(tenant, (kind, number), |entry| entry.at <= at_us))
     }
 
     pub(crate) async fn head(&self, tenant: i64) -> Result<i64, StoreError> {

@@ -1,7 +1,7 @@
 //! Removing a tenant for good.
 
 use super::Memory;
-use crate::{Counts, StoreError};
+use crate::{Counts, Entry, StoreError};
 
 impl Memory {
     pub(crate) async fn count_tenant(&self, tenant: i64) -> Result<Counts, StoreError> {
@@ -19,8 +19,10 @@ impl Memory {
         }
         let answers = state.answers.keys().filter(|(of, _)| *of == tenant).count();
         counts.insert("answer".to_owned(), answers as u64);
-        let entries = state.journal.get(&tenant).map_or(0, Vec::len);
-        counts.insert("journal".to_owned(), entries as u64);
+        let entries = state.journal.get(&tenant).map_or(&[][..], Vec::as_slice);
+        counts.insert("journal".to_owned(), entries.len() as u64);
+        let mentions = entries.iter().flat_map(Entry::mentions).count();
+        counts.insert("mention".to_owned(), mentions as u64);
         Ok(counts)
     }
 

@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 
 use super::{Memory, State, Stored, Undo};
 use crate::dump::{CHUNK_LINES, Feed, Line, LineSender};
-use crate::{Kind, StoreError, sql};
+use crate::{Entry, Kind, StoreError, sql};
 
 impl Memory {
     /// Sends everything, as of now, in the order a dump has.
@@ -62,10 +62,15 @@ impl State {
         });
         let answers = self.answers.iter().map(|((tenant, _), a)| Line::answer(*tenant, a.clone()));
         let counters = self.counters.iter();
+        let mentions = self.journal.values().flatten().flat_map(|entry| {
+            let Entry { tenant, seq, .. } = *entry;
+            entry.mentions().map(move |number| Line::Mention { tenant, number, seq })
+        });
         records
             .chain(heads)
             .chain(self.journal.values().flatten().cloned().map(Line::Entry))
             .chain(answers)
+            .chain(mentions)
             .chain(counters.map(|(name, next)| Line::Counter { name: name.clone(), next: *next }))
     }
 
@@ -105,8 +110,9 @@ impl State {
                 self.counters.insert(name, next);
                 Ok(())
             }
-            // The memory engine's head is the length of the journal.
-            Line::Head { .. } => Ok(()),
+            // The memory engine's head is the length of the journal, and what an entry names is
+            // looked for in the entry.
+            Line::Head { .. } | Line::Mention { .. } => Ok(()),
         }
     }
 }

@@ -12,9 +12,10 @@ use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
 
 use super::tls::{self, SslMode, Tls};
-use super::{backoff, certificates, failed};
+use super::{Params, backoff, certificates, failed, read};
+use crate::migration::{self, Position, Related};
 use crate::sql::{Dialect, Schema};
-use crate::{Options, StoreError, ddl};
+use crate::{Options, RelatedOf, StoreError, ddl};
 
 /// How often a migration is tried when another process creates the same things.
 const MIGRATE_ATTEMPTS_MAX: u32 = 10;
@@ -190,7 +191,11 @@ pub(crate) async fn exists(url: &str, options: &Options) -> Result<bool, StoreEr
 
 /// Brings the tables to the declared kinds. The row of the layout's number is the lock that keeps
 /// two migrations apart; what it cannot guard, its own table, is tried again.
-pub(super) async fn migrate(pool: &Pool, schema: &Schema) -> Result<(), StoreError> {
+pub(super) async fn migrate(
+    pool: &Pool,
+    schema: &Schema,
+    related_of: RelatedOf,
+) -> Result<(), StoreError> {
     let mut client = client(pool).await?;
     let mut attempt = 1;
     while let Err(error) = client.batch_execute(&ddl::meta_table(schema.dialect)).await {
@@ -217,6 +222,18 @@ pub(super) async fn migrate(pool: &Pool, schema: &Schema) -> Result<(), StoreErr
         .map_err(|error| failed(&error))?;
     let held: String = row.try_get(0).map_err(|error| failed(&error))?;
     let held = ddl::check_schema(Some(&held))?;
+    if held.is_some_and(|layout| layout < ddl::SCHEMA_OF_RELATED_ENTRIES) {
+        for sql in ddl::related_entries(schema.dialect) {
+            transaction.batch_execute(&sql).await.map_err(|error| failed(&error))?;
+        }
+        let begun = transaction
+            .execute(
+                r#"INSERT INTO "meta" ("name", "value") VALUES ($1, $2)"#,
+                &[&migration::WALK, &Position::default().text()],
+            )
+            .await;
+        begun.map_err(|error| failed(&error))?;
+    }
     for sql in missing(&transaction, schema).await? {
         transaction.batch_execute(&sql).await.map_err(|error| failed(&error))?;
     }
@@ -232,7 +249,58 @@ pub(super) async fn migrate(pool: &Pool, schema: &Schema) -> Result<(), StoreErr
         )
         .await
         .map_err(|error| failed(&error))?;
-    transaction.commit().await.map_err(|error| failed(&error))
+    transaction.commit().await.map_err(|error| failed(&error))?;
+    while relate(&mut client, schema, related_of).await? {}
+    Ok(())
+}
+
+/// One step of `migration.rs`; whether there may be another. The row of the position keeps two
+/// processes apart.
+async fn relate(
+    client: &mut Client,
+    schema: &Schema,
+    related_of: RelatedOf,
+) -> Result<bool, StoreError> {
+    let transaction = client.transaction().await.map_err(|error| failed(&error))?;
+    let at = transaction
+        .query_opt(
+            r#"SELECT "value" FROM "meta" WHERE "name" = $1 FOR UPDATE"#,
+            &[&migration::WALK],
+        )
+        .await
+        .map_err(|error| failed(&error))?;
+    let Some(at) = at else { return Ok(false) };
+    let at = Position::parse(read::value(&at, 0)?)?;
+    let statements = migration::Statements::new(schema.dialect);
+    let params: Params<'_> = &[&at.tenant, &at.seq, &migration::STEP_ENTRIES];
+    let rows = transaction.query(&statements.next, params).await;
+    let rows = rows.map_err(|error| failed(&error))?;
+    let entries = rows.iter().map(read::entry).collect::<Result<_, _>>()?;
+    let (related, next) = migration::step(entries, related_of);
+    let run = async |sql: &str, params: Params<'_>| {
+        let run = async {
+            let statement = transaction.prepare_cached(sql).await?;
+            transaction.execute(&statement, params).await
+        };
+        run.await.map(drop).map_err(|error| failed(&error))
+    };
+    for Related { tenant, seq, list, mentions } in related {
+        if let Some(list) = list {
+            run(&statements.relate, &[&tenant, &seq, &list]).await?;
+        }
+        for number in mentions {
+            run(&schema.statements.mention_put, &[&tenant, &number, &seq]).await?;
+        }
+    }
+    match next {
+        Some(next) => {
+            let sql = r#"UPDATE "meta" SET "value" = $2 WHERE "name" = $1"#;
+            run(sql, &[&migration::WALK, &next.text()]).await?;
+        }
+        None => run(r#"DELETE FROM "meta" WHERE "name" = $1"#, &[&migration::WALK]).await?,
+    }
+    transaction.commit().await.map_err(|error| failed(&error))?;
+    Ok(next.is_some())
 }
 
 /// What is not there yet. Asked for in the catalogue, because even `IF NOT EXISTS` would lock
@@ -255,7 +323,7 @@ async fn missing(
     .await?;
     let dialect = schema.dialect;
     let mut missing = Vec::new();
-    if !indexes.contains("answer__at") {
+    if !indexes.contains("answer__at") || !columns.contains("mention.seq") {
         missing.extend(ddl::own_tables(dialect));
     }
     for kind in schema.kinds {

@@ -6,28 +6,57 @@ use tokio_postgres::Row as SqlRow;
 use tokio_postgres::types::ToSql;
 
 use super::read;
+use crate::batch::related_text;
 use crate::store::Committed;
 use crate::{Batch, NewEntry, StoreError};
 
 /// Takes the next positions of each tenant, in the order of tenants, and writes the entries there.
-pub(super) const SQL: &str = r#"
+macro_rules! sql {
+    ($mentions:literal) => {
+        concat!(
+            r#"
 WITH h AS (
     INSERT INTO "head" ("tenant", "last")
     SELECT t.tenant, t.n FROM unnest($1::bigint[], $2::bigint[]) AS t(tenant, n) ORDER BY t.tenant
     ON CONFLICT ("tenant") DO UPDATE SET "last" = "head"."last" + excluded."last"
     RETURNING "tenant", "last"
 ), j AS (
-    INSERT INTO "journal" ("tenant", "seq", "kind", "number", "root", "revision", "action", "at",
-        "actor", "request", "changed", "doc")
-    SELECT e.tenant, h."last" - e.behind, e.kind, e.number, e.root, e.revision, e.action, e.at,
-        e.actor, e.request, e.changed, e.doc
+    INSERT INTO "journal" ("tenant", "seq", "kind", "number", "subject", "revision", "action", "at",
+        "actor", "request", "changed", "doc", "related")
+    SELECT e.tenant, h."last" - e.behind, e.kind, e.number, e.subject, e.revision, e.action, e.at,
+        e.actor, e.request, e.changed, e.doc, e.related
     FROM h JOIN unnest($3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[],
         $8::bigint[], $9::text[], $10::bigint[], $11::text[], $12::text[], $13::text[],
-        $14::text[])
-        AS e(tenant, behind, kind, number, root, revision, action, at, actor, request, changed, doc)
+        $14::text[], $15::text[])
+        AS e(tenant, behind, kind, number, subject, revision, action, at, actor, request, changed,
+        doc, related)
         ON h."tenant" = e.tenant
-)
-SELECT "tenant", "last" FROM h"#;
+)"#,
+            $mentions,
+            r#"
+SELECT "tenant", "last" FROM h"#
+        )
+    };
+}
+
+const PLAIN: &str = sql!("");
+const MENTIONING: &str = sql!(
+    r#", m AS (
+    INSERT INTO "mention" ("tenant", "number", "seq")
+    SELECT e.tenant, e.number, h."last" - e.behind
+    FROM h JOIN unnest($16::bigint[], $17::bigint[], $18::bigint[]) AS e(tenant, number, behind)
+        ON h."tenant" = e.tenant
+)"#
+);
+
+/// The statement for a group of batches: few have entries that name more than their subject.
+pub(super) fn sql(batches: &[&Batch]) -> &'static str {
+    let mut entries = batches.iter().flat_map(|batch| &batch.entries);
+    match entries.any(|entry| entry.mentions().next().is_some()) {
+        true => MENTIONING,
+        false => PLAIN,
+    }
+}
 
 /// The entries of a group, column by column.
 #[derive(Default)]
@@ -38,7 +67,7 @@ pub(super) struct Entries<'b> {
     behind: Vec<i64>,
     kinds: Vec<&'b str>,
     numbers: Vec<i64>,
-    roots: Vec<i64>,
+    subjects: Vec<i64>,
     revisions: Vec<i64>,
     actions: Vec<&'b str>,
     times: Vec<i64>,
@@ -46,6 +75,9 @@ pub(super) struct Entries<'b> {
     requests: Vec<&'b str>,
     changes: Vec<&'b str>,
     docs: Vec<&'b str>,
+    related: Vec<String>,
+    /// Tenant, number and how many entries of the tenant follow.
+    mentions: (Vec<i64>, Vec<i64>, Vec<i64>),
 }
 
 impl<'b> Entries<'b> {
@@ -69,7 +101,7 @@ impl<'b> Entries<'b> {
         self.behind.push(behind);
         self.kinds.push(entry.kind);
         self.numbers.push(entry.number);
-        self.roots.push(entry.root);
+        self.subjects.push(entry.subject);
         self.revisions.push(entry.revision);
         self.actions.push(entry.action);
         self.times.push(entry.at);
@@ -77,14 +109,20 @@ impl<'b> Entries<'b> {
         self.requests.push(&entry.request);
         self.changes.push(&entry.changed);
         self.docs.push(&entry.doc);
+        self.related.push(related_text(&entry.related));
+        for number in entry.mentions() {
+            self.mentions.0.push(tenant);
+            self.mentions.1.push(number);
+            self.mentions.2.push(behind);
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.tenants.is_empty()
     }
 
-    /// In the order of the statement.
-    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 14] {
+    /// In the order of the statements; the last three are for the one with mentions.
+    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 18] {
         [
             &self.heads.0,
             &self.heads.1,
@@ -92,7 +130,7 @@ impl<'b> Entries<'b> {
             &self.behind,
             &self.kinds,
             &self.numbers,
-            &self.roots,
+            &self.subjects,
             &self.revisions,
             &self.actions,
             &self.times,
@@ -100,6 +138,10 @@ impl<'b> Entries<'b> {
             &self.requests,
             &self.changes,
             &self.docs,
+            &self.related,
+            &self.mentions.0,
+            &self.mentions.1,
+            &self.mentions.2,
         ]
     }
 }

@@ -133,7 +133,7 @@ impl Postgres {
         let server = connect::inspect(&client).await?;
         let schema = Schema::new(server.dialect, kinds);
         drop(client);
-        connect::migrate(&pool, &schema).await?;
+        connect::migrate(&pool, &schema, options.related_of).await?;
         let info = EngineInfo {
             name: "postgres",
             version: server.version,
@@ -267,11 +267,11 @@ impl Postgres {
     pub(crate) async fn history(
         &self,
         tenant: i64,
-        root: i64,
+        number: i64,
         before_seq: i64,
         limit: u32,
     ) -> Result<Vec<Entry>, StoreError> {
-        let params: Params<'_> = &[&tenant, &root, &before_seq, &i64::from(limit)];
+        let params: Params<'_> = &[&tenant, &number, &before_seq, &i64::from(limit)];
         self.query_entries(&self.shared.schema.statements.history, params).await
     }
 
@@ -279,11 +279,10 @@ impl Postgres {
         &self,
         tenant: i64,
         kind: &str,
-        root: i64,
         number: i64,
         revision: i64,
     ) -> Result<Option<Entry>, StoreError> {
-        let params: Params<'_> = &[&tenant, &root, &kind, &number, &revision];
+        let params: Params<'_> = &[&tenant, &number, &kind, &revision];
         let found =
             self.query_entries(&self.shared.schema.statements.entry_at_revision, params).await?;
         Ok(found.into_iter().next())
@@ -293,11 +292,10 @@ impl Postgres {
         &self,
         tenant: i64,
         kind: &str,
-        root: i64,
         number: i64,
         at_us: i64,
     ) -> Result<Option<Entry>, StoreError> {
-        let params: Params<'_> = &[&tenant, &root, &kind, &number, &at_us];
+        let params: Params<'_> = &[&tenant, &number, &kind, &at_us];
         let found =
             self.query_entries(&self.shared.schema.statements.entry_at_time, params).await?;
         Ok(found.into_iter().next())

@@ -9,6 +9,7 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
 use super::failed;
+use crate::batch::related_from;
 use crate::filter::{Param, Slot, SlotType};
 use crate::page::{Page, Statement};
 use crate::{Answer, Entry, Kind, Row, Shape, StoreError, Value};
@@ -124,7 +125,7 @@ pub(super) fn entry(row: &SqlRow) -> Result<Entry, StoreError> {
         seq: value(row, 1)?,
         kind: value(row, 2)?,
         number: value(row, 3)?,
-        root: value(row, 4)?,
+        subject: value(row, 4)?,
         revision: value(row, 5)?,
         action: value(row, 6)?,
         at: value(row, 7)?,
@@ -132,6 +133,7 @@ pub(super) fn entry(row: &SqlRow) -> Result<Entry, StoreError> {
         request: value(row, 9)?,
         changed: value(row, 10)?,
         doc: value(row, 11)?,
+        related: related_from(value(row, 12)?)?,
     })
 }
 

@@ -7,6 +7,7 @@ use tokio_postgres::{IsolationLevel, Row as SqlRow};
 
 use super::write::pipelined;
 use super::{Postgres, failed, read};
+use crate::batch::related_text;
 use crate::dump::{Feed, Line, LineSender};
 use crate::sql::{self, Schema};
 use crate::{Answer, StoreError};
@@ -41,6 +42,11 @@ pub(super) async fn export(engine: &Postgres, out: &LineSender) -> Result<(), St
     })
     .await?;
     each(&transaction, out, &sql::all_entries(), |row| Ok(Line::Entry(read::entry(row)?))).await?;
+    each(&transaction, out, sql::ALL_MENTIONS, |row| {
+        let (tenant, number) = (read::value(row, 0)?, read::value(row, 1)?);
+        Ok(Line::Mention { tenant, number, seq: read::value(row, 2)? })
+    })
+    .await?;
     each(&transaction, out, sql::ALL_ANSWERS, |row| {
         Ok(Line::answer(read::value(row, 0)?, read::answer(row, 1)?))
     })
@@ -128,12 +134,13 @@ async fn load(
             put(transaction, &statements.head_put, &[&tenant, &last]).await
         }
         Line::Entry(e) => {
-            let params: [&(dyn ToSql + Sync); 12] = [
+            let related = related_text(&e.related);
+            let params: [&(dyn ToSql + Sync); 13] = [
                 &e.tenant,
                 &e.seq,
                 &e.kind,
                 &e.number,
-                &e.root,
+                &e.subject,
                 &e.revision,
                 &e.action,
                 &e.at,
@@ -141,8 +148,13 @@ async fn load(
                 &e.request,
                 &e.changed,
                 &e.doc,
+                &related,
             ];
-            put(transaction, &statements.entry_put, &params).await
+            put(transaction, &statements.entry_put, &params).await?;
+            for number in e.mentions() {
+                put(transaction, &statements.mention_put, &[&e.tenant, &number, &e.seq]).await?;
+            }
+            Ok(())
         }
         Line::Answer(answer) => {
             let (tenant, Answer { key, operation, fingerprint, outcome, at }) = answer.into_parts();
@@ -154,6 +166,8 @@ async fn load(
         Line::Counter { name, next } => {
             put(transaction, &statements.counter_put, &[&name, &next]).await
         }
+        // Made from the entries.
+        Line::Mention { .. } => Ok(()),
     }
 }
 

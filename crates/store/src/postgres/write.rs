@@ -109,7 +109,8 @@ impl Shared {
         for batch in batches {
             plans.push(plan(&self.schema, client, batch, batches.len() == 1).await?);
         }
-        let journal = client.prepare_cached(journal::SQL).await.map_err(|e| before_commit(&e))?;
+        let journal = client.prepare_cached(journal::sql(batches)).await;
+        let journal = journal.map_err(|error| before_commit(&error))?;
         let mut sent = match send(client, &plans).await {
             Ok(sent) => sent,
             Err(failure) => {
@@ -215,7 +216,8 @@ async fn commit(
     let mut running: Vec<Running<'_>> = undo.map(|sql| steer(client, sql)).into_iter().collect();
     if !entries.is_empty() {
         running.push(Box::pin(async {
-            client.query(statement, &entries.params()).await.map(Answered::Rows)
+            let params = &entries.params()[..statement.params().len()];
+            client.query(statement, params).await.map(Answered::Rows)
         }));
     }
     running.push(steer(client, "COMMIT".to_owned()));

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::functions::{Context, FunctionFlags};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, ToSql, TransactionBehavior};
 
-use super::failed;
-use crate::ddl;
+use super::{failed, read};
 use crate::document::{decimal_at, fold, text_at, whole_at};
+use crate::migration::{self, Position, Related};
 use crate::sql::{Dialect, Schema};
-use crate::{Options, StoreError, Synchronous};
+use crate::{Options, RelatedOf, StoreError, Synchronous, ddl};
 
 /// Older versions can lose writes when a WAL is reset (fixed in 3.51.3).
 const VERSION_MIN: i32 = 3_051_003;
@@ -132,6 +132,7 @@ pub(super) fn open_and_migrate(
         let opened = connect(path, Access::Write, options).and_then(|mut connection| {
             renew_log(&mut connection, path)?;
             migrate(&mut connection, schema)?;
+            while relate(&mut connection, schema, options.related_of)? {}
             Ok(connection)
         });
         match opened {
@@ -202,12 +203,20 @@ fn migrate(connection: &mut Connection, schema: &Schema) -> Result<(), StoreErro
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     let run = |sql: &String| transaction.execute_batch(sql).map_err(failed);
+    let put = |name: &str, value: &str| {
+        let sql = r#"INSERT OR REPLACE INTO "meta" VALUES (?1, ?2)"#;
+        transaction.execute(sql, (name, value)).map(drop).map_err(failed)
+    };
     run(&ddl::meta_table(Dialect::Sqlite))?;
     let held: Option<String> = transaction
         .query_row(r#"SELECT "value" FROM "meta" WHERE "name" = 'schema'"#, [], |row| row.get(0))
         .optional()
         .map_err(failed)?;
     let held = ddl::check_schema(held.as_deref())?;
+    if held.is_some_and(|layout| layout < ddl::SCHEMA_OF_RELATED_ENTRIES) {
+        ddl::related_entries(Dialect::Sqlite).iter().try_for_each(run)?;
+        put(migration::WALK, &Position::default().text())?;
+    }
     ddl::own_tables(Dialect::Sqlite).iter().try_for_each(run)?;
     if held.is_some_and(|layout| layout < ddl::SCHEMA_OF_KEYED_ANSWERS) {
         // Overwritten with zeros, not only freed.
@@ -228,11 +237,49 @@ fn migrate(connection: &mut Connection, schema: &Schema) -> Result<(), StoreErro
         }
         ddl::kind_indexes(kind).iter().try_for_each(|(_, sql)| run(sql))?;
     }
-    transaction
-        .execute(
-            r#"INSERT OR REPLACE INTO "meta" VALUES ('schema', ?1)"#,
-            [ddl::SCHEMA.to_string()],
-        )
-        .map_err(failed)?;
+    put("schema", &ddl::SCHEMA.to_string())?;
     transaction.commit().map_err(failed)
+}
+
+/// One step of `migration.rs`; whether there may be another.
+fn relate(
+    connection: &mut Connection,
+    schema: &Schema,
+    related_of: RelatedOf,
+) -> Result<bool, StoreError> {
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let at: Option<String> = transaction
+        .query_row(r#"SELECT "value" FROM "meta" WHERE "name" = ?1"#, [migration::WALK], |row| {
+            row.get(0)
+        })
+        .optional()
+        .map_err(failed)?;
+    let Some(at) = at else { return Ok(false) };
+    let at = Position::parse(&at)?;
+    let statements = migration::Statements::new(Dialect::Sqlite);
+    let params = (at.tenant, at.seq, migration::STEP_ENTRIES);
+    let entries = read::entries(&transaction, &statements.next, params)?;
+    let (related, next) = migration::step(entries, related_of);
+    let run = |sql: &str, params: &[&dyn ToSql]| {
+        let done = transaction.prepare_cached(sql).and_then(|mut run| run.execute(params));
+        done.map(drop).map_err(failed)
+    };
+    for Related { tenant, seq, list, mentions } in related {
+        if let Some(list) = list {
+            run(&statements.relate, &[&tenant, &seq, &list])?;
+        }
+        for number in mentions {
+            run(&schema.statements.mention_put, &[&tenant, &number, &seq])?;
+        }
+    }
+    match next {
+        Some(next) => run(
+            r#"UPDATE "meta" SET "value" = ?2 WHERE "name" = ?1"#,
+            &[&migration::WALK, &next.text()],
+        )?,
+        None => run(r#"DELETE FROM "meta" WHERE "name" = ?1"#, &[&migration::WALK])?,
+    }
+    transaction.commit().map_err(failed)?;
+    Ok(next.is_some())
 }

@@ -332,11 +332,11 @@ impl Sqlite {
     pub(crate) async fn history(
         &self,
         tenant: i64,
-        root: i64,
+        number: i64,
         before_seq: i64,
         limit: u32,
     ) -> Result<Vec<Entry>, StoreError> {
-        let params = (tenant, root, before_seq, limit);
+        let params = (tenant, number, before_seq, limit);
         self.read_entries(limit, |schema| &schema.statements.history, params).await
     }
 
@@ -344,11 +344,10 @@ impl Sqlite {
         &self,
         tenant: i64,
         kind: &str,
-        root: i64,
         number: i64,
         revision: i64,
     ) -> Result<Option<Entry>, StoreError> {
-        let params = (tenant, root, kind.to_owned(), number, revision);
+        let params = (tenant, number, kind.to_owned(), revision);
         // A record's history has no bound.
         let found = self
             .scan(move |c, schema, _| {
@@ -362,11 +361,10 @@ impl Sqlite {
         &self,
         tenant: i64,
         kind: &str,
-        root: i64,
         number: i64,
         at_us: i64,
     ) -> Result<Option<Entry>, StoreError> {
-        let params = (tenant, root, kind.to_owned(), number, at_us);
+        let params = (tenant, number, kind.to_owned(), at_us);
         let found = self
             .scan(move |c, schema, _| read::entries(c, &schema.statements.entry_at_time, params))
             .await?;

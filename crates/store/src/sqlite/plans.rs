@@ -78,9 +78,22 @@ fn journal_reads() {
     let plans = Plans::new();
     let statements = &plans.schema.statements;
     assert_uses(&plans.of(&statements.entries, None), "journal__seq (tenant=? AND seq>?)");
-    assert_uses(&plans.of(&statements.history, None), "journal__root (root=? AND seq<?)");
-    assert_uses(&plans.of(&statements.entry_at_revision, None), "journal__root (root=?)");
-    assert_uses(&plans.of(&statements.entry_at_time, None), "journal__root (root=?)");
+    let found_by = [
+        (&statements.history, "(subject=? AND seq<?)", "(tenant=? AND number=? AND seq<?)"),
+        (&statements.entry_at_revision, "(subject=?)", "(tenant=? AND number=?)"),
+        (&statements.entry_at_time, "(subject=?)", "(tenant=? AND number=?)"),
+    ];
+    for (sql, subject, mention) in found_by {
+        let plan = plans.of(sql, None);
+        // Side by side, each in its order: nothing is sorted.
+        assert_uses(&plan, "MERGE (UNION ALL)");
+        assert_uses(&plan, &format!("journal__root {subject}"));
+        assert_uses(&plan, &format!("m USING PRIMARY KEY {mention}"));
+        assert_uses(&plan, "j USING INDEX journal__seq (tenant=? AND seq=?)");
+    }
+    let migration = crate::migration::Statements::new(Dialect::Sqlite);
+    assert_uses(&plans.of(&migration.next, None), "journal__seq ((tenant,seq)>(?,?))");
+    assert_uses(&plans.of(&migration.relate, None), "journal__seq (tenant=? AND seq=?)");
     assert_uses(&plans.of(&statements.forget_answers, None), "answer__at (at<?)");
 }
 

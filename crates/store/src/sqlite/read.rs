@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::failed;
 use super::readers::Bounds;
+use crate::batch::related_from;
 use crate::filter::{Param, Residual, Slot, SlotType};
 use crate::page::{Page, Statement};
 use crate::store::Found;
@@ -138,13 +139,20 @@ pub(super) fn terms(
     found.collect::<rusqlite::Result<_>>().map_err(failed)
 }
 
+fn related(text: &str) -> rusqlite::Result<Vec<i64>> {
+    related_from(text).map_err(|error| {
+        let text = rusqlite::types::Type::Text;
+        rusqlite::Error::FromSqlConversionFailure(12, text, Box::new(error))
+    })
+}
+
 pub(super) fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
     Ok(Entry {
         tenant: row.get(0)?,
         seq: row.get(1)?,
         kind: row.get(2)?,
         number: row.get(3)?,
-        root: row.get(4)?,
+        subject: row.get(4)?,
         revision: row.get(5)?,
         action: row.get(6)?,
         at: row.get(7)?,
@@ -152,6 +160,7 @@ pub(super) fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
         request: row.get(9)?,
         changed: row.get(10)?,
         doc: row.get(11)?,
+        related: related(row.get_ref(12)?.as_str()?)?,
     })
 }
 

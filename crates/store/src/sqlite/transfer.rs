@@ -4,6 +4,7 @@ use rusqlite::{Connection, ToSql, TransactionBehavior, params_from_iter};
 use tokio::sync::mpsc;
 
 use super::{failed, read};
+use crate::batch::related_text;
 use crate::dump::{CHUNK_LINES, Feed, Line, LineSender};
 use crate::sql::{self, Schema};
 use crate::{Answer, StoreError};
@@ -60,6 +61,11 @@ pub(super) fn export(
     })?;
     each(connection, &sql::all_entries(), |row| {
         chunks.push(Line::Entry(read::entry(row).map_err(failed)?))
+    })?;
+    each(connection, sql::ALL_MENTIONS, |row| {
+        let mention =
+            || Ok(Line::Mention { tenant: row.get(0)?, number: row.get(1)?, seq: row.get(2)? });
+        chunks.push(mention().map_err(failed)?)
     })?;
     each(connection, sql::ALL_ANSWERS, |row| {
         let answer = || Ok(Line::answer(row.get(0)?, read::answer_row(row, 1)?));
@@ -133,14 +139,14 @@ fn load(connection: &Connection, schema: &Schema, line: Line) -> Result<(), Stor
             put(&schema.kind_named(&kind)?.term_put, &[&tenant, &term, &number])
         }
         Line::Head { tenant, last } => put(&statements.head_put, &[&tenant, &last]),
-        Line::Entry(e) => put(
-            &statements.entry_put,
-            &[
+        Line::Entry(e) => {
+            let related = related_text(&e.related);
+            let params: [&dyn ToSql; 13] = [
                 &e.tenant,
                 &e.seq,
                 &e.kind,
                 &e.number,
-                &e.root,
+                &e.subject,
                 &e.revision,
                 &e.action,
                 &e.at,
@@ -148,8 +154,12 @@ fn load(connection: &Connection, schema: &Schema, line: Line) -> Result<(), Stor
                 &e.request,
                 &e.changed,
                 &e.doc,
-            ],
-        ),
+                &related,
+            ];
+            put(&statements.entry_put, &params)?;
+            e.mentions()
+                .try_for_each(|number| put(&statements.mention_put, &[&e.tenant, &number, &e.seq]))
+        }
         Line::Answer(answer) => {
             let (tenant, Answer { key, operation, fingerprint, outcome, at }) = answer.into_parts();
             // The last value is an age every existing answer has; there is none.
@@ -158,5 +168,7 @@ fn load(connection: &Connection, schema: &Schema, line: Line) -> Result<(), Stor
             put(&statements.answer_put, &params)
         }
         Line::Counter { name, next } => put(&statements.counter_put, &[&name, &next]),
+        // Made from the entries.
+        Line::Mention { .. } => Ok(()),
     }
 }

@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, ToSql, params_from_iter};
 use uuid::Uuid;
 
 use super::read;
+use crate::batch::related_text;
 use crate::sql::{KindSql, Schema, changed_columns, changed_terms};
 use crate::store::Committed;
 use crate::{Answer, Batch, Counts, Kind, Record, StoreError, Value, Write, purge};
@@ -190,7 +191,7 @@ impl<'c> Transaction<'c> {
                 last,
                 entry.kind,
                 entry.number,
-                entry.root,
+                entry.subject,
                 entry.revision,
                 entry.action,
                 entry.at,
@@ -198,7 +199,11 @@ impl<'c> Transaction<'c> {
                 entry.request,
                 entry.changed,
                 entry.doc,
+                related_text(&entry.related),
             ])?;
+            for number in entry.mentions() {
+                self.execute(&statements.mention_put, (tenant, number, last))?;
+            }
         }
         self.heads.insert(tenant, last);
         self.entries += batch.entries.len() as u64;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use patron_store::{Batch, Committed, Predicate, Query, Row, Store, StoreError, Write};
+use patron_store::{
+    Batch, Committed, NewEntry, Predicate, Query, RELATED_MAX, Row, Store, StoreError, Write,
+};
 
 use crate::on_every_engine;
 use crate::support::*;
@@ -15,6 +17,8 @@ on_every_engine!(
     dry_runs_leave_nothing,
     journal_without_gaps_under_load,
     journal_lookups,
+    journal_subjects,
+    related_records_are_bounded,
     answers,
     terms_follow_the_record,
     reserves_disjoint_blocks,
@@ -225,13 +229,79 @@ async fn journal_lookups(stand: Stand) {
     assert_eq!(entry.doc, r#"{"number":2}"#);
     assert_eq!(store.entry(1, 7).await.unwrap(), None);
     assert_eq!(store.entry(1, 0).await.unwrap(), None);
-    let at = store.entry_at_revision(1, "customer", 1, 1, 3).await.unwrap().unwrap();
+    let at = store.entry_at_revision(1, "customer", 1, 3).await.unwrap().unwrap();
     assert_eq!((at.seq, at.revision), (4, 3));
-    assert_eq!(store.entry_at_revision(1, "comment", 1, 1, 3).await.unwrap(), None);
-    assert_eq!(store.entry_at_revision(2, "customer", 1, 1, 3).await.unwrap(), None);
-    let at = store.entry_at_time(1, "customer", 1, 1, 2_999).await.unwrap().unwrap();
+    assert_eq!(store.entry_at_revision(1, "comment", 1, 3).await.unwrap(), None);
+    assert_eq!(store.entry_at_revision(2, "customer", 1, 3).await.unwrap(), None);
+    let at = store.entry_at_time(1, "customer", 1, 2_999).await.unwrap().unwrap();
     assert_eq!(at.revision, 2);
-    assert_eq!(store.entry_at_time(1, "customer", 1, 1, 999).await.unwrap(), None);
+    assert_eq!(store.entry_at_time(1, "customer", 1, 999).await.unwrap(), None);
+}
+
+/// Customer 1 takes customer 2 over, whose comment 9 goes along.
+async fn journal_subjects(stand: Stand) {
+    let store = stand.open().await;
+    let (one, two, other) = (customer(1, 1), customer(1, 2), customer(2, 3));
+    add(&store, &[one.clone(), two.clone(), other.clone()]).await;
+    let comment = |revision, subject, related: &[i64]| NewEntry {
+        kind: "comment",
+        number: 9,
+        subject,
+        related: related.to_vec(),
+        revision,
+        ..entry(&one, "said")
+    };
+    let append = async |tenant, entries: Vec<NewEntry>| {
+        store.commit(Batch { tenant, entries, ..Batch::default() }).await.unwrap();
+    };
+    append(1, vec![comment(1, 2, &[])]).await;
+    // Named twice, by itself and by its subject: it is found once all the same.
+    append(2, vec![NewEntry { related: vec![3, 3], ..entry(&other, "updated") }]).await;
+    let absorbed = NewEntry { related: vec![1], revision: 2, ..entry(&two, "absorbed") };
+    let merged = NewEntry { related: vec![2], revision: 2, ..entry(&one, "merged") };
+    append(1, vec![absorbed, merged, comment(2, 1, &[2, 9, 2])]).await;
+    append(1, vec![NewEntry { revision: 3, ..entry(&one, "updated") }]).await;
+    let told = async |tenant, number, before, limit| {
+        let entries = store.history(tenant, number, before, limit).await.unwrap();
+        entries.iter().map(|e| (e.seq, e.number)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(1, 1, None, 99).await, [(7, 1), (6, 9), (5, 1), (4, 2), (1, 1)]);
+    assert_eq!(told(1, 2, None, 99).await, [(6, 9), (5, 1), (4, 2), (3, 9), (2, 2)]);
+    assert_eq!(told(1, 9, None, 99).await, [(6, 9), (3, 9)]);
+    assert_eq!(told(2, 3, None, 99).await, [(2, 3), (1, 3)]);
+    // Page by page, with both sorts of entries on either side of the cut.
+    assert_eq!(told(1, 2, None, 2).await, [(6, 9), (5, 1)]);
+    assert_eq!(told(1, 2, Some(5), 2).await, [(4, 2), (3, 9)]);
+    assert_eq!(told(1, 2, Some(3), 2).await, [(2, 2)]);
+    // Another tenant has no part in it.
+    assert_eq!(told(2, 1, None, 99).await, []);
+    assert_eq!(told(2, 9, None, 99).await, []);
+    let last = store.entry(1, 6).await.unwrap().unwrap();
+    assert_eq!((last.subject, last.related.as_slice()), (1, &[2, 9, 2][..]));
+    for (revision, seq) in [(1, 3), (2, 6)] {
+        let found = store.entry_at_revision(1, "comment", 9, revision).await.unwrap();
+        assert_eq!(found.unwrap().seq, seq, "whatever it hung on then");
+    }
+    let found = store.entry_at_time(1, "comment", 9, i64::MAX).await.unwrap().unwrap();
+    assert_eq!(found.seq, 6);
+    assert_eq!(store.entry_at_revision(1, "customer", 9, 1).await.unwrap(), None);
+    // Nobody's past is that of what names him.
+    assert_eq!(store.entry_at_revision(1, "customer", 2, 2).await.unwrap().unwrap().seq, 4);
+    assert_eq!(store.check(&|_, _| None).await.unwrap().findings.len(), 2, "1 and 2 lag");
+}
+
+async fn related_records_are_bounded(stand: Stand) {
+    let store = stand.open().await;
+    let most = i64::try_from(RELATED_MAX).unwrap();
+    for (related, fits) in [(2..=most + 1, true), (2..=most + 2, false)] {
+        let entries = vec![NewEntry { related: related.collect(), ..entry(&customer(1, 1), "x") }];
+        let written = store.commit(Batch { tenant: 1, entries, ..Batch::default() }).await;
+        assert_eq!(written.is_ok(), fits, "{written:?}");
+    }
+    assert_eq!(store.history(1, most + 1, None, 9).await.unwrap().len(), 1);
+    assert_eq!(store.history(1, most + 2, None, 9).await.unwrap().len(), 0);
+    let entry = store.entry(1, 1).await.unwrap().unwrap();
+    assert_eq!(entry.related.len(), RELATED_MAX);
 }
 
 async fn answers(stand: Stand) {

@@ -43,6 +43,8 @@ struct Step {
     changes: Vec<Change>,
     key: Option<u8>,
     dry_run: bool,
+    /// What each entry hangs on beside itself, and is related to.
+    names: Vec<(Option<i64>, Vec<i64>)>,
 }
 
 #[derive(Debug, Clone)]
@@ -113,8 +115,12 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1..=9i64, prop::bool::weighted(0.9)).prop_map(|(n, fits)| Change::Assert(n, fits)),
     ];
     let changes = prop::collection::vec(change, 1..4);
-    (1..=2i64, changes, prop::option::weighted(0.2, 0..4u8), prop::bool::weighted(0.1))
-        .prop_map(|(tenant, changes, key, dry_run)| Step { tenant, changes, key, dry_run })
+    let related = prop::collection::vec(1..=9i64, 0..3);
+    let names = prop::collection::vec((prop::option::weighted(0.3, 1..=9i64), related), 3);
+    let key = prop::option::weighted(0.2, 0..4u8);
+    (1..=2i64, changes, key, prop::bool::weighted(0.1), names).prop_map(
+        |(tenant, changes, key, dry_run, names)| Step { tenant, changes, key, dry_run, names },
+    )
 }
 
 fn text_field() -> impl Strategy<Value = Field> {
@@ -226,6 +232,10 @@ fn plan(step: &Step, present: &Present) -> (Batch, Present) {
         }
     }
     let mut batch = batch(step.tenant, writes);
+    for (entry, (subject, related)) in batch.entries.iter_mut().zip(&step.names) {
+        entry.subject = subject.unwrap_or(entry.number);
+        entry.related.clone_from(related);
+    }
     batch.answer = step.key.map(|key| answer(&format!("key {}", key / 2), i64::from(key)));
     batch.answer_since = i64::from(step.key.unwrap_or(0) % 2);
     batch.dry_run = step.dry_run;
@@ -268,6 +278,9 @@ async fn run(
             );
         }
     }
+    for (tenant, number) in (1..=2).flat_map(|tenant| (1..=9).map(move |n| (tenant, n))) {
+        compare_past(memory, other, tenant, number).await?;
+    }
     for number in 1..=9 {
         prop_assert_eq!(
             memory.get_anywhere(&CUSTOMER, number).await.unwrap(),
@@ -283,6 +296,32 @@ async fn run(
     // Not always clean: a step may journal in another tenant than the record's.
     let (expected, actual) = (memory.check(&|_, _| None).await, other.check(&|_, _| None).await);
     prop_assert_eq!(expected.unwrap(), actual.unwrap());
+    Ok(())
+}
+
+/// What is told of one record, all of it and in pages.
+async fn compare_past(
+    memory: &Store,
+    other: &Store,
+    tenant: i64,
+    number: i64,
+) -> Result<(), TestCaseError> {
+    let told = memory.history(tenant, number, None, 1000).await.unwrap();
+    prop_assert_eq!(&told, &other.history(tenant, number, None, 1000).await.unwrap());
+    for page in told.chunks(2) {
+        let before = Some(page[0].seq + 1);
+        prop_assert_eq!(page, other.history(tenant, number, before, 2).await.unwrap());
+    }
+    for revision in 1..4 {
+        prop_assert_eq!(
+            memory.entry_at_revision(tenant, "customer", number, revision).await.unwrap(),
+            other.entry_at_revision(tenant, "customer", number, revision).await.unwrap()
+        );
+        prop_assert_eq!(
+            memory.entry_at_time(tenant, "customer", number, revision * 1000).await.unwrap(),
+            other.entry_at_time(tenant, "customer", number, revision * 1000).await.unwrap()
+        );
+    }
     Ok(())
 }
 

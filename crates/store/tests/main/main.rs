@@ -7,6 +7,7 @@ mod faults;
 mod groups;
 mod long_reads;
 mod machine;
+mod migrations;
 mod purges;
 mod searches;
 mod support;

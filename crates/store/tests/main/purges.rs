@@ -33,6 +33,8 @@ async fn two_tenants(store: &Store) {
     other.answer = Some(answer("k", 10));
     store.commit(other).await.unwrap();
     let mut last = batch(1, vec![insert(&planted(1, 26))]);
+    last.entries[0].subject = 1;
+    last.entries[0].related = vec![2, 3];
     last.answer = Some(answer("k", 10));
     store.commit(last).await.unwrap();
 }
@@ -44,6 +46,7 @@ async fn a_purged_tenant_leaves_nothing_and_others_everything(stand: Stand) {
     let of = |table: &str| counted.get(table).copied().unwrap_or(0);
     assert_eq!((of("customer"), of("customer_term")), (26, 26));
     assert_eq!((of("journal"), of("answer"), of("comment")), (51, 1, 0));
+    assert_eq!(of("mention"), 3);
     let mut removed = patron_store::Counts::new();
     loop {
         let step = store.purge(1, 7).await.unwrap();

@@ -203,11 +203,13 @@ async fn planted_damage_is_found_in_postgres() {
     assert_eq!(report.findings.len(), DAMAGE_FINDINGS, "{report:#?}");
 }
 
-/// No JSON (which also disagrees with the journal), an orphaned term, a gap, a head that lies.
+/// No JSON (which also disagrees with the journal), an orphaned term, a gap, a head that lies, an
+/// entry that is found where it has no business.
 const DAMAGE: &str = r#"
     UPDATE "customer" SET "doc" = '{' WHERE "number" = 1;
     INSERT INTO "customer_term" ("tenant", "term", "number") VALUES (1, 'x', 4711);
     DELETE FROM "journal" WHERE "tenant" = 1 AND "seq" = 2;
     UPDATE "head" SET "last" = 9 WHERE "tenant" = 2;
+    INSERT INTO "mention" ("tenant", "number", "seq") VALUES (1, 4711, 1);
 "#;
-const DAMAGE_FINDINGS: usize = 5;
+const DAMAGE_FINDINGS: usize = 6;

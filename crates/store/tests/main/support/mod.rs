@@ -157,7 +157,8 @@ pub fn entry(record: &Record, action: &'static str) -> NewEntry {
     NewEntry {
         kind: "customer",
         number: record.number,
-        root: record.number,
+        subject: record.number,
+        related: Vec::new(),
         revision: record.revision,
         action,
         at: record.revision * 1000,
