@@ -87,7 +87,7 @@ enum Command {
     /// Make, list and revoke single keys.
     #[command(subcommand)]
     Key(commands::key::KeyCommand),
-    /// Import customers from an NDJSON or CSV file.
+    /// Import customers from a CSV, XLSX or NDJSON file, and bring those that are there up to date.
     Import(commands::import::ImportArgs),
     /// Export customers to an NDJSON or CSV file.
     Export(commands::export::ExportArgs),

@@ -11,6 +11,7 @@ mod documents;
 mod doors;
 mod faults;
 mod hostile;
+mod imports;
 mod isolation;
 mod keys;
 mod layouts;

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
@@ -14,10 +14,7 @@ use patron_app::{
 use patron_model::space::Space;
 use patron_native::rows;
 
-use super::{
-    explain,
-    import::{Format, format_of},
-};
+use super::explain;
 use crate::{Deployment, files, open};
 
 /// Customers read at a time.
@@ -36,6 +33,22 @@ pub struct ExportArgs {
     format: Option<String>,
     #[command(flatten)]
     deployment: Deployment,
+}
+
+#[derive(Clone, Copy)]
+enum Format {
+    Ndjson,
+    Csv,
+}
+
+/// The format by name, or by the file's extension.
+fn format_of(name: Option<&str>, file: &Path) -> Result<Format> {
+    let extension = file.extension().and_then(|extension| extension.to_str());
+    match name.or(extension).map(str::to_ascii_lowercase).as_deref() {
+        Some("csv") => Ok(Format::Csv),
+        Some("ndjson" | "jsonl" | "json") => Ok(Format::Ndjson),
+        _ => bail!("say --format csv or --format ndjson"),
+    }
 }
 
 enum Sink {

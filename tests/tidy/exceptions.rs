@@ -45,7 +45,6 @@ pub const WIDE_LINES: &[(&str, usize)] = &[
     ("dialects/notchpay/src/phones.rs", 1),
     ("dialects/notchpay/tests/other_apis.rs", 1),
     ("dialects/verifone/tests/authentication.rs", 1),
-    ("src/commands/import.rs", 2),
     ("src/commands/sign.rs", 1),
     ("src/dialects.rs", 1),
     ("src/sandbox.rs", 1),

@@ -23,7 +23,7 @@ use crate::{
 
 pub use self::document::CUSTOMER;
 pub use self::lists::{TextPosition, count, list, search_text, see_list};
-pub use self::many::create_many;
+pub use self::many::{Missed, Step, create_many, write_many};
 pub use self::merge::{MERGE, MOVED_MAX, Merge, merge};
 pub use self::past::{Trace, get_any, space_of, trace};
 

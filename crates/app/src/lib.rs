@@ -5,7 +5,8 @@
 //! - [`record`]: how every noun is looked for and read; [`documents`]: how it is stored.
 //! - One module per noun: [`customers`], [`addresses`], [`comments`], [`payment_methods`], [`spaces`],
 //!   [`keys`]; [`journal`] answers what happened, [`audit`] who did what about access; [`search`]
-//!   is how questions are asked. [`offboarding`] deletes a space for good.
+//!   is how questions are asked. [`offboarding`] deletes a space for good. [`import`] reads files
+//!   of customers.
 //! - [`rights`]: who may do what, the one place that says yes.
 //! - [`shares`]: what one key may hold of what everybody shares.
 //! - [`secrets`]: sealing, fingerprints, hashes; [`keyring`]: the keys for it at rest, and how the
@@ -24,6 +25,7 @@ pub mod customers;
 pub mod documents;
 pub mod idempotency;
 pub mod ids;
+pub mod import;
 pub mod journal;
 pub mod keyring;
 pub mod keys;

@@ -2,12 +2,17 @@
 //! billing and one shipping address as `billing.city`, `shipping.city` and so on. Cells of a CSV
 //! file are no formulas ([`spreadsheet`]); an import gives back what was exported.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use patron_app::import;
 use patron_gateway::{Reading, cards, decode, spreadsheet};
 use patron_model::{
     Failure, Problems, Timestamp, Why,
-    address::{Postal, Purpose},
-    customer::{Customer, CustomerPatch, NewAddress},
+    address::PostalPatch,
+    customer::{Customer, CustomerPatch},
 };
+use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -68,6 +73,36 @@ pub const COLUMNS: &[&str] = &[
     "shipping.phone",
 ];
 
+/// How rows of a file become customers.
+pub const FORM: import::Form = import::Form {
+    columns: || &KNOWN,
+    from_cells: |cells| from_cells(cells.iter().copied()),
+    from_line: decode::json,
+    into_row,
+};
+
+/// Columns that an import knows: the members of a customer, and the fields of two addresses.
+static KNOWN: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    let mut known: BTreeSet<String> = members::<CustomerIn>().collect();
+    known.remove("addresses");
+    known.extend(patches::SET_BY_SERVER.iter().chain(&SHOWN_ONLY).map(|name| (*name).to_owned()));
+    for field in members::<AddressIn>().filter(|field| !["purpose", "default"].contains(&&**field))
+    {
+        known.extend(["billing", "shipping"].map(|slot| format!("{slot}.{field}")));
+    }
+    known
+});
+
+/// What an export adds for the reader; it is not part of a customer's input.
+const SHOWN_ONLY: [&str; 2] = ["deleted_at", "merged_into"];
+
+/// Names of the members that a body has.
+fn members<T: JsonSchema>() -> impl Iterator<Item = String> {
+    let schema = schemars::schema_for!(T).to_value();
+    let members = schema["properties"].as_object().cloned().unwrap_or_default();
+    members.into_iter().map(|(name, _)| name)
+}
+
 /// A row of a CSV file as a record: empty cells are absent, `metadata` is JSON.
 ///
 /// # Errors
@@ -86,14 +121,23 @@ pub fn from_cells<'a>(cells: impl Iterator<Item = (&'a str, &'a str)>) -> Result
     Ok(Value::Object(members))
 }
 
-/// The customer that a row describes.
+/// The new customer that a record describes.
 ///
 /// # Errors
 /// `Invalid` or `Malformed` with every problem of the row.
-pub fn into_patch(mut row: Value) -> Result<CustomerPatch, Failure> {
-    forget_set_by_server(&mut row);
-    cards::found_in(&row).into_result()?;
-    let Value::Object(members) = row else {
+pub fn into_patch(record: Value) -> Result<CustomerPatch, Failure> {
+    Ok(into_row(record)?.into_new())
+}
+
+/// What a record says of a customer.
+///
+/// # Errors
+/// `Invalid` or `Malformed` with every problem of the row.
+pub fn into_row(mut record: Value) -> Result<import::Row, Failure> {
+    let number = number(&record)?;
+    forget_set_by_server(&mut record);
+    cards::found_in(&record).into_result()?;
+    let Value::Object(members) = record else {
         let why = Why::WrongType { expected: "an object" };
         return Err(Failure::malformed("", why));
     };
@@ -102,38 +146,48 @@ pub fn into_patch(mut row: Value) -> Result<CustomerPatch, Failure> {
         match name.split_once('.') {
             Some(("billing", field)) => billing.insert(field.to_owned(), value),
             Some(("shipping", field)) => shipping.insert(field.to_owned(), value),
-            // What an export adds for the reader; it is not part of a customer's input.
-            None if matches!(name.as_str(), "deleted_at" | "merged_into") => None,
+            None if SHOWN_ONLY.contains(&name.as_str()) => None,
             _ => own.insert(name, value),
         };
     }
     let mut problems = Problems::new();
-    let mut add_addresses = Vec::new();
-    for (slot, fields) in [(Purpose::Billing, billing), (Purpose::Shipping, shipping)] {
-        if fields.is_empty() {
-            continue;
-        }
-        match address(slot, fields) {
-            Ok(address) => add_addresses.push(address),
-            Err(Failure::Invalid(found) | Failure::Malformed(found)) => {
-                problems.append(found.renamed(|field| format!("{}.{field}", slot.as_str())));
-            }
-            Err(other) => return Err(other),
-        }
-    }
+    let billing = address("billing", billing, &mut problems)?;
+    let shipping = address("shipping", shipping, &mut problems)?;
     problems.into_result()?;
-    let body: CustomerIn = typed(Value::Object(own))?;
-    let mut body = body;
-    add_addresses.extend(crate::customers::new_addresses(&mut body)?);
+    let mut body: CustomerIn = typed(Value::Object(own))?;
+    let addresses = crate::customers::new_addresses(&mut body)?;
     let patch = body.into_patch(Reading::NullClears)?;
-    Ok(CustomerPatch { add_addresses, ..patch })
+    Ok(import::Row { number, patch, billing, shipping, addresses })
 }
 
-fn address(purpose: Purpose, fields: Map<String, Value>) -> Result<NewAddress, Failure> {
-    let body: AddressIn = typed(Value::Object(fields))?;
-    let patch = body.into_patch(Reading::NullClears)?;
-    let postal = Postal::default().changed(patch.postal);
-    Ok(NewAddress { purpose, is_default: true, postal })
+/// The number of the customer, as JSON or as a cell has it.
+fn number(record: &Value) -> Result<Option<i64>, Failure> {
+    let number = match &record["number"] {
+        Value::Null => return Ok(None),
+        Value::String(text) => text.parse().ok(),
+        other => other.as_i64(),
+    };
+    let why = Why::WrongType { expected: "a whole number" };
+    number.map(Some).ok_or_else(|| Failure::malformed("number", why))
+}
+
+fn address(
+    slot: &str,
+    fields: Map<String, Value>,
+    problems: &mut Problems,
+) -> Result<Option<PostalPatch>, Failure> {
+    if fields.is_empty() {
+        return Ok(None);
+    }
+    let read = typed::<AddressIn>(Value::Object(fields));
+    match read.and_then(|body| body.into_patch(Reading::NullClears)) {
+        Ok(patch) => Ok(Some(patch.postal)),
+        Err(Failure::Invalid(found) | Failure::Malformed(found)) => {
+            problems.append(found.renamed(|field| format!("{slot}.{field}")));
+            Ok(None)
+        }
+        Err(other) => Err(other),
+    }
 }
 
 fn typed<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Failure> {

@@ -1,4 +1,4 @@
-//! Many customers at a time, as an import makes them.
+//! Many customers at a time, as an import makes and changes them.
 
 use patron_model::{
     Failure,
@@ -7,24 +7,54 @@ use patron_model::{
 use patron_store::{Committed, Store, StoreError};
 use tokio::task::JoinHandle;
 
-use super::created;
+use super::{changed, created};
 use crate::{
     Cx,
     commit::{Saved, refused},
+    record::Loaded,
 };
 
-/// New customers that are prepared while the ones before them are written.
+/// Customers that are prepared while the ones before them are written.
 const HANDED_TOGETHER: usize = 64;
+
+/// What shall become of one customer.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// A new one.
+    Create(CustomerPatch),
+    /// One that was read, changed.
+    Change(Box<Loaded<Customer>>, CustomerPatch),
+}
+
+/// Why a step was not made.
+#[derive(Debug)]
+pub enum Missed {
+    /// Another writer was faster: read and decide again.
+    Raced,
+    /// It is refused.
+    Refused(Failure),
+}
 
 /// Many new customers: one verdict for each, in order of the patches; of two with the same
 /// reference either may be the one refused. Each patch comes with a context of its own, which
 /// carries its idempotency mark. The store writes the first ones while the next are prepared.
 pub async fn create_many(rows: Vec<(Cx, CustomerPatch)>) -> Vec<Result<Saved<Customer>, Failure>> {
+    let steps = rows.into_iter().map(|(cx, patch)| (cx, Step::Create(patch))).collect();
+    let verdicts = write_many(steps).await.into_iter();
+    let failed = |missed| match missed {
+        Missed::Raced => Failure::Unavailable { retry_after_seconds: 1 },
+        Missed::Refused(failure) => failure,
+    };
+    verdicts.map(|verdict| verdict.map_err(failed)).collect()
+}
+
+/// The same for new and changed customers. A change that changes nothing writes nothing.
+pub async fn write_many(steps: Vec<(Cx, Step)>) -> Vec<Result<Saved<Customer>, Missed>> {
     let mut handed = Vec::new();
-    let mut rows = rows.into_iter().peekable();
-    while let Some((cx, _)) = rows.peek() {
+    let mut steps = steps.into_iter().peekable();
+    while let Some((cx, _)) = steps.peek() {
         let store = cx.app.store.clone();
-        let together = rows.by_ref().take(HANDED_TOGETHER).collect();
+        let together = steps.by_ref().take(HANDED_TOGETHER).collect();
         handed.push(Handed::over(store, together).await);
     }
     let mut verdicts = Vec::new();
@@ -34,36 +64,50 @@ pub async fn create_many(rows: Vec<(Cx, CustomerPatch)>) -> Vec<Result<Saved<Cus
     verdicts
 }
 
-/// New customers on their way into the store.
+/// Customers on their way into the store.
 struct Handed {
-    /// As they will be, or why they were not handed over.
-    drafted: Vec<Result<Saved<Customer>, Failure>>,
-    /// The store's verdicts on those that were.
+    /// As they will be and whether they are written, or why they were not handed over.
+    drafted: Vec<Result<(Saved<Customer>, bool), Failure>>,
+    /// The store's verdicts on those that are written.
     committing: JoinHandle<Vec<Result<Committed, StoreError>>>,
 }
 
 impl Handed {
-    async fn over(store: Store, rows: Vec<(Cx, CustomerPatch)>) -> Handed {
-        let (mut drafted, mut batches) = (Vec::with_capacity(rows.len()), Vec::new());
-        for (cx, patch) in rows {
-            let prepared = cx.prepare(|draft| created(&cx, draft, patch.clone())).await;
+    async fn over(store: Store, steps: Vec<(Cx, Step)>) -> Handed {
+        let (mut drafted, mut batches) = (Vec::with_capacity(steps.len()), Vec::new());
+        for (cx, step) in steps {
+            let prepared = cx.prepare(|draft| match &step {
+                Step::Create(patch) => created(&cx, draft, patch.clone()),
+                Step::Change(before, patch) => changed(&cx, draft, before, patch.clone()),
+            });
+            let prepared = prepared.await;
             drafted.push(prepared.map(|(batch, saved)| {
-                batches.push(batch);
-                saved
+                let is_written = !batch.writes.is_empty() || batch.answer.is_some();
+                if is_written {
+                    batches.push(batch);
+                }
+                (saved, is_written)
             }));
         }
         let committing = tokio::spawn(async move { store.commit_many(batches).await });
         Handed { drafted, committing }
     }
 
-    async fn verdicts(self) -> Vec<Result<Saved<Customer>, Failure>> {
+    async fn verdicts(self) -> Vec<Result<Saved<Customer>, Missed>> {
         let mut committed = self.committing.await.unwrap_or_default().into_iter();
-        let mut verdict = |drafted: Result<Saved<Customer>, Failure>| {
-            let saved = drafted?;
+        let mut verdict = |drafted: Result<(Saved<Customer>, bool), Failure>| {
+            let (saved, is_written) = drafted.map_err(Missed::Refused)?;
+            if !is_written {
+                return Ok(saved);
+            }
             match committed.next() {
                 Some(Ok(_)) => Ok(saved),
-                Some(Err(error)) => Err(refused(error)),
-                None => Err(Failure::internal("the store gave no verdict for a batch")),
+                Some(Err(StoreError::Conflict { .. })) => Err(Missed::Raced),
+                Some(Err(error)) => Err(Missed::Refused(refused(error))),
+                None => {
+                    let lost = Failure::internal("the store gave no verdict for a batch");
+                    Err(Missed::Refused(lost))
+                }
             }
         };
         self.drafted.into_iter().map(&mut verdict).collect()
