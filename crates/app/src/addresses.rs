@@ -81,7 +81,7 @@ fn with_addresses<'a>(
     draft: Draft<'a>,
     before: &Loaded<Customer>,
     change: impl FnOnce(&mut Vec<Address>),
-) -> Result<Decision<'a, Customer>, Failure> {
+) -> Result<Decision<'a, Saved<Customer>>, Failure> {
     let mut after = before.record.clone();
     after.change_addresses(change);
     let changes: &[&'static str] = if after == before.record { &[] } else { &["addresses"] };

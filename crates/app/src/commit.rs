@@ -18,7 +18,7 @@ use crate::{
     Cx, customers,
     documents::{self, DEPLOYMENT, Document},
     failure,
-    idempotency::Outcome,
+    idempotency::{Outcome, Touched},
     record::Id,
 };
 
@@ -49,6 +49,38 @@ impl<T: Document> std::ops::Deref for Saved<T> {
     type Target = T;
     fn deref(&self) -> &T {
         &self.record
+    }
+}
+
+/// What a use case answers: a record, or several that it changed together. Under an idempotency key
+/// it is remembered by their revisions.
+pub trait Settled: Sized {
+    /// The records, in a fixed order.
+    fn touched(&self) -> Vec<Touched>;
+
+    /// The same once more.
+    ///
+    /// # Errors
+    /// When the journal no longer has it; `NotFound` when it must not be seen any more; `KeyReused`
+    /// when the outcome is another use case's.
+    fn recall(cx: &Cx, records: &[Touched]) -> impl Future<Output = Result<Self, Failure>> + Send;
+}
+
+impl<T: Document> Settled for Saved<T> {
+    fn touched(&self) -> Vec<Touched> {
+        vec![Touched {
+            kind: T::KIND.name.to_owned(),
+            number: self.record.identity().0,
+            revision: self.revision,
+            action: self.event.map_or(UNCHANGED, Event::as_str).to_owned(),
+        }]
+    }
+
+    async fn recall(cx: &Cx, records: &[Touched]) -> Result<Saved<T>, Failure> {
+        match records.first() {
+            Some(record) if record.kind == T::KIND.name => cx.recalled(record).await,
+            _ => Err(Failure::KeyReused),
+        }
     }
 }
 
@@ -89,21 +121,21 @@ impl Cx {
     ///
     /// # Errors
     /// Whatever `decide` answers; `Exists` when a unique field is taken; whatever the store says.
-    pub async fn settle<'a, T: Document, F>(
+    pub async fn settle<'a, S: Settled, F>(
         &'a self,
         decide: impl Fn(Draft<'a>) -> F,
-    ) -> Result<Saved<T>, Failure>
+    ) -> Result<S, Failure>
     where
-        F: Future<Output = Result<Decision<'a, T>, Failure>>,
+        F: Future<Output = Result<Decision<'a, S>, Failure>>,
     {
-        if self.is_repeat() {
+        if let Some(outcome) = self.outcome() {
             // On the heap, as few requests are repeats.
-            return Box::pin(self.replayed()).await;
+            return Box::pin(S::recall(self, &outcome.records)).await;
         }
         self.write(|draft| async {
-            let Decision { mut draft, saved } = decide(draft).await?;
-            draft.answer(&saved);
-            Ok((draft, saved))
+            let Decision { mut draft, answer } = decide(draft).await?;
+            draft.answer(&answer);
+            Ok((draft, answer))
         })
         .await
     }
@@ -131,22 +163,18 @@ impl Cx {
     }
 
     /// Decides without committing: for many that are committed side by side.
-    pub(crate) async fn prepare<T: Document>(
+    pub(crate) async fn prepare<S: Settled>(
         &self,
-        decide: impl Fn(Draft<'_>) -> Result<Decision<'_, T>, Failure>,
-    ) -> Result<(Batch, Saved<T>), Failure> {
+        decide: impl Fn(Draft<'_>) -> Result<Decision<'_, S>, Failure>,
+    ) -> Result<(Batch, S), Failure> {
         loop {
-            let Decision { mut draft, saved } = decide(self.draft())?;
+            let Decision { mut draft, answer } = decide(self.draft())?;
             if draft.missing.get() == 0 {
-                draft.answer(&saved);
-                return Ok((draft.into_batch()?, saved));
+                draft.answer(&answer);
+                return Ok((draft.into_batch()?, answer));
             }
             self.app.reserve_numbers(draft.missing.get()).await?;
         }
-    }
-
-    fn is_repeat(&self) -> bool {
-        self.outcome().is_some()
     }
 
     pub(crate) fn outcome(&self) -> Option<&Outcome> {
@@ -155,7 +183,8 @@ impl Cx {
 
     /// Number of the record that an earlier request with the same idempotency key was about.
     pub fn repeats<T: Document>(&self) -> Option<i64> {
-        self.outcome().filter(|outcome| outcome.kind == T::KIND.name).map(|outcome| outcome.number)
+        let about = self.outcome()?.records.first()?;
+        (about.kind == T::KIND.name).then_some(about.number)
     }
 
     /// A repeated answer shows a state that was. What hangs on a customer that is deleted by now is
@@ -168,19 +197,16 @@ impl Cx {
         Ok(())
     }
 
-    /// The answer of an earlier request with the same idempotency key.
+    /// A record as an earlier request with the same idempotency key left it.
     ///
     /// # Errors
     /// When the journal no longer has it; `NotFound` when it is of a customer that is deleted by
     /// now and the caller may not see the past.
-    async fn replayed<T: Document>(&self) -> Result<Saved<T>, Failure> {
-        let Some(outcome) = self.outcome() else {
-            return Err(Failure::internal("there is nothing to repeat"));
-        };
-        if outcome.kind != T::KIND.name {
-            return Err(Failure::KeyReused);
-        }
-        let Outcome { kind, number, revision, action, sealed: _ } = outcome;
+    pub(crate) async fn recalled<T: Document>(
+        &self,
+        touched: &Touched,
+    ) -> Result<Saved<T>, Failure> {
+        let Touched { kind, number, revision, action } = touched;
         let entry = self
             .app
             .store

@@ -24,7 +24,7 @@ use crate::{
 pub use self::document::CUSTOMER;
 pub use self::lists::{TextPosition, count, list, search_text, see_list};
 pub use self::many::{Missed, Step, create_many, write_many};
-pub use self::merge::{MERGE, MOVED_MAX, Merge, merge};
+pub use self::merge::{Beside, MERGE, MOVED_MAX, Merge, Merged, merge};
 pub use self::past::{Trace, get_any, space_of, trace};
 
 fn not_found() -> Failure {
@@ -99,7 +99,7 @@ pub fn created<'a>(
     cx: &Cx,
     draft: Draft<'a>,
     patch: CustomerPatch,
-) -> Result<Decision<'a, Customer>, Failure> {
+) -> Result<Decision<'a, Saved<Customer>>, Failure> {
     let customer = Customer::create(draft.next(), cx.space, patch, cx.now, &draft)?;
     draft.create(customer)
 }
@@ -113,7 +113,7 @@ pub fn changed<'a>(
     draft: Draft<'a>,
     before: &Loaded<Customer>,
     patch: CustomerPatch,
-) -> Result<Decision<'a, Customer>, Failure> {
+) -> Result<Decision<'a, Saved<Customer>>, Failure> {
     let (after, changes) = before.record.apply(patch, cx.now, &draft)?;
     draft.change(before, after, CustomerEvent::Updated, &changes)
 }

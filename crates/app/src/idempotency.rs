@@ -1,9 +1,9 @@
 //! Idempotency keys as data: a key and its outcome are committed with the change, so a repeat after
 //! a crash gives the same answer (draft-ietf-httpapi-idempotency-key-header).
 //!
-//! The outcome names the record, its revision and what happened; a repeat reads that revision from
-//! the journal and is rendered by the same code as the first time. Refusals change nothing and are
-//! not remembered.
+//! The outcome names the records, their revisions and what happened; a repeat reads those from the
+//! journal and is rendered by the same code as the first time. Refusals change nothing and are not
+//! remembered.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,8 +37,20 @@ pub struct Idempotency {
 
 /// What came of a request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(from = "Held")]
 pub struct Outcome {
-    /// Kind of the record it was about.
+    /// The records that are answered, in an order of the use case's own; the one it was about comes
+    /// first. As many as the use case answers, which is bounded.
+    pub records: Vec<Touched>,
+    /// What a repeat shows beside the records, sealed: the secret of a new key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<String>,
+}
+
+/// A record as a request left it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Touched {
+    /// Its kind.
     pub kind: String,
     /// Its number.
     pub number: i64,
@@ -46,9 +58,32 @@ pub struct Outcome {
     pub revision: i64,
     /// What happened.
     pub action: String,
-    /// What a repeat shows beside the record, sealed: the secret of a new key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sealed: Option<String>,
+}
+
+/// An outcome as it is stored: before layout 3 it was about one record.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Held {
+    Several {
+        records: Vec<Touched>,
+        #[serde(default)]
+        sealed: Option<String>,
+    },
+    One {
+        #[serde(flatten)]
+        record: Touched,
+        #[serde(default)]
+        sealed: Option<String>,
+    },
+}
+
+impl From<Held> for Outcome {
+    fn from(held: Held) -> Outcome {
+        match held {
+            Held::Several { records, sealed } => Outcome { records, sealed },
+            Held::One { record, sealed } => Outcome { records: vec![record], sealed },
+        }
+    }
 }
 
 /// Keys of requests that are running in this process.
@@ -124,5 +159,28 @@ impl App {
             outcome: None,
             _mark: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_of_before_are_about_one_record() {
+        let before =
+            r#"{"kind":"key","root":7,"number":7,"revision":2,"action":"created","sealed":"x"}"#;
+        let outcome: Outcome = serde_json::from_str(before).unwrap();
+        let (kind, action) = ("key".to_owned(), "created".to_owned());
+        let record = Touched { kind, number: 7, revision: 2, action };
+        assert_eq!(
+            (outcome.records.as_slice(), outcome.sealed.as_deref()),
+            (&[record][..], Some("x"))
+        );
+        let now = serde_json::to_string(&Outcome { sealed: None, ..outcome.clone() }).unwrap();
+        let records = r#"{"records":[{"kind":"key","number":7,"revision":2,"action":"created"}]}"#;
+        assert_eq!(now, records);
+        let again: Outcome = serde_json::from_str(&now).unwrap();
+        assert_eq!(again.records, outcome.records);
     }
 }

@@ -23,7 +23,7 @@ use crate::{
         self, Change, CustomerIn,
         gathered::{self, Faults},
     },
-    wire::{AddressOut, CommentOut, CustomerOut, ListOut},
+    wire::{AddressOut, CommentOut, CustomerOut, ListOut, MergeOut, MergedOut},
 };
 
 /// Comments shown with an expanded customer at most.
@@ -92,20 +92,32 @@ async fn shown(
     revision: i64,
 ) -> Result<Reply, Failure> {
     let expand = expand(request)?;
+    let reply = Reply::json(status, &expanded(request, customer, expand).await?)?;
+    Ok(tagged(reply, customer, revision, expand))
+}
+
+async fn expanded<'c>(
+    request: &Request,
+    customer: &'c Customer,
+    expand: Expand,
+) -> Result<CustomerOut<'c>, Failure> {
     let mut out = CustomerOut::of(customer, request.cx.now);
     out.comments = comments_of(request, customer, expand).await?;
     if expand.addresses {
         out.addresses = Some(customer.addresses().into_iter().map(AddressOut::of).collect());
     }
-    let reply = Reply::json(status, &out)?;
+    Ok(out)
+}
+
+fn tagged(reply: Reply, customer: &Customer, revision: i64, expand: Expand) -> Reply {
     // With comments the answer depends on more than the customer's document: no tag.
-    Ok(match (expand.comments, expand.addresses) {
+    match (expand.comments, expand.addresses) {
         (true, _) => reply,
         (false, true) => {
             reply.with("etag", conditions::tag_with_revision(customer.version, revision))
         }
         (false, false) => reply.with("etag", conditions::tag(customer.version)),
-    })
+    }
 }
 
 async fn saved(request: &Request, status: u16, saved: &Saved<Customer>) -> Result<Reply, Failure> {
@@ -469,5 +481,10 @@ pub(crate) async fn merge(request: Request) -> Result<Reply, Failure> {
     };
     let survivor = id(&request)?;
     let merged = customers::merge(&request.cx, survivor, absorbed, expect).await?;
-    saved(&request, 200, &merged).await
+    let survivor = &merged.survivor;
+    let expand = self::expand(&request)?;
+    let customer = expanded(&request, survivor, expand).await?;
+    let merge = merged.beside.as_ref().map(|beside| MergeOut::of(survivor, beside));
+    let reply = Reply::json(200, &MergedOut { customer, merge })?;
+    Ok(tagged(reply, survivor, survivor.revision, expand))
 }

@@ -1,5 +1,6 @@
 //! What customers, addresses and comments look like on the wire. Members without a value are absent.
 
+use patron_app::{Saved, customers::Beside};
 use patron_model::{
     Timestamp,
     address::{Address, Gender, Postal},
@@ -9,6 +10,9 @@ use patron_model::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
+use uuid::Uuid;
+
+use crate::conditions;
 
 /// A customer, with what was asked for beside it.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -22,6 +26,59 @@ pub(crate) struct CustomerOut<'a> {
     /// The newest comments, pinned ones first, with `expand=comments`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) comments: Option<Vec<CommentOut>>,
+}
+
+/// A customer that took another one over.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "MergedCustomer")]
+pub(crate) struct MergedOut<'a> {
+    #[serde(flatten)]
+    pub(crate) customer: CustomerOut<'a>,
+    /// The merge. Left out when the answer to a merge that an earlier version did is repeated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) merge: Option<MergeOut>,
+}
+
+/// A merge: what it changed.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Merge")]
+pub(crate) struct MergeOut {
+    /// UUID of the merge.
+    id: Uuid,
+    /// Number of the merge.
+    number: i64,
+    /// The customer that stayed.
+    survivor: MergePartOut,
+    /// The customer that was taken over; its id and number answer as the survivor from now on.
+    absorbed: MergePartOut,
+}
+
+/// One of the two customers of a merge, as it was left.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "MergePart")]
+pub(crate) struct MergePartOut {
+    /// UUID.
+    id: Uuid,
+    /// Number.
+    number: i64,
+    /// Its entity tag, addresses included.
+    etag: String,
+}
+
+impl MergeOut {
+    pub(crate) fn of(survivor: &Saved<Customer>, beside: &Beside) -> MergeOut {
+        let part = |customer: &Saved<Customer>| MergePartOut {
+            id: customer.uuid,
+            number: customer.number,
+            etag: conditions::tag_with_revision(customer.version, customer.revision),
+        };
+        MergeOut {
+            id: beside.merge.uuid,
+            number: beside.merge.number,
+            survivor: part(survivor),
+            absorbed: part(&beside.absorbed),
+        }
+    }
 }
 
 fn text<T: AsRef<str>>(value: &Option<T>) -> Option<&str> {

@@ -1,7 +1,7 @@
 //! Idempotency keys: data in the same commit as the change.
 
 use patron_native::DIALECT;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Native;
 
@@ -89,6 +89,30 @@ async fn every_kind_of_write_can_be_repeated() {
 }
 
 #[tokio::test]
+async fn the_repeat_of_a_merge_shows_all_that_it_changed_as_it_was_then() {
+    let native = Native::start().await;
+    let (stays, goes) = (native.create(json!({})).await, native.create(json!({})).await);
+    let target = format!("/v1/customers/{}", stays["number"]);
+    let merge = format!("{target}/merge");
+    let key = [("idempotency-key", "merge-1")];
+    let body = || Some(json!({"absorb": goes["number"]}));
+    let dry = [("prefer", "dry-run")];
+    let preview = native.with("POST", &merge, &dry, body()).await.expect(200).json();
+    assert_eq!(preview["merge"]["absorbed"]["number"], goes["number"]);
+    let first = native.with("POST", &merge, &key, body()).await.expect(200).json();
+    let part =
+        |of: &Value, etag: &str| json!({"id": of["id"], "number": of["number"], "etag": etag});
+    assert_eq!(first["merge"]["survivor"], part(&stays, "\"2.2\""));
+    assert_eq!(first["merge"]["absorbed"], part(&goes, "\"2.2\""));
+    assert_eq!(first["version"], 2);
+    native.call("PATCH", &target, Some(json!({"title": "later"}))).await.expect(200);
+    native.call("DELETE", &target, None).await.expect(204);
+    let again = native.with("POST", &merge, &key, body()).await.expect(200);
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(again.json(), first);
+}
+
+#[tokio::test]
 async fn keys_of_two_spaces_do_not_meet() {
     let native = Native::start().await;
     let other = native.server.other_space("native").await;
@@ -120,7 +144,7 @@ async fn futures_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Outp
 }
 
 /// What the store keeps of answers: keys, fingerprints, outcomes, as lines of a dump.
-async fn kept_answers(native: &Native) -> Vec<serde_json::Value> {
+async fn kept_answers(native: &Native) -> Vec<Value> {
     let mut dump = Vec::new();
     native.server.app.store.dump(&mut dump).await.unwrap();
     let lines = String::from_utf8(dump).unwrap();

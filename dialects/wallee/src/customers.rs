@@ -383,6 +383,6 @@ pub async fn merge(request: Request) -> Result<Reply, Failure> {
         let why = Why::Malformed { expected: "another customer" };
         return Err(Failure::invalid("other", why));
     }
-    let customer = customers::merge(&request.cx, survivor, absorbed, Expect::Any).await?;
-    Reply::json(200, &Customer::of(&customer))
+    let merged = customers::merge(&request.cx, survivor, absorbed, Expect::Any).await?;
+    Reply::json(200, &Customer::of(&merged.survivor))
 }

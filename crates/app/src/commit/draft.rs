@@ -5,7 +5,7 @@ use std::cell::Cell;
 use patron_model::{Event, Failure, Identity, Ids, card::Found};
 use patron_store::{Answer, Batch, NewEntry, Record, StoreError, Write, faceless};
 
-use super::{Saved, UNCHANGED, refused};
+use super::{Saved, Settled, refused};
 use crate::{
     Cx,
     audit::{self, Act},
@@ -20,7 +20,7 @@ pub struct Draft<'a> {
     cx: &'a Cx,
     batch: Batch,
     outcome: Option<Outcome>,
-    /// What a repeat shows beside the record, sealed.
+    /// What a repeat shows beside the records, sealed.
     sealed: Option<String>,
     /// What the audit trail will say: of every change of the deployment's records.
     acts: Vec<Act>,
@@ -30,10 +30,10 @@ pub struct Draft<'a> {
     pub(super) is_again: bool,
 }
 
-/// What a use case has decided: the writes, and the record it answers.
-pub struct Decision<'a, T: Document> {
+/// What a use case has decided: the writes, and what it answers.
+pub struct Decision<'a, S> {
     pub(super) draft: Draft<'a>,
-    pub(super) saved: Saved<T>,
+    pub(super) answer: S,
 }
 
 /// What became of a draft.
@@ -76,7 +76,7 @@ impl<'a> Draft<'a> {
     ///
     /// # Errors
     /// As [`Draft::insert`].
-    pub fn create<T: Document>(mut self, noun: T) -> Result<Decision<'a, T>, Failure> {
+    pub fn create<T: Document>(mut self, noun: T) -> Result<Decision<'a, Saved<T>>, Failure> {
         self.insert(&noun)?;
         let event = Some(T::Event::CREATED);
         Ok(self.answering(Saved { record: noun, revision: 1, event, replayed: false }))
@@ -92,7 +92,7 @@ impl<'a> Draft<'a> {
         after: T,
         event: T::Event,
         changes: &[&'static str],
-    ) -> Result<Decision<'a, T>, Failure> {
+    ) -> Result<Decision<'a, Saved<T>>, Failure> {
         if changes.is_empty() {
             return Ok(self.keep(Loaded { record: after, revision: before.revision }));
         }
@@ -114,14 +114,14 @@ impl<'a> Draft<'a> {
     }
 
     /// Decides to leave a record as it is.
-    pub fn keep<T: Document>(self, as_it_is: Loaded<T>) -> Decision<'a, T> {
+    pub fn keep<T: Document>(self, as_it_is: Loaded<T>) -> Decision<'a, Saved<T>> {
         let Loaded { record, revision } = as_it_is;
         self.answering(Saved { record, revision, event: None, replayed: false })
     }
 
-    /// Decides for what is noted, answered with this record.
-    pub(crate) fn answering<T: Document>(self, saved: Saved<T>) -> Decision<'a, T> {
-        Decision { draft: self, saved }
+    /// Decides for what is noted, answered with this.
+    pub(crate) fn answering<S: Settled>(self, answer: S) -> Decision<'a, S> {
+        Decision { draft: self, answer }
     }
 
     /// Whether it is decided once more because another writer was faster.
@@ -233,17 +233,11 @@ impl<'a> Draft<'a> {
     }
 
     /// What the request shall be remembered by under its idempotency key.
-    pub(super) fn answer<T: Document>(&mut self, saved: &Saved<T>) {
+    pub(super) fn answer(&mut self, answer: &impl Settled) {
         if self.cx.idempotency.is_none() {
             return;
         }
-        self.outcome = Some(Outcome {
-            kind: T::KIND.name.to_owned(),
-            number: saved.record.identity().0,
-            revision: saved.revision,
-            action: saved.event.map_or(UNCHANGED, Event::as_str).to_owned(),
-            sealed: self.sealed.take(),
-        });
+        self.outcome = Some(Outcome { records: answer.touched(), sealed: self.sealed.take() });
     }
 
     fn journal<T: Document>(
@@ -323,8 +317,8 @@ impl<'a> Draft<'a> {
     }
 }
 
-impl<T: Document> Decision<'_, T> {
-    /// The same, and a repeat shows this beside the record, sealed.
+impl<S> Decision<'_, S> {
+    /// The same, and a repeat shows this beside the records, sealed.
     #[must_use]
     pub(crate) fn sealing(mut self, sealed: Option<String>) -> Self {
         self.draft.sealed = sealed;

@@ -15,8 +15,9 @@ use uuid::Uuid;
 use super::get;
 use crate::{
     Cx,
-    commit::{Decision, Draft, Expect, Saved},
+    commit::{Decision, Draft, Expect, Saved, Settled},
     documents::{Document, named},
+    idempotency::Touched,
     record::{Id, Loaded, page},
     search::{self, Filter, Query},
 };
@@ -75,18 +76,55 @@ impl Document for Merge {
     }
 }
 
+/// What a merge came to.
+#[derive(Debug, Clone)]
+pub struct Merged {
+    /// The customer that stayed.
+    pub survivor: Saved<Customer>,
+    /// What else it changed. Absent in the repeated answer of a merge of before layout 3, which was
+    /// remembered by the survivor alone.
+    pub beside: Option<Beside>,
+}
+
+/// What a merge changed beside the survivor.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    /// The customer that went.
+    pub absorbed: Saved<Customer>,
+    /// The record of the merge.
+    pub merge: Saved<Merge>,
+}
+
+impl Settled for Merged {
+    fn touched(&self) -> Vec<Touched> {
+        let mut touched = self.survivor.touched();
+        if let Some(Beside { absorbed, merge }) = &self.beside {
+            touched.extend(absorbed.touched());
+            touched.extend(merge.touched());
+        }
+        touched
+    }
+
+    async fn recall(cx: &Cx, records: &[Touched]) -> Result<Merged, Failure> {
+        let survivor = Saved::recall(cx, records).await?;
+        let beside = match records {
+            [_, absorbed, merge] => Some(Beside {
+                absorbed: cx.recalled(absorbed).await?,
+                merge: cx.recalled(merge).await?,
+            }),
+            _ => None,
+        };
+        Ok(Merged { survivor, beside })
+    }
+}
+
 /// Merges `absorbed` into `survivor`: missing fields are taken over, everything that hangs on the
 /// absorbed customer moves, and the merge is recorded so that it can be undone. One batch.
 ///
 /// # Errors
 /// `NotFound`, `Stale`, `Invalid`, `WrongState` when both are the same, `TooLarge` when more than
 /// [`MOVED_MAX`] records would have to move.
-pub async fn merge(
-    cx: &Cx,
-    survivor: Id,
-    absorbed: Id,
-    expect: Expect,
-) -> Result<Saved<Customer>, Failure> {
+pub async fn merge(cx: &Cx, survivor: Id, absorbed: Id, expect: Expect) -> Result<Merged, Failure> {
     cx.settle(|draft| async {
         let stays = get(cx, survivor).await?;
         expect.check(stays.version, stays.revision)?;
@@ -110,12 +148,13 @@ fn merged<'a>(
     stays: &Loaded<Customer>,
     goes: &Loaded<Customer>,
     (comments, methods): (&[Loaded<Comment>], &[Loaded<PaymentMethod>]),
-) -> Result<Decision<'a, Customer>, Failure> {
+) -> Result<Decision<'a, Merged>, Failure> {
     let after = stays.record.absorb(&goes.record, cx.now)?;
     // The absorbed one first: its reference must be free before the survivor can take it.
     let gone = goes.absorbed_by(stays.number, cx.now);
-    draft.replace(goes, &gone, CustomerEvent::Absorbed, &["deleted_at", "merged_into"])?;
-    let stayed = draft.replaced(stays, after, CustomerEvent::Merged, &["merge"])?;
+    let changes = &["deleted_at", "merged_into"];
+    let absorbed = draft.replaced(goes, gone, CustomerEvent::Absorbed, changes)?;
+    let survivor = draft.replaced(stays, after, CustomerEvent::Merged, &["merge"])?;
     draft.relate(goes.number);
     let mut moved = Vec::new();
     for comment in comments {
@@ -132,7 +171,7 @@ fn merged<'a>(
     }
     moved.extend(goes.addresses().iter().map(|a| ("address".to_owned(), a.number)));
     let id = draft.next();
-    draft.insert(&Merge {
+    let merge = Merge {
         number: id.number,
         uuid: id.uuid,
         space: cx.space,
@@ -142,8 +181,11 @@ fn merged<'a>(
         absorbed_revision: goes.revision,
         moved,
         at: cx.now,
-    })?;
-    Ok(draft.answering(stayed))
+    };
+    draft.insert(&merge)?;
+    let event = Some(MergeEvent::Created);
+    let merge = Saved { record: merge, revision: 1, event, replayed: false };
+    Ok(draft.answering(Merged { survivor, beside: Some(Beside { absorbed, merge }) }))
 }
 
 /// Everything of one kind that hangs on a customer, deleted records included.
