@@ -102,6 +102,8 @@ async fn native_ways_to_the_past_need_the_right_to_see_it() {
         ("/v1/customers?deleted=only&q=zebulon".into(), 403),
         (format!("{one}/history"), 403),
         (format!("{one}/history?expand=record"), 403),
+        (format!("{one}/comments/1/history"), 403),
+        (format!("{one}/payment-methods/1/history"), 403),
         (format!("{one}?version=1"), 404),
         (format!("{one}?as_of={now}"), 404),
         (format!("/v1/customers/{}?version=1", place.uuid), 404),

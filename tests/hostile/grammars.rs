@@ -102,7 +102,7 @@ fn rsql_text(expression: &rsql::Expression) -> String {
 
 /// Where texts can be put: API and the beginning of a target. The text becomes an escaped value or,
 /// where the target ends in `?`, the whole query string.
-const PLACES: [(usize, &str); 18] = [
+const PLACES: [(usize, &str); 19] = [
     (0, "/v1/customers?q="),
     (0, "/v1/customers?cursor="),
     (0, "/v1/customers?sort="),
@@ -110,6 +110,7 @@ const PLACES: [(usize, &str); 18] = [
     (0, "/v1/customers?"),
     (0, "/v1/events?"),
     (0, "/v1/customers/{{number}}/history?"),
+    (0, "/v1/customers/{{number}}/comments/{{number}}/history?"),
     (0, "/v1/customers/{{number}}/comments?cursor="),
     (1, "/api/v2.0/customers/search?order="),
     (1, "/api/v2.0/customers?"),

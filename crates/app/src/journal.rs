@@ -6,14 +6,14 @@
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
-use patron_model::{Failure, Noun, Permission, Timestamp, Why};
+use patron_model::{Failure, Noun, Permission, Timestamp, Why, customer::Customer};
 pub use patron_store::Entry;
 
 use crate::{
     Cx,
     documents::{CUSTOMER, Document},
     failure,
-    record::Loaded,
+    record::{self, Id, Loaded, Look},
     search::{Field, Filter, Query, customer::living},
 };
 
@@ -96,6 +96,28 @@ pub async fn history(
 ) -> Result<Vec<Entry>, Failure> {
     cx.may(Permission::CustomerPast)?;
     cx.app.store.history(cx.space, number, before, limit).await.map_err(failure)
+}
+
+/// The same of a record that hangs on a customer, whatever became of either.
+///
+/// # Errors
+/// `Forbidden` for who may not see the past, or records of the noun; `NotFound`.
+pub async fn history_of<T: Document>(
+    cx: &Cx,
+    customer: Id,
+    id: Id,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<Vec<Entry>, Failure> {
+    cx.may(Permission::CustomerPast)?;
+    T::SEEN_BY.map_or(Ok(()), |needed| cx.may(needed))?;
+    let customer = Look::at(customer).or_deleted().following();
+    let customer: Loaded<Customer> = record::load(cx, customer).await?;
+    let child: Loaded<T> = record::load(cx, Look::at(id).or_deleted()).await?;
+    match child.subject() == customer.number {
+        true => history(cx, child.identity().0, before, limit).await,
+        false => Err(Failure::NotFound { noun: T::NOUN }),
+    }
 }
 
 /// A record as it was at a moment.

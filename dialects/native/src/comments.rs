@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::{
     conditions, cursor,
     cursor::Place,
-    patches,
+    events, patches,
     wire::{CommentOut, ListOut},
 };
 
@@ -106,4 +106,9 @@ pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
     let (customer, id) = (customer_id(&request)?, comment_id(&request)?);
     comments::delete(&request.cx, customer, id, condition.expect(None)).await?;
     Ok(Reply::empty(204))
+}
+
+/// Everything that happened to a comment, newest first.
+pub(crate) async fn history(request: Request) -> Result<Reply, Failure> {
+    events::history_of::<Comment>(request, "comment").await
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use patron_app::{
     Cx, Id, customers,
-    documents::CUSTOMER,
+    documents::{CUSTOMER, Document},
     journal::{self, Entry, WAIT_SECONDS_MAX},
     rights,
 };
@@ -30,6 +30,10 @@ pub(crate) struct EventOut {
     number: i64,
     /// Number of the customer it belongs to.
     customer: i64,
+    /// Number of the record it hangs on, in whose history it is; its own when it hangs on none.
+    subject: i64,
+    /// Numbers of other records in whose history it is: of the customer that was taken over, say.
+    related: Vec<i64>,
     /// Revision of the record after the change.
     revision: i64,
     /// Names of the changed fields; empty for a new record.
@@ -70,6 +74,8 @@ impl EventOut {
             kind: format!("{}.{}", entry.kind, entry.action),
             number: entry.number,
             customer: entry.subject,
+            subject: entry.subject,
+            related: entry.related,
             revision: entry.revision,
             changed: RawValue::from_string(entry.changed).map_err(Failure::internal)?,
             at: Timestamp::from_micros(entry.at).rfc3339_micros(),
@@ -109,16 +115,46 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
     answer(&request, entries, next, limit).await
 }
 
-/// Everything that happened to a customer and what hangs on it, newest first.
+/// Everything that happened to a customer, to what hangs on it and to what is related to it, newest
+/// first.
 pub(crate) async fn history(request: Request) -> Result<Reply, Failure> {
-    let params = request.query();
     let customer =
         customers::get_any(&request.cx, Id::parse(request.param("id"), Noun::Customer)?).await?;
-    let before = params.int("before", i64::MAX, 1, i64::MAX)?;
-    let limit = u32::try_from(params.int("limit", 100, 1, PAGE_MAX)?).unwrap_or(100);
+    let (before, limit) = page(&request)?;
     let entries = journal::history(&request.cx, customer.number, Some(before), limit).await?;
+    told(&request, entries, before, limit).await
+}
+
+/// Everything that happened to a record that hangs on a customer, newest first. `name` is the path
+/// parameter it is named by.
+pub(crate) async fn history_of<T: Document>(
+    request: Request,
+    name: &str,
+) -> Result<Reply, Failure> {
+    let customer = Id::parse(request.param("id"), Noun::Customer)?;
+    let id = Id::parse(request.param(name), T::NOUN)?;
+    let (before, limit) = page(&request)?;
+    let entries = journal::history_of::<T>(&request.cx, customer, id, Some(before), limit).await?;
+    told(&request, entries, before, limit).await
+}
+
+/// The position before which a history is read, and how much of it.
+fn page(request: &Request) -> Result<(i64, u32), Failure> {
+    let params = request.query();
+    let before = params.int("before", i64::MAX, 1, i64::MAX)?;
+    let limit = params.int("limit", 100, 1, PAGE_MAX)?;
+    Ok((before, u32::try_from(limit).unwrap_or(100)))
+}
+
+/// A page of a history.
+async fn told(
+    request: &Request,
+    entries: Vec<Entry>,
+    before: i64,
+    limit: u32,
+) -> Result<Reply, Failure> {
     let next = entries.last().map_or(before, |entry| entry.seq);
-    answer(&request, entries, next, limit).await
+    answer(request, entries, next, limit).await
 }
 
 async fn answer(

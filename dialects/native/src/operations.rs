@@ -23,7 +23,7 @@ use crate::{
     events::{self, EventsOut},
     patches::{CustomerIn, JSON_PATCH, MERGE_PATCH},
     payment_methods::{self, MethodIn, MethodOut},
-    wire::{AddressOut, CommentOut, CustomerOut, ListOut},
+    wire::{AddressOut, CommentOut, CustomerOut, ListOut, MergedOut},
 };
 
 const IDEMPOTENT: IdempotencyRule =
@@ -139,7 +139,7 @@ fn of_customers() -> Vec<Operation> {
             .needs(CustomerWrite).replies::<CustomerOut<'_>>(200),
         post(MERGE, customers::merge).named("merge_customers", "Take another customer over")
             .needs(CustomerMerge).takes(&[IF_MATCH]).body::<MergeIn>()
-            .replies::<CustomerOut<'_>>(200),
+            .replies::<MergedOut<'_>>(200),
         get(HISTORY, events::history)
             .named("list_customer_history", "Everything that happened to a customer, newest first")
             .needs(CustomerPast)
@@ -177,6 +177,7 @@ fn of_addresses() -> Vec<Operation> {
 fn of_comments() -> Vec<Operation> {
     const ALL: &str = "/v1/customers/{id}/comments";
     const ONE: &str = "/v1/customers/{id}/comments/{comment}";
+    const HISTORY: &str = "/v1/customers/{id}/comments/{comment}/history";
     group("Comments", [
         get(ALL, comments::list).named("list_comments", "List comments, newest first")
             .needs(CommentRead).takes(&[LIMIT, CURSOR]).replies::<ListOut<CommentOut>>(200),
@@ -191,6 +192,9 @@ fn of_comments() -> Vec<Operation> {
             .replies::<CommentOut>(200),
         delete(ONE, comments::delete).named("delete_comment", "Delete a comment")
             .needs(CommentWrite).takes(&[IF_MATCH]).replies_empty(204),
+        get(HISTORY, comments::history)
+            .named("list_comment_history", "Everything that happened to a comment, newest first")
+            .needs(CustomerPast).takes(&[LIMIT, BEFORE, RECORD]).replies::<EventsOut>(200),
     ])
 }
 
@@ -198,6 +202,7 @@ fn of_comments() -> Vec<Operation> {
 fn of_payment_methods() -> Vec<Operation> {
     const ALL: &str = "/v1/customers/{id}/payment-methods";
     const ONE: &str = "/v1/customers/{id}/payment-methods/{method}";
+    const HISTORY: &str = "/v1/customers/{id}/payment-methods/{method}/history";
     group("Payment methods", [
         get(ALL, payment_methods::list).named("list_payment_methods", "List saved payment methods")
             .needs(PaymentMethodRead).replies::<ListOut<MethodOut<'_>>>(200),
@@ -216,6 +221,10 @@ fn of_payment_methods() -> Vec<Operation> {
         delete(ONE, payment_methods::delete)
             .named("delete_payment_method", "Delete a saved payment method")
             .needs(PaymentMethodWrite).takes(&[IF_MATCH]).replies_empty(204),
+        get(HISTORY, payment_methods::history)
+            .named("list_payment_method_history",
+                "Everything that happened to a saved payment method, newest first")
+            .needs(CustomerPast).takes(&[LIMIT, BEFORE, RECORD]).replies::<EventsOut>(200),
     ])
 }
 

@@ -19,7 +19,7 @@ use patron_model::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{conditions, patches, wire::ListOut};
+use crate::{conditions, events, patches, wire::ListOut};
 
 /// A saved payment method.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -396,4 +396,9 @@ pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
     let (customer, id) = (customer_id(&request)?, method_id(&request)?);
     payment_methods::delete(&request.cx, customer, id, condition.expect(None)).await?;
     Ok(Reply::empty(204))
+}
+
+/// Everything that happened to a saved payment method, newest first.
+pub(crate) async fn history(request: Request) -> Result<Reply, Failure> {
+    events::history_of::<PaymentMethod>(request, "method").await
 }

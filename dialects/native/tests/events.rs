@@ -97,3 +97,91 @@ async fn a_history_tells_everything_about_one_customer() {
     let rest = native.call("GET", &next, None).await.json();
     assert_eq!(rest["data"][1]["type"], "customer.created");
 }
+
+fn told(history: &Value) -> Vec<String> {
+    let told = history["data"].as_array().unwrap().iter();
+    told.map(|e| format!("{} {}", e["type"].as_str().unwrap(), e["number"])).collect()
+}
+
+#[tokio::test]
+async fn histories_follow_what_hangs_on_a_customer_and_show_a_merge_on_both_sides() {
+    let native = Native::start().await;
+    let (stays, goes) = (native.create(json!({})).await, native.create(json!({})).await);
+    let (stays, goes) = (&stays["number"], &goes["number"]);
+    let of = |customer: &Value, what: &str| format!("/v1/customers/{customer}{what}");
+    let said = json!({"content": "x"});
+    let comment = native.call("POST", &of(goes, "/comments"), Some(said)).await.expect(201).json();
+    let comment = &comment["number"];
+    let method = json!({"type": "wallet"});
+    let method = native.call("POST", &of(goes, "/payment-methods"), Some(method)).await;
+    let method = &method.expect(201).json()["number"];
+    let absorb = json!({"absorb": goes});
+    let merge = native.call("POST", &of(stays, "/merge"), Some(absorb)).await.expect(200).json();
+    let merge = &merge["merge"]["number"];
+    let comments = of(stays, &format!("/comments/{comment}"));
+    native.call("PATCH", &comments, Some(json!({"pinned": true}))).await.expect(200);
+    native.call("DELETE", &comments, None).await.expect(204);
+
+    let history = async |target: String| native.call("GET", &target, None).await.expect(200).json();
+    let merged = [
+        format!("merge.created {merge}"),
+        format!("payment_method.moved {method}"),
+        format!("comment.moved {comment}"),
+        format!("customer.merged {stays}"),
+        format!("customer.absorbed {goes}"),
+    ];
+    let later = [format!("comment.deleted {comment}"), format!("comment.updated {comment}")];
+    let survivor = history(of(stays, "/history")).await;
+    let mut want = [&later[..], &merged[..]].concat();
+    want.push(format!("customer.created {stays}"));
+    assert_eq!(told(&survivor), want);
+    assert_eq!(survivor["data"][4]["subject"], *stays, "{survivor}");
+    assert_eq!(survivor["data"][4]["related"], json!([goes]), "{survivor}");
+    let absorbed = history(of(goes, "/history")).await;
+    let mut want = merged.to_vec();
+    want.push(format!("payment_method.created {method}"));
+    want.push(format!("comment.created {comment}"));
+    want.push(format!("customer.created {goes}"));
+    assert_eq!(told(&absorbed), want);
+    // The child's own, over both customers it hung on, deleted as it is, by either customer's id.
+    let want: Vec<String> = ["deleted", "updated", "moved", "created"]
+        .map(|what| format!("comment.{what} {comment}"))
+        .to_vec();
+    for customer in [stays, goes] {
+        let target = of(customer, &format!("/comments/{comment}/history"));
+        assert_eq!(told(&history(target.clone()).await), want);
+        let page = history(format!("{target}?limit=3")).await;
+        assert_eq!((told(&page), &page["has_more"]), (want[..3].to_vec(), &json!(true)));
+        let rest = history(format!("{target}?limit=3&before={}", page["next"])).await;
+        assert_eq!(told(&rest), want[3..]);
+    }
+    let target = of(stays, &format!("/payment-methods/{method}/history"));
+    let want =
+        [format!("payment_method.moved {method}"), format!("payment_method.created {method}")];
+    assert_eq!(told(&history(target).await), want);
+}
+
+#[tokio::test]
+async fn a_history_is_of_the_right_record_only_and_for_who_may_see_the_past() {
+    let native = Native::start().await;
+    let (one, other) = (native.create(json!({})).await, native.create(json!({})).await);
+    let comments = format!("/v1/customers/{}/comments", one["number"]);
+    let comment = native.call("POST", &comments, Some(json!({"content": "x"}))).await.json();
+    let of = |customer: &Value, kind: &str, number: &Value| {
+        format!("/v1/customers/{}/{kind}/{number}/history", customer["number"])
+    };
+    native.call("GET", &of(&one, "comments", &comment["number"]), None).await.expect(200);
+    for target in [
+        of(&other, "comments", &comment["number"]),
+        of(&one, "payment-methods", &comment["number"]),
+        of(&one, "comments", &other["number"]),
+        of(&one, "comments", &json!(999_999)),
+    ] {
+        native.call("GET", &target, None).await.expect(404);
+    }
+    let target = of(&one, "comments", &comment["number"]);
+    for permissions in [json!(["customer:past"]), json!(["comment:read", "customer:read"])] {
+        let key = native.new_key(json!({"dialect": "native", "permissions": permissions})).await;
+        native.as_key(&key, "GET", &target, None).await.expect(403);
+    }
+}

@@ -16,11 +16,17 @@ use crate::Native;
 const ADDRESS: &str = "x-real-ip";
 
 impl Native {
-    async fn new_key(&self, body: Value) -> Value {
+    pub(crate) async fn new_key(&self, body: Value) -> Value {
         self.call("POST", "/v1/keys", Some(body)).await.expect(201).json()
     }
 
-    async fn as_key(&self, key: &Value, method: &str, target: &str, body: Option<Value>) -> Answer {
+    pub(crate) async fn as_key(
+        &self,
+        key: &Value,
+        method: &str,
+        target: &str,
+        body: Option<Value>,
+    ) -> Answer {
         self.server.call(&DIALECT, &key["credentials"], method, target, body).await
     }
 
