@@ -11,7 +11,8 @@ use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
 
-use super::tls::{self, SslMode, Tls};
+use super::tls::Tls;
+use super::url::{self, SslMode};
 use super::{Params, backoff, certificates, failed, read};
 use crate::migration::{self, Position, Related};
 use crate::sql::{Dialect, Schema};
@@ -39,7 +40,7 @@ pub(super) struct Server {
 /// Where a URL leads and how safely, without the password.
 pub(crate) fn describe(url: &str) -> String {
     let unreadable = || "postgres: unreadable URL".to_owned();
-    let Ok((url, parameters)) = tls::split(url) else { return unreadable() };
+    let Ok((url, parameters)) = url::split(url) else { return unreadable() };
     let Ok(config) = url.parse::<Config>() else { return unreadable() };
     let hosts = config.get_hosts().iter().map(|host| match host {
         Host::Tcp(name) => name.clone(),
@@ -66,7 +67,7 @@ pub(crate) fn check(url: &str) -> Result<(), StoreError> {
 
 /// What the URL says, and what it does not say as we want it.
 fn config(url: &str, wait: Duration) -> Result<(Config, Tls), StoreError> {
-    let (url, parameters) = tls::split(url)?;
+    let (url, parameters) = url::split(url)?;
     let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
         // Names of parameters are told, values are not.
         StoreError::Engine(format!("the PostgreSQL URL is not one: {}", reason(&error)))

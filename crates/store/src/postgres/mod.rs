@@ -17,6 +17,7 @@ mod search;
 mod steps;
 mod tls;
 mod transfer;
+mod url;
 mod write;
 mod writers;
 
