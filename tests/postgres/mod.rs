@@ -2,12 +2,17 @@
 //! killed under load, two nodes on one database. The servers are the tests' own; the run for SQLite
 //! leaves all this to the run for PostgreSQL.
 
+mod failover;
 mod faults;
 mod keys;
 mod kills;
+mod limits;
 mod load;
 mod nodes;
+mod pooler;
+mod statements;
 mod tls;
+mod tour;
 
 use std::process::Command;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! A PostgreSQL server of a test's own, which may be killed and started again. It is reached over a
 //! Unix socket: while it is down nothing else can take its place, as it could on a port. For tests
-//! of TLS it listens on a port as well.
+//! of TLS it listens on a port as well. `PATRON_TEST_POSTGRES_BIN` names the folder of the programs
+//! of another version than the newest one that Debian has installed.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -117,6 +118,41 @@ impl Server {
         run(Command::new("kill").args(["-9", pid]));
     }
 
+    /// A standby that follows it, and without which it acknowledges no commit from now on.
+    pub async fn standby(&self) -> Server {
+        let dir = TempDir::with_prefix("patron-pg-").unwrap();
+        run(self.program("pg_ctl").args(["stop", "-w", "-m", "fast", "-D"]).arg(self.data()));
+        let standby = Server { bin: self.bin.clone(), dir, port: self.port };
+        run(Command::new("cp").arg("-a").arg(self.data()).arg(standby.data()));
+        let from = format!("host={} port={} user=postgres", self.dir.path().display(), self.port);
+        let settings = format!("primary_conninfo = '{from}'\n");
+        std::fs::write(standby.data().join("postgresql.auto.conf"), settings).unwrap();
+        std::fs::write(standby.data().join("standby.signal"), "").unwrap();
+        if is_root() {
+            run(Command::new("chown").args(["-R", "postgres"]).arg(standby.dir.path()));
+        }
+        self.restart();
+        standby.restart();
+        execute(&self.url("postgres"), "ALTER SYSTEM SET synchronous_standby_names = '*'").await;
+        execute(&self.url("postgres"), "SELECT pg_reload_conf()").await;
+        standby
+    }
+
+    /// Makes the primary of a standby, and waits until it takes writes.
+    pub fn promote(&self) {
+        run(self.program("pg_ctl").args(["promote", "-w", "-D"]).arg(self.data()));
+    }
+
+    /// What it has written to its log.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("log")).unwrap()
+    }
+
+    /// Where its sockets are.
+    pub fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// Immediate shutdown: every connection ends, nothing is flushed, the next start recovers.
     pub fn stop_at_once(&self) {
         run(self.program("pg_ctl").args(["stop", "-m", "immediate", "-D"]).arg(self.data()));
@@ -137,8 +173,13 @@ impl Server {
 
     /// URL of a database.
     pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@{}/{database}", self.host())
+    }
+
+    /// Its place in a URL.
+    pub fn host(&self) -> String {
         let folder = self.dir.path().display().to_string().replace('/', "%2F");
-        format!("postgres://postgres@{folder}:{}/{database}", self.port)
+        format!("{folder}:{}", self.port)
     }
 
     fn data(&self) -> PathBuf {
@@ -168,6 +209,11 @@ impl Drop for Server {
 }
 
 fn find_bin() -> Option<PathBuf> {
+    if let Some(bin) = std::env::var_os("PATRON_TEST_POSTGRES_BIN") {
+        let bin = PathBuf::from(bin);
+        assert!(bin.join("initdb").exists(), "no initdb in {}", bin.display());
+        return Some(bin);
+    }
     let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
     let has_server = |bin: &PathBuf| bin.join("initdb").exists();
     let bins = versions.flatten().map(|version| version.path().join("bin")).filter(has_server);

@@ -4,22 +4,22 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Client, ClientWrapper, Hook, HookError, Manager, ManagerConfig, Pool, PoolError, QueueMode,
+    Client, ClientWrapper, Connect as _, Manager, ManagerConfig, Pool, PoolError, QueueMode,
     RecyclingMethod, Runtime, TimeoutType,
 };
 use tokio_postgres::Config;
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::Type;
 
+use super::ask::{self, Params};
+use super::failure::{Attempts, Trouble, failed};
 use super::tls::Tls;
 use super::url::{self, SslMode};
-use super::{Params, backoff, certificates, failed, read};
+use super::{certificates, hosts, read};
 use crate::migration::{self, Position, Related};
 use crate::sql::{Dialect, Schema};
 use crate::{Options, RelatedOf, StoreError, ddl};
-
-/// How often a migration is tried when another process creates the same things.
-const MIGRATE_ATTEMPTS_MAX: u32 = 10;
 
 /// Silence of the server's machine after which it is probed, the time between probes, and how many
 /// may stay without answer before the connection is given up.
@@ -29,6 +29,10 @@ const PROBES_MAX: u32 = 3;
 
 /// What the server allows a statement beyond our own limit for reads (milliseconds).
 const STATEMENT_GRACE_MS: u64 = 20_000;
+/// How long a statement waits for a row or a table that another session holds (milliseconds).
+pub(super) const LOCK_WAIT_MS: u64 = 3_000;
+/// The same for a table that a migration changes: behind it everybody else waits (milliseconds).
+const MIGRATION_LOCK_WAIT_MS: u64 = 10_000;
 
 /// What the start needs to know of the server.
 pub(super) struct Server {
@@ -62,19 +66,27 @@ pub(crate) fn describe(url: &str) -> String {
 
 /// Whether a URL can be understood.
 pub(crate) fn check(url: &str) -> Result<(), StoreError> {
-    config(url, Duration::ZERO).map(drop)
+    config(url, Duration::ZERO, String::new()).map(drop)
 }
 
 /// What the URL says, and what it does not say as we want it.
-fn config(url: &str, wait: Duration) -> Result<(Config, Tls), StoreError> {
+fn config(url: &str, wait: Duration, limits: String) -> Result<(Config, Tls), StoreError> {
     let (url, parameters) = url::split(url)?;
     let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
         // Names of parameters are told, values are not.
         StoreError::Engine(format!("the PostgreSQL URL is not one: {}", reason(&error)))
     })?;
+    let hosts = hosts::count(&config);
     if config.get_connect_timeout().is_none() {
-        config.connect_timeout(wait);
+        // Each host gets its part of what whoever needs a connection waits.
+        config.connect_timeout(wait / u32::try_from(hosts).unwrap_or(u32::MAX));
     }
+    // Of several hosts one takes writes; a single one has to be it.
+    config.target_session_attrs(match parameters.writes {
+        Some(true) => TargetSessionAttrs::ReadWrite,
+        None if hosts > 1 => TargetSessionAttrs::ReadWrite,
+        _ => TargetSessionAttrs::Any,
+    });
     if config.get_application_name().is_none() {
         config.application_name("patron");
     }
@@ -87,16 +99,21 @@ fn config(url: &str, wait: Duration) -> Result<(Config, Tls), StoreError> {
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(SILENCE + PROBE_EVERY * PROBES_MAX);
     }
-    Ok((config, Tls::new(parameters)))
+    Ok((config, Tls::new(parameters, limits)))
 }
 
 /// Why a connection failed, where it is not the server that says so in SQL; with what mends it.
 pub(super) fn reason(error: &tokio_postgres::Error) -> String {
     let Some(source) = std::error::Error::source(error) else { return error.to_string() };
-    if let Some(io) = source.downcast_ref::<std::io::Error>() {
+    if let Some(io) = source.downcast_ref::<std::io::Error>()
+        && io.kind() != std::io::ErrorKind::PermissionDenied
+    {
         return certificates::explain(io);
     }
     match source.to_string() {
+        text if text == "database does not allow writes" => {
+            "the server takes no writes (a standby?): name the primary too".to_owned()
+        }
         text if text == "server does not support TLS" => {
             "the server offers no TLS, which sslmode demands: set ssl = on in its postgresql.conf, \
              or, where the network is trusted, sslmode=disable in the URL"
@@ -106,41 +123,62 @@ pub(super) fn reason(error: &tokio_postgres::Error) -> String {
     }
 }
 
+/// The limits that every session has from the server's side, as options of its start. They are the
+/// last line: reads are cancelled before. No statement sets them, so none has to be undone.
+fn limits(options: &Options) -> String {
+    let [statement, lock] = limits_ms(options);
+    format!("-c statement_timeout={statement} -c lock_timeout={lock}")
+}
+
+/// Longest time of a statement and of its wait for a lock (milliseconds).
+pub(super) fn limits_ms(options: &Options) -> [u64; 2] {
+    [options.query_ms_max.saturating_add(STATEMENT_GRACE_MS), LOCK_WAIT_MS]
+}
+
 /// The pool, and how its connections are opened: cancel requests need it too.
-pub(super) fn pool(url: &str, options: &Options) -> Result<(Pool, Tls), StoreError> {
+pub(super) fn pool(url: &str, options: &Options) -> Result<(Pool, Config, Tls), StoreError> {
     let wait = Duration::from_millis(options.postgres_wait_ms);
-    let (config, tls) = config(url, wait)?;
+    let (config, tls) = config(url, wait, limits(options))?;
+    // What the URL says for each host may be more in all.
+    let each = *config.get_connect_timeout().unwrap_or(&wait);
+    let all = each.saturating_mul(u32::try_from(hosts::count(&config)).unwrap_or(u32::MAX));
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    // The server's own limit is the last line: reads are cancelled before.
-    let longest = options.query_ms_max.saturating_add(STATEMENT_GRACE_MS);
-    let limited = format!("SET statement_timeout = {longest}");
-    let limit = Hook::async_fn(move |client: &mut ClientWrapper, _| {
-        let limited = limited.clone();
-        Box::pin(async move { client.batch_execute(&limited).await.map_err(HookError::Backend) })
-    });
-    Pool::builder(Manager::from_connect(config, tls.clone(), recycling))
-        .post_create(limit)
+    Pool::builder(Manager::from_connect(config.clone(), tls.clone(), recycling))
         .max_size(options.postgres_pool_max.max(1))
         // The connection used last has its statements prepared and its server process awake.
         .queue_mode(QueueMode::Lifo)
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(wait))
-        .create_timeout(Some(wait))
+        .create_timeout(Some(wait.max(all)))
         .build()
-        .map(|pool| (pool, tls))
+        .map(|pool| (pool, config, tls))
         .map_err(|error| StoreError::Engine(error.to_string()))
+}
+
+/// A connection outside of the pool for statements that take as long as they take.
+pub(super) async fn unlimited(
+    config: &Config,
+    tls: &Tls,
+) -> Result<tokio_postgres::Client, StoreError> {
+    let tls = tls.with_limits("-c statement_timeout=0".to_owned());
+    let connected = tls.connect(config).await;
+    connected.map(|(client, _)| client).map_err(|error| unreachable(&error))
+}
+
+/// Whatever the server says here (starting, too many connections, wrong password) may pass, and
+/// nothing was sent.
+fn unreachable(error: &tokio_postgres::Error) -> StoreError {
+    match failed(error) {
+        StoreError::Engine(text) => StoreError::Unavailable(text),
+        other => other,
+    }
 }
 
 pub(super) async fn client(pool: &Pool) -> Result<Client, StoreError> {
     pool.get().await.map_err(|error| match error {
         // Not a failure of the server: everyone is busy.
         PoolError::Timeout(TimeoutType::Wait) => StoreError::Full,
-        // Whatever the server says here (starting, too many connections, wrong password) may pass,
-        // and nothing was sent.
-        PoolError::Backend(error) => match failed(&error) {
-            StoreError::Engine(text) => StoreError::Unavailable(text),
-            other => other,
-        },
+        PoolError::Backend(error) => unreachable(&error),
         other => StoreError::Unavailable(format!("PostgreSQL: {other}")),
     })
 }
@@ -152,7 +190,7 @@ pub(super) async fn cancel(client: &ClientWrapper, tls: &Tls) -> Result<(), Stor
 
 pub(super) async fn inspect(client: &Client) -> Result<Server, StoreError> {
     let row = client
-        .query_one(
+        .query_typed_one(
             "SELECT current_setting('server_version'), current_setting('server_encoding'), \
              current_setting('fsync') || current_setting('synchronous_commit'), \
              EXISTS (SELECT 1 FROM pg_collation WHERE collname = 'und-x-icu')",
@@ -184,74 +222,90 @@ pub(super) async fn inspect(client: &Client) -> Result<Server, StoreError> {
 
 /// Whether the database has been a deployment's before.
 pub(crate) async fn exists(url: &str, options: &Options) -> Result<bool, StoreError> {
-    let (pool, _) = pool(url, options)?;
+    let (pool, ..) = pool(url, options)?;
     let client = client(&pool).await?;
-    let row = client.query_one(r#"SELECT to_regclass('"meta"') IS NOT NULL"#, &[]).await;
-    row.and_then(|row| row.try_get(0)).map_err(|error| failed(&error))
+    has_meta(&client).await.map_err(|error| failed(&error))
+}
+
+async fn has_meta(client: &Client) -> Result<bool, tokio_postgres::Error> {
+    let sql = r#"SELECT to_regclass('"meta"') IS NOT NULL"#;
+    client.query_typed_one(sql, &[]).await?.try_get(0)
 }
 
 /// Brings the tables to the declared kinds. The row of the layout's number is the lock that keeps
 /// two migrations apart; what it cannot guard, its own table, is tried again.
 pub(super) async fn migrate(
     pool: &Pool,
+    tls: &Tls,
     schema: &Schema,
     related_of: RelatedOf,
 ) -> Result<(), StoreError> {
-    let mut client = client(pool).await?;
-    let mut attempt = 1;
-    while let Err(error) = client.batch_execute(&ddl::meta_table(schema.dialect)).await {
-        // PostgreSQL's IF NOT EXISTS is no promise: two at once may both create.
-        let taken = [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_TABLE];
-        if !error.code().is_some_and(|code| taken.contains(code)) || attempt == MIGRATE_ATTEMPTS_MAX
-        {
-            return Err(failed(&error));
+    let mut attempts = Attempts::default();
+    loop {
+        match migrate_once(pool, tls, schema, related_of).await {
+            Ok(()) => return Ok(()),
+            Err(trouble) => attempts.next(trouble).await?,
         }
-        tokio::time::sleep(backoff(attempt)).await;
-        attempt += 1;
     }
-    let transaction = client.transaction().await.map_err(|error| failed(&error))?;
-    // An index over many records takes its time.
-    let unlimited = transaction.batch_execute("SET LOCAL statement_timeout = 0").await;
-    unlimited.map_err(|error| failed(&error))?;
+}
+
+async fn migrate_once(
+    pool: &Pool,
+    tls: &Tls,
+    schema: &Schema,
+    related_of: RelatedOf,
+) -> Result<(), Trouble> {
+    let mut client = client(pool).await?;
+    if !has_meta(&client).await? {
+        let made = client.batch_execute(&ddl::meta_table(schema.dialect)).await;
+        made.map_err(|error| match error.code() {
+            // PostgreSQL's IF NOT EXISTS is no promise: two at once may both create.
+            Some(code)
+                if [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_TABLE].contains(code) =>
+            {
+                Trouble::Again(failed(&error))
+            }
+            _ => error.into(),
+        })?;
+    }
+    let transaction = client.transaction().await?;
+    // Another node's migration, or an index over many records, takes its time.
+    let unlimited = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
+    transaction.batch_execute(unlimited).await?;
     let row = transaction
-        .query_one(
+        .query_typed_one(
             r#"INSERT INTO "meta" ("name", "value") VALUES ('schema', $1)
             ON CONFLICT ("name") DO UPDATE SET "value" = "meta"."value" RETURNING "value""#,
-            &[&ddl::SCHEMA.to_string()],
+            &[(&ddl::SCHEMA.to_string(), Type::TEXT)],
         )
-        .await
-        .map_err(|error| failed(&error))?;
-    let held: String = row.try_get(0).map_err(|error| failed(&error))?;
+        .await?;
+    let held: String = row.try_get(0)?;
     let held = ddl::check_schema(Some(&held))?;
+    let limited = format!("SET LOCAL lock_timeout = {MIGRATION_LOCK_WAIT_MS}");
+    transaction.batch_execute(&limited).await?;
     if held.is_some_and(|layout| layout < ddl::SCHEMA_OF_RELATED_ENTRIES) {
         for sql in ddl::related_entries(schema.dialect) {
-            transaction.batch_execute(&sql).await.map_err(|error| failed(&error))?;
+            transaction.batch_execute(&sql).await?;
         }
-        let begun = transaction
-            .execute(
-                r#"INSERT INTO "meta" ("name", "value") VALUES ($1, $2)"#,
-                &[&migration::WALK, &Position::default().text()],
-            )
-            .await;
-        begun.map_err(|error| failed(&error))?;
+        let begin = r#"INSERT INTO "meta" ("name", "value") VALUES ($1, $2)"#;
+        let params: Params<'_> = &[&migration::WALK, &Position::default().text()];
+        transaction.execute_typed(begin, &ask::typed(params)).await?;
     }
     for sql in missing(&transaction, schema).await? {
-        transaction.batch_execute(&sql).await.map_err(|error| failed(&error))?;
+        transaction.batch_execute(&sql).await?;
     }
     if held.is_some_and(|layout| layout < ddl::SCHEMA_OF_KEYED_ANSWERS) {
         // Unlike DELETE this leaves nothing behind in the table's files.
-        let purge = r#"TRUNCATE "answer""#;
-        transaction.batch_execute(purge).await.map_err(|error| failed(&error))?;
+        transaction.batch_execute(r#"TRUNCATE "answer""#).await?;
     }
     transaction
-        .execute(
+        .execute_typed(
             r#"UPDATE "meta" SET "value" = $1 WHERE "name" = 'schema'"#,
-            &[&ddl::SCHEMA.to_string()],
+            &[(&ddl::SCHEMA.to_string(), Type::TEXT)],
         )
-        .await
-        .map_err(|error| failed(&error))?;
-    transaction.commit().await.map_err(|error| failed(&error))?;
-    while relate(&mut client, schema, related_of).await? {}
+        .await?;
+    transaction.commit().await?;
+    while relate(&mut client, tls.is_pooled(), schema, related_of).await? {}
     Ok(())
 }
 
@@ -259,31 +313,22 @@ pub(super) async fn migrate(
 /// processes apart.
 async fn relate(
     client: &mut Client,
+    pooled: bool,
     schema: &Schema,
     related_of: RelatedOf,
-) -> Result<bool, StoreError> {
-    let transaction = client.transaction().await.map_err(|error| failed(&error))?;
-    let at = transaction
-        .query_opt(
-            r#"SELECT "value" FROM "meta" WHERE "name" = $1 FOR UPDATE"#,
-            &[&migration::WALK],
-        )
-        .await
-        .map_err(|error| failed(&error))?;
+) -> Result<bool, Trouble> {
+    let transaction = client.transaction().await?;
+    let sql = r#"SELECT "value" FROM "meta" WHERE "name" = $1 FOR UPDATE"#;
+    let at = transaction.query_typed_opt(sql, &ask::typed(&[&migration::WALK])).await?;
     let Some(at) = at else { return Ok(false) };
     let at = Position::parse(read::value(&at, 0)?)?;
     let statements = migration::Statements::new(schema.dialect);
     let params: Params<'_> = &[&at.tenant, &at.seq, &migration::STEP_ENTRIES];
-    let rows = transaction.query(&statements.next, params).await;
-    let rows = rows.map_err(|error| failed(&error))?;
+    let rows = transaction.query_typed(&statements.next, &ask::typed(params)).await?;
     let entries = rows.iter().map(read::entry).collect::<Result<_, _>>()?;
     let (related, next) = migration::step(entries, related_of);
     let run = async |sql: &str, params: Params<'_>| {
-        let run = async {
-            let statement = transaction.prepare_cached(sql).await?;
-            transaction.execute(&statement, params).await
-        };
-        run.await.map(drop).map_err(|error| failed(&error))
+        ask::execute(&transaction, pooled, sql, params).await.map(drop)
     };
     for Related { tenant, seq, list, mentions } in related {
         if let Some(list) = list {
@@ -300,7 +345,7 @@ async fn relate(
         }
         None => run(r#"DELETE FROM "meta" WHERE "name" = $1"#, &[&migration::WALK]).await?,
     }
-    transaction.commit().await.map_err(|error| failed(&error))?;
+    transaction.commit().await?;
     Ok(next.is_some())
 }
 
@@ -309,11 +354,10 @@ async fn relate(
 async fn missing(
     transaction: &deadpool_postgres::Transaction<'_>,
     schema: &Schema,
-) -> Result<Vec<String>, StoreError> {
-    let names = async |sql: &str| -> Result<HashSet<String>, StoreError> {
-        let rows = transaction.query(sql, &[]).await.map_err(|error| failed(&error))?;
-        let names = rows.iter().map(|row| row.try_get(0).map_err(|error| failed(&error)));
-        names.collect()
+) -> Result<Vec<String>, tokio_postgres::Error> {
+    let names = async |sql: &str| -> Result<HashSet<String>, tokio_postgres::Error> {
+        let rows = transaction.query_typed(sql, &[]).await?;
+        rows.iter().map(|row| row.try_get(0)).collect()
     };
     let indexes =
         names("SELECT indexname::text FROM pg_indexes WHERE schemaname = current_schema()").await?;
@@ -350,7 +394,8 @@ mod tests {
 
     #[test]
     fn a_silent_server_is_given_up_unless_the_url_says_otherwise() {
-        let of = |url: &str| config(url, Duration::from_secs(1)).expect("a good URL").0;
+        let of =
+            |url: &str| config(url, Duration::from_secs(1), String::new()).expect("a good URL").0;
         let ours = of("postgres://user@host/database");
         assert_eq!(ours.get_tcp_user_timeout(), Some(&Duration::from_secs(25)));
         assert_eq!(ours.get_keepalives_idle(), SILENCE);
@@ -358,5 +403,19 @@ mod tests {
         let own = "postgres://user@host/database?tcp_user_timeout=60&keepalives_idle=70";
         assert_eq!(of(own).get_tcp_user_timeout(), Some(&Duration::from_secs(60)));
         assert_eq!(of(own).get_keepalives_idle(), Duration::from_secs(70));
+    }
+
+    #[test]
+    fn of_several_hosts_the_one_that_takes_writes_is_meant() {
+        let of =
+            |url: &str| config(url, Duration::from_secs(5), String::new()).expect("a good URL").0;
+        let one = of("postgres://u@a/d");
+        assert_eq!(one.get_target_session_attrs(), TargetSessionAttrs::Any);
+        let two = of("postgres://u@a,b/d");
+        assert_eq!(two.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+        assert_eq!(two.get_connect_timeout(), Some(&Duration::from_millis(2_500)));
+        let said = of("postgres://u@a,b/d?target_session_attrs=any&connect_timeout=9");
+        assert_eq!(said.get_target_session_attrs(), TargetSessionAttrs::Any);
+        assert_eq!(said.get_connect_timeout(), Some(&Duration::from_secs(9)));
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use tokio_postgres::Row as SqlRow;
-use tokio_postgres::types::ToSql;
 
+use super::ask::Parameter;
 use super::read;
 use crate::batch::related_text;
 use crate::store::Committed;
@@ -49,12 +49,19 @@ const MENTIONING: &str = sql!(
 )"#
 );
 
+/// A statement, and how many values it takes.
+#[derive(Clone, Copy)]
+pub(super) struct Sql {
+    pub(super) text: &'static str,
+    pub(super) values: usize,
+}
+
 /// The statement for a group of batches: few have entries that name more than their subject.
-pub(super) fn sql(batches: &[&Batch]) -> &'static str {
+pub(super) fn sql(batches: &[&Batch]) -> Sql {
     let mut entries = batches.iter().flat_map(|batch| &batch.entries);
     match entries.any(|entry| entry.mentions().next().is_some()) {
-        true => MENTIONING,
-        false => PLAIN,
+        true => Sql { text: MENTIONING, values: 18 },
+        false => Sql { text: PLAIN, values: 15 },
     }
 }
 
@@ -122,7 +129,7 @@ impl<'b> Entries<'b> {
     }
 
     /// In the order of the statements; the last three are for the one with mentions.
-    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 18] {
+    pub(super) fn params(&self) -> [&dyn Parameter; 18] {
         [
             &self.heads.0,
             &self.heads.1,

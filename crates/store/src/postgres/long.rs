@@ -9,8 +9,9 @@ use std::time::Duration;
 use deadpool_postgres::{Client, ClientWrapper, Object};
 use tokio::time::timeout;
 
+use super::connect;
+use super::shared::Shared;
 use super::tls::Tls;
-use super::{Shared, connect};
 use crate::StoreError;
 use crate::lane::Turn;
 
@@ -62,10 +63,11 @@ impl Drop for LongRead<'_> {
         // cancellation might hit theirs.
         let client = Object::take(client);
         let (turn, tls) = (self.turn.take(), self.shared.tls.clone());
+        let pooled = tls.is_pooled();
         let counters = Arc::clone(&self.shared.counters);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
-            match timeout(CANCEL_MAX, end(&client, &tls)).await {
+            match timeout(CANCEL_MAX, end(&client, &tls, pooled)).await {
                 Ok(Ok(())) => counters.gave_up(),
                 Ok(Err(error)) => tracing::warn!(%error, "a read could not be cancelled"),
                 Err(_) => tracing::warn!("a cancelled read did not end"),
@@ -76,7 +78,12 @@ impl Drop for LongRead<'_> {
 }
 
 /// Cancels what a connection does and waits until it has ended, well or not.
-async fn end(client: &ClientWrapper, tls: &Tls) -> Result<(), StoreError> {
+async fn end(client: &ClientWrapper, tls: &Tls, pooled: bool) -> Result<(), StoreError> {
+    if pooled {
+        // What is sent behind it might go to another session. A pooler that hears nothing more of
+        // us ends the one that is at work.
+        return connect::cancel(client, tls).await;
+    }
     // Answered behind what is cancelled.
     let mut behind = pin!(client.batch_execute("ROLLBACK"));
     loop {

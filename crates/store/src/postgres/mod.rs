@@ -5,15 +5,20 @@
 //! nothing is remembered between transactions; a write is repeated only when it is known that nothing
 //! was committed.
 //!
-//! Every connection, those of cancel requests too, is opened by `tls.rs`.
+//! Every connection, those of cancel requests too, is opened by `tls.rs`, to the host that `hosts.rs`
+//! chooses. `ask.rs` sends statements, to a server or through a pooler.
 
+mod ask;
 mod certificates;
 mod connect;
+mod failure;
+mod hosts;
 mod journal;
 mod long;
 mod read;
 mod readers;
 mod search;
+mod shared;
 mod steps;
 mod tls;
 mod transfer;
@@ -23,103 +28,34 @@ mod writers;
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use deadpool_postgres::{Client, ClientWrapper, Object, Pool};
 use tokio::sync::mpsc;
 use tokio_postgres::Row as SqlRow;
-use tokio_postgres::error::SqlState;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::dump::{Feed, LineSender};
 use crate::lane::Turns;
 use crate::news::News;
 use crate::sql::{self, Schema};
-use crate::statistics::{Counters, Statistics};
+use crate::statistics::Statistics;
 use crate::store::{Committed, EngineInfo};
 use crate::{Answer, Batch, Counts, Entry, Kind, Options, Row, StoreError, purge};
 
+use self::ask::Params;
 pub(crate) use self::connect::{check, describe, exists};
+use self::failure::{Attempts, Trouble, failed};
 use self::readers::Readers;
+use self::shared::Shared;
 use self::writers::Writers;
-
-/// How often a read is tried on another connection when the first one turns out to be closed.
-const READ_ATTEMPTS_MAX: u32 = 3;
-
-/// Values of a statement.
-type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 /// The PostgreSQL engine.
 pub(crate) struct Postgres {
     shared: Arc<Shared>,
-    readers: Readers,
     writers: Writers,
     info: EngineInfo,
-}
-
-/// What requests and writers work with.
-struct Shared {
-    pool: Pool,
-    tls: tls::Tls,
-    options: Options,
-    schema: Schema,
-    turns: Turns,
-    counters: Arc<Counters>,
-    news: Arc<News>,
-}
-
-/// What a failure of the server or the connection means: trouble that may pass, or not.
-fn failed(error: &tokio_postgres::Error) -> StoreError {
-    let Some(refusal) = error.as_db_error() else {
-        let text = connect::reason(error);
-        return match is_connection_lost(error) {
-            true => StoreError::Unavailable(format!("PostgreSQL: {text}")),
-            false => StoreError::Engine(format!("PostgreSQL: {text}")),
-        };
-    };
-    let code = refusal.code().code();
-    let mend = match *refusal.code() == SqlState::INVALID_AUTHORIZATION_SPECIFICATION {
-        true => "; pg_hba.conf there says who may come, sslmode, sslcert and sslkey in the URL how",
-        false => "",
-    };
-    let text = format!("PostgreSQL: {} ({code}){mend}", refusal.message());
-    // Connection, resources, operator's doing, broken disk; a read-only standby.
-    let passing = ["08", "53", "57", "58", "40"].iter().any(|class| code.starts_with(class));
-    if passing || *refusal.code() == SqlState::READ_ONLY_SQL_TRANSACTION {
-        StoreError::Unavailable(text)
-    } else {
-        StoreError::Engine(text)
-    }
-}
-
-/// Whether the connection is gone, as opposed to a refusal of what was sent over it.
-fn is_connection_lost(error: &tokio_postgres::Error) -> bool {
-    let io = std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());
-    let ended = error.code().is_some_and(|code| {
-        [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW]
-            .contains(code)
-    });
-    error.is_closed() || io || ended
-}
-
-impl Shared {
-    /// A connection, with its cache of prepared statements kept within bounds: searches come in
-    /// more shapes than are worth keeping.
-    async fn client(&self) -> Result<Client, StoreError> {
-        let client = connect::client(&self.pool).await?;
-        if client.statement_cache.size() > self.options.statement_cache {
-            client.statement_cache.clear();
-        }
-        Ok(client)
-    }
-
-    /// A connection of the operator's own, for statements that take as long as they take.
-    async fn unlimited(&self) -> Result<ClientWrapper, StoreError> {
-        let client = Object::take(self.client().await?);
-        let unlimited = client.batch_execute("SET statement_timeout = 0").await;
-        unlimited.map(|()| client).map_err(|error| failed(&error))
-    }
 }
 
 impl Postgres {
@@ -129,12 +65,12 @@ impl Postgres {
         options: Options,
         news: Arc<News>,
     ) -> Result<Postgres, StoreError> {
-        let (pool, tls) = connect::pool(url, &options)?;
+        let (pool, config, tls) = connect::pool(url, &options)?;
         let client = connect::client(&pool).await?;
         let server = connect::inspect(&client).await?;
         let schema = Schema::new(server.dialect, kinds);
         drop(client);
-        connect::migrate(&pool, &schema, options.related_of).await?;
+        connect::migrate(&pool, &tls, &schema, options.related_of).await?;
         let info = EngineInfo {
             name: "postgres",
             version: server.version,
@@ -142,13 +78,16 @@ impl Postgres {
             durability: server.durability,
         };
         let counters = Arc::default();
-        let readers = Readers::new(options.postgres_pool_max);
+        // A pooler mixes up what is sent before the answer to the statement before it.
+        let shared_of = if tls.is_pooled() { 0 } else { options.postgres_pool_max };
+        let readers = Readers::new(shared_of);
         // What writers and single reads hold is not for long reads.
         let held = readers.connections() + writers::connections(&options);
         let turns = Turns::new(options.postgres_pool_max.saturating_sub(held));
-        let shared = Arc::new(Shared { pool, tls, options, schema, turns, counters, news });
+        let shared = Shared { pool, readers, config, tls, options, schema, turns, counters, news };
+        let shared = Arc::new(shared);
         let writers = Writers::start(&shared);
-        Ok(Postgres { shared, readers, writers, info })
+        Ok(Postgres { shared, writers, info })
     }
 
     pub(crate) fn info(&self) -> EngineInfo {
@@ -160,33 +99,30 @@ impl Postgres {
         let mut attempt = 1;
         loop {
             let client = self.shared.client().await?;
-            let rows = async {
-                let statement = client.prepare_cached(sql).await?;
-                client.query(&statement, params).await
-            };
-            match rows.await {
-                Err(error) if is_connection_lost(&error) && attempt < READ_ATTEMPTS_MAX => {
-                    attempt += 1;
-                }
-                rows => return rows.map_err(|error| failed(&error)),
+            match self.shared.ask(client, sql, params).await? {
+                Ok(rows) => return Ok(rows),
+                Err(error) if self.shared.is_worth_repeating(&error, &mut attempt).await => {}
+                Err(error) => return Err(failed(&error)),
             }
         }
     }
 
-    /// Reads a single row over a connection that others share.
+    /// Reads a single row, to a server over a connection that others share.
     async fn query_one(&self, sql: &str, params: Params<'_>) -> Result<Option<SqlRow>, StoreError> {
+        if self.shared.is_pooled() {
+            return Ok(self.query(sql, params).await?.into_iter().next());
+        }
         let mut attempt = 1;
         loop {
-            let client = self.readers.client(&self.shared).await?;
+            let client = self.shared.readers.client(&self.shared).await?;
             let row = async {
                 let statement = client.prepare_cached(sql).await?;
-                client.query_opt(&statement, params).await
+                client.query_opt(&statement, &ask::plain(params)).await
             };
             match row.await {
-                Err(error) if is_connection_lost(&error) && attempt < READ_ATTEMPTS_MAX => {
-                    attempt += 1;
-                }
-                row => return row.map_err(|error| failed(&error)),
+                Ok(row) => return Ok(row),
+                Err(error) if self.shared.is_worth_repeating(&error, &mut attempt).await => {}
+                Err(error) => return Err(failed(&error)),
             }
         }
     }
@@ -317,13 +253,30 @@ impl Postgres {
     }
 
     pub(crate) async fn forget_answers(&self, before_us: i64) -> Result<u64, StoreError> {
-        let client = self.shared.client().await?;
-        let forgotten = async {
-            let statement =
-                client.prepare_cached(&self.shared.schema.statements.forget_answers).await?;
-            client.execute(&statement, &[&before_us]).await
-        };
-        forgotten.await.map_err(|error| failed(&error))
+        let mut attempts = Attempts::default();
+        loop {
+            match self.forget_answers_once(before_us).await {
+                Ok(forgotten) => return Ok(forgotten),
+                Err(trouble) => self.again(&mut attempts, trouble).await?,
+            }
+        }
+    }
+
+    async fn forget_answers_once(&self, before_us: i64) -> Result<u64, Trouble> {
+        let sql = &self.shared.schema.statements.forget_answers;
+        let mut client = self.shared.client().await?;
+        let transaction = client.transaction().await?;
+        let pooled = self.shared.is_pooled();
+        let forgotten = ask::execute(&transaction, pooled, sql, &[&before_us]).await?;
+        transaction.commit().await?;
+        Ok(forgotten)
+    }
+
+    /// Waits for another attempt at what the server undid.
+    async fn again(&self, attempts: &mut Attempts, trouble: Trouble) -> Result<(), StoreError> {
+        attempts.next(trouble).await?;
+        self.shared.counters.retries.fetch_add(1, Relaxed);
+        Ok(())
     }
 
     /// Repeated after a lost connection, a block may be lost; that is what a counter allows.
@@ -338,39 +291,58 @@ impl Postgres {
     }
 
     pub(crate) async fn count_tenant(&self, tenant: i64) -> Result<Counts, StoreError> {
+        let mut attempts = Attempts::default();
+        loop {
+            match self.count_tenant_once(tenant).await {
+                Ok(counts) => return Ok(counts),
+                Err(trouble) => self.again(&mut attempts, trouble).await?,
+            }
+        }
+    }
+
+    async fn count_tenant_once(&self, tenant: i64) -> Result<Counts, Trouble> {
         let mut counts = Counts::new();
         let client = self.shared.unlimited().await?;
         for (table, sql) in purge::counts(&self.shared.schema) {
-            let rows = client.query(&sql, &[&tenant]).await.map_err(|error| failed(&error))?;
-            let count: i64 = rows.first().map_or(Ok(0), |row| read::value(row, 0))?;
+            let row = client.query_typed_one(&sql, &[(&tenant, Type::INT8)]).await?;
+            let count: i64 = row.try_get(0)?;
             counts.insert(table, count.unsigned_abs());
         }
         Ok(counts)
     }
 
     pub(crate) async fn purge(&self, tenant: i64, limit: u32) -> Result<Counts, StoreError> {
+        let mut attempts = Attempts::default();
+        loop {
+            match self.purge_once(tenant, limit).await {
+                Ok(counts) => return Ok(counts),
+                Err(trouble) => self.again(&mut attempts, trouble).await?,
+            }
+        }
+    }
+
+    async fn purge_once(&self, tenant: i64, limit: u32) -> Result<Counts, Trouble> {
         let mut client = self.shared.client().await?;
-        let removed = async {
-            let transaction = client.transaction().await?;
-            let mut counts = Counts::new();
-            let mut left = u64::from(limit);
-            for (table, sql) in purge::steps(&self.shared.schema) {
-                if left == 0 {
-                    break;
-                }
-                let removed = transaction.execute(&sql, &[&tenant, &purge::limit(left)]).await?;
-                left -= removed.min(left);
-                if removed > 0 {
-                    *counts.entry(table).or_default() += removed;
-                }
+        let transaction = client.transaction().await?;
+        let pooled = self.shared.is_pooled();
+        let mut counts = Counts::new();
+        let mut left = u64::from(limit);
+        for (table, sql) in purge::steps(&self.shared.schema) {
+            if left == 0 {
+                break;
             }
-            for sql in purge::heads(&self.shared.schema) {
-                transaction.execute(&sql, &[&tenant]).await?;
+            let most = purge::limit(left);
+            let removed = ask::execute(&transaction, pooled, &sql, &[&tenant, &most]).await?;
+            left -= removed.min(left);
+            if removed > 0 {
+                *counts.entry(table).or_default() += removed;
             }
-            transaction.commit().await?;
-            Ok(counts)
-        };
-        removed.await.map_err(|error: tokio_postgres::Error| failed(&error))
+        }
+        for sql in purge::heads(&self.shared.schema) {
+            ask::execute(&transaction, pooled, &sql, &[&tenant]).await?;
+        }
+        transaction.commit().await?;
+        Ok(counts)
     }
 
     /// Lets the server reuse the space of deleted rows, table by table.
@@ -409,7 +381,7 @@ impl Postgres {
 
     pub(crate) async fn close(&self) {
         self.writers.close().await;
-        self.readers.close();
+        self.shared.readers.close();
         self.shared.pool.close();
     }
 
@@ -424,14 +396,3 @@ impl Postgres {
         transfer::import(self, feed).await
     }
 }
-
-/// How long to wait before attempt `n + 1`, with jitter so that two that met do not meet again.
-fn backoff(attempt: u32) -> Duration {
-    let most = BACKOFF_US << attempt.min(BACKOFF_DOUBLINGS_MAX);
-    let jitter = Uuid::new_v4().as_u128() % u128::from(most);
-    Duration::from_micros(most / 2 + u64::try_from(jitter).unwrap_or(0))
-}
-
-/// First pause before a repetition (microseconds), and how often it doubles.
-const BACKOFF_US: u64 = 1_000;
-const BACKOFF_DOUBLINGS_MAX: u32 = 7;

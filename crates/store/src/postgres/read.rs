@@ -1,54 +1,16 @@
 //! Reading rows, and sending values of our own types.
 
-use std::error::Error;
-
-use bytes::BytesMut;
 use deadpool_postgres::Client;
 use tokio_postgres::Row as SqlRow;
-use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::FromSql;
 use uuid::Uuid;
 
-use super::failed;
+use super::ask::{self, Chunks};
+use super::failure::failed;
 use crate::batch::related_from;
-use crate::filter::{Param, Slot, SlotType};
+use crate::filter::{Slot, SlotType};
 use crate::page::{Page, Statement};
 use crate::{Answer, Entry, Kind, Row, Shape, StoreError, Value};
-
-/// Rows fetched at once where a result has no bound.
-pub(super) const CHUNK_ROWS: i32 = 256;
-
-impl ToSql for Value {
-    fn to_sql(
-        &self,
-        ty: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-        match self {
-            Value::Null => Ok(IsNull::Yes),
-            Value::Int(int) => int.to_sql(ty, out),
-            Value::Text(text) => text.to_sql(ty, out),
-        }
-    }
-
-    fn accepts(ty: &Type) -> bool {
-        *ty == Type::INT8 || *ty == Type::TEXT
-    }
-
-    to_sql_checked!();
-}
-
-/// The values as the driver wants them.
-pub(super) fn params(params: &[Param]) -> Vec<&(dyn ToSql + Sync)> {
-    fn param(param: &Param) -> &(dyn ToSql + Sync) {
-        match param {
-            Param::Int(int) => int,
-            Param::Text(text) => text,
-            Param::Ints(ints) => ints,
-            Param::Texts(texts) => texts,
-        }
-    }
-    params.iter().map(param).collect()
-}
 
 pub(super) fn value<'r, T: FromSql<'r>>(row: &'r SqlRow, at: usize) -> Result<T, StoreError> {
     row.try_get(at).map_err(|error| failed(&error))
@@ -96,27 +58,23 @@ pub(super) fn push(page: &mut Page, statement: &Statement, row: &SqlRow) -> Resu
 /// Fetches a result of any length in chunks, until `take` says that it has enough.
 pub(super) async fn stream(
     client: &mut Client,
+    pooled: bool,
     statement: &Statement,
     mut take: impl FnMut(&SqlRow) -> Result<bool, StoreError>,
 ) -> Result<(), StoreError> {
     let transaction = client.transaction().await.map_err(|error| failed(&error))?;
-    let portal = async {
-        let prepared = transaction.prepare_cached(&statement.sql).await?;
-        transaction.bind(&prepared, &params(&statement.params)).await
-    };
-    let portal = portal.await.map_err(|error| failed(&error))?;
-    loop {
-        let rows = transaction.query_portal(&portal, CHUNK_ROWS).await;
-        let rows = rows.map_err(|error| failed(&error))?;
+    let params = ask::params(&statement.params);
+    let mut chunks = Chunks::of(&transaction, pooled, &statement.sql, &params)
+        .await
+        .map_err(|error| failed(&error))?;
+    while let Some(rows) = chunks.next().await.map_err(|error| failed(&error))? {
         for row in &rows {
             if take(row)? {
                 return Ok(());
             }
         }
-        if rows.len() < CHUNK_ROWS as usize {
-            return transaction.commit().await.map_err(|error| failed(&error));
-        }
     }
+    transaction.commit().await.map_err(|error| failed(&error))
 }
 
 pub(super) fn entry(row: &SqlRow) -> Result<Entry, StoreError> {

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use deadpool_postgres::Client;
 
-use super::Shared;
+use super::shared::Shared;
 use crate::StoreError;
 
 /// One connection in so many of the pool is shared.

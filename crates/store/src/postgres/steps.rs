@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use tokio_postgres::types::ToSql;
-
+use super::ask::Parameter;
 use crate::sql::{Schema, changed_columns, changed_terms};
 use crate::{Batch, Index, Kind, Record, StoreError, Value, Write};
 
@@ -17,14 +16,14 @@ pub(super) enum Expect {
 /// One statement of a batch.
 pub(super) struct Step<'b> {
     pub(super) sql: Cow<'b, str>,
-    pub(super) params: Vec<Box<dyn ToSql + Sync + Send + 'b>>,
+    pub(super) params: Vec<Box<dyn Parameter + Send + 'b>>,
     pub(super) expect: Expect,
     /// The kind whose unique columns it may violate.
     pub(super) kind: Option<&'static Kind>,
 }
 
 macro_rules! params {
-    ($($param:expr),* $(,)?) => { vec![$(Box::new($param) as Box<dyn ToSql + Sync + Send>),*] };
+    ($($param:expr),* $(,)?) => { vec![$(Box::new($param) as Box<dyn Parameter + Send>),*] };
 }
 
 /// The statements of a batch, except the journal's.
@@ -111,7 +110,7 @@ fn push_write<'b>(
     }
 }
 
-fn boxed(value: &Value) -> Box<dyn ToSql + Sync + Send + '_> {
+fn boxed(value: &Value) -> Box<dyn Parameter + Send + '_> {
     Box::new(value)
 }
 

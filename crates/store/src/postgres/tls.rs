@@ -1,10 +1,10 @@
-//! TLS to PostgreSQL, named and meant as libpq does: `sslmode`, `sslrootcert`, `sslcert`, `sslkey`
-//! in the URL. The files are read at every new connection, so renewed ones need no restart.
+//! TLS to PostgreSQL, as the URL asks for it (`url.rs`). The files are read at every new
+//! connection, so renewed ones need no restart.
 //!
 //! Stricter than libpq: files in the home directory are not looked for, a named file must be there,
 //! and a name in a certificate is one of its subjectAltName.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -18,11 +18,12 @@ use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::Host;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
-use tokio_postgres::{Client, Config, Error, Socket};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, Socket};
 
 use super::certificates::{self, Verifier};
+use super::hosts::Hosts;
 use super::url::{Parameters, Roots, SslMode};
 
 /// The protocol as the server's end may ask for it by ALPN.
@@ -79,6 +80,9 @@ impl Parameters {
 #[derive(Clone)]
 pub(super) struct Tls {
     parameters: Arc<Parameters>,
+    hosts: Hosts,
+    /// Options of every session, as a command line of the server has them.
+    limits: Arc<str>,
     /// How safe the last connection was, so that a change for the worse is said once.
     last: Arc<AtomicU8>,
     /// Set by the handshake of one attempt.
@@ -90,11 +94,30 @@ const PLAIN: u8 = 1;
 const SECURED: u8 = 2;
 
 impl Tls {
-    pub(super) fn new(parameters: Parameters) -> Tls {
-        Tls { parameters: Arc::new(parameters), last: Arc::default(), secured: Arc::default() }
+    pub(super) fn new(parameters: Parameters, limits: String) -> Tls {
+        let hosts = Hosts::default();
+        hosts.set_pooled(parameters.pooled == Some(true));
+        let (parameters, limits) = (Arc::new(parameters), limits.into());
+        Tls { parameters, hosts, limits, last: Arc::default(), secured: Arc::default() }
     }
 
-    async fn open(self, config: Config) -> Result<(Client, JoinHandle<()>), Error> {
+    /// The same ways with other limits.
+    pub(super) fn with_limits(&self, limits: String) -> Tls {
+        Tls { limits: limits.into(), ..self.clone() }
+    }
+
+    /// Whether each transaction may have another session: nothing may be left in one.
+    pub(super) fn is_pooled(&self) -> bool {
+        self.hosts.is_pooled()
+    }
+
+    /// Whether it is left to us to find that out.
+    pub(super) fn may_be_pooled(&self) -> bool {
+        self.parameters.pooled.is_none()
+    }
+
+    /// Connects to a single host.
+    pub(super) async fn open(&self, config: Config) -> Result<(Client, JoinHandle<()>), Error> {
         let attempts = match is_all(&config, |host| matches!(host, Host::Unix(_))) {
             // Nothing but the server can listen there; libpq ignores sslmode as well.
             true => SslMode::Disable.attempts(),
@@ -134,10 +157,32 @@ impl Tls {
     }
 }
 
-async fn run<C: Future<Output = Result<(), Error>>>(connection: C) {
-    if let Err(error) = connection.await {
-        // Whoever uses it is told as well.
-        tracing::debug!(error = %error, "a connection to PostgreSQL has ended");
+async fn run<T>(mut connection: Connection<Socket, T>)
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        match poll_fn(|context| connection.poll_message(context)).await {
+            Some(Ok(AsyncMessage::Notice(notice))) => note(&notice),
+            Some(Ok(_)) => {}
+            // Whoever uses it is told as well.
+            Some(Err(error)) => {
+                return tracing::debug!(%error, "a connection to PostgreSQL has ended");
+            }
+            None => return,
+        }
+    }
+}
+
+/// What the server says beside its answers: mostly that something is there already.
+fn note(notice: &DbError) {
+    let (code, message) = (notice.code().code(), notice.message());
+    match notice.parsed_severity() {
+        // A ROLLBACK behind a read that was cancelled finds nothing to undo.
+        Some(Severity::Warning) if *notice.code() != SqlState::NO_ACTIVE_SQL_TRANSACTION => {
+            tracing::warn!(code, "PostgreSQL warns: {message}");
+        }
+        _ => tracing::debug!(code, "PostgreSQL says: {message}"),
     }
 }
 
@@ -173,7 +218,8 @@ impl Connect for Tls {
         &self,
         config: &Config,
     ) -> Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + '_>> {
-        Box::pin(self.clone().open(config.clone()))
+        let config = config.clone();
+        Box::pin(async move { self.hosts.connect(self, &config, &self.limits).await })
     }
 }
 

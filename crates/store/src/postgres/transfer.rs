@@ -2,11 +2,12 @@
 
 use deadpool_postgres::Transaction;
 use tokio::sync::mpsc;
-use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, Row as SqlRow};
 
+use super::ask::{self, Chunks, Parameter, Params};
+use super::failure::failed;
 use super::write::pipelined;
-use super::{Postgres, failed, read};
+use super::{Postgres, read};
 use crate::batch::related_text;
 use crate::dump::{Feed, Line, LineSender};
 use crate::sql::{self, Schema};
@@ -15,6 +16,7 @@ use crate::{Answer, StoreError};
 /// Sends everything as of now: a repeatable read is one snapshot, and blocks nobody.
 pub(super) async fn export(engine: &Postgres, out: &LineSender) -> Result<(), StoreError> {
     let mut client = engine.shared.client().await?;
+    let pooled = engine.shared.is_pooled();
     let transaction = client
         .build_transaction()
         .isolation_level(IsolationLevel::RepeatableRead)
@@ -24,12 +26,12 @@ pub(super) async fn export(engine: &Postgres, out: &LineSender) -> Result<(), St
         .map_err(|error| failed(&error))?;
     for kind in engine.shared.schema.kinds {
         let sql = engine.shared.schema.kind(kind)?;
-        each(&transaction, out, &sql.all_records, |row| {
+        each(&transaction, pooled, out, &sql.all_records, |row| {
             Ok(Line::record(kind, read::record(row, 0)?, &read::columns(row, kind)?))
         })
         .await?;
         if kind.terms {
-            each(&transaction, out, &sql.all_terms, |row| {
+            each(&transaction, pooled, out, &sql.all_terms, |row| {
                 let (tenant, term) = (read::value(row, 0)?, read::value(row, 1)?);
                 let number = read::value(row, 2)?;
                 Ok(Line::Term { kind: kind.name.to_owned(), tenant, number, term })
@@ -37,21 +39,22 @@ pub(super) async fn export(engine: &Postgres, out: &LineSender) -> Result<(), St
             .await?;
         }
     }
-    each(&transaction, out, sql::ALL_HEADS, |row| {
+    each(&transaction, pooled, out, sql::ALL_HEADS, |row| {
         Ok(Line::Head { tenant: read::value(row, 0)?, last: read::value(row, 1)? })
     })
     .await?;
-    each(&transaction, out, &sql::all_entries(), |row| Ok(Line::Entry(read::entry(row)?))).await?;
-    each(&transaction, out, sql::ALL_MENTIONS, |row| {
+    each(&transaction, pooled, out, &sql::all_entries(), |row| Ok(Line::Entry(read::entry(row)?)))
+        .await?;
+    each(&transaction, pooled, out, sql::ALL_MENTIONS, |row| {
         let (tenant, number) = (read::value(row, 0)?, read::value(row, 1)?);
         Ok(Line::Mention { tenant, number, seq: read::value(row, 2)? })
     })
     .await?;
-    each(&transaction, out, sql::ALL_ANSWERS, |row| {
+    each(&transaction, pooled, out, sql::ALL_ANSWERS, |row| {
         Ok(Line::answer(read::value(row, 0)?, read::answer(row, 1)?))
     })
     .await?;
-    each(&transaction, out, sql::ALL_COUNTERS, |row| {
+    each(&transaction, pooled, out, sql::ALL_COUNTERS, |row| {
         Ok(Line::Counter { name: read::value(row, 0)?, next: read::value(row, 1)? })
     })
     .await
@@ -60,22 +63,20 @@ pub(super) async fn export(engine: &Postgres, out: &LineSender) -> Result<(), St
 /// Sends the rows of one statement, chunk by chunk.
 async fn each(
     transaction: &Transaction<'_>,
+    pooled: bool,
     out: &LineSender,
     sql: &str,
     line: impl Fn(&SqlRow) -> Result<Line, StoreError>,
 ) -> Result<(), StoreError> {
-    let portal = transaction.bind(sql, &[]).await.map_err(|error| failed(&error))?;
-    loop {
-        let rows = transaction.query_portal(&portal, read::CHUNK_ROWS).await;
-        let rows = rows.map_err(|error| failed(&error))?;
+    let chunks = Chunks::of(transaction, pooled, sql, &[]).await;
+    let mut chunks = chunks.map_err(|error| failed(&error))?;
+    while let Some(rows) = chunks.next().await.map_err(|error| failed(&error))? {
         let lines = rows.iter().map(&line).collect::<Result<Vec<Line>, StoreError>>()?;
         out.send(Ok(lines))
             .await
             .map_err(|_| StoreError::Engine("the reader of the export is gone".to_owned()))?;
-        if rows.len() < read::CHUNK_ROWS as usize {
-            return Ok(());
-        }
     }
+    Ok(())
 }
 
 /// Takes everything in; a feed that ends without `Commit` leaves nothing behind.
@@ -84,12 +85,13 @@ pub(super) async fn import(
     mut feed: mpsc::Receiver<Feed>,
 ) -> Result<(), StoreError> {
     let mut client = engine.shared.client().await?;
+    let pooled = engine.shared.is_pooled();
     let transaction = client.transaction().await.map_err(|error| failed(&error))?;
     for table in sql::dumped_tables(engine.shared.schema.kinds) {
         // The lock keeps others from filling the table between this look and the commit.
         let lock = format!(r#"LOCK TABLE "{table}" IN SHARE ROW EXCLUSIVE MODE"#);
         transaction.batch_execute(&lock).await.map_err(|error| failed(&error))?;
-        let rows = transaction.query(&sql::any_row(&table), &[]).await;
+        let rows = transaction.query_typed(&sql::any_row(&table), &[]).await;
         if !rows.map_err(|error| failed(&error))?.is_empty() {
             return Err(sql::not_empty());
         }
@@ -97,8 +99,8 @@ pub(super) async fn import(
     while let Some(fed) = feed.recv().await {
         match fed {
             Feed::Lines(lines) => {
-                let loads =
-                    lines.into_iter().map(|line| load(&transaction, &engine.shared.schema, line));
+                let schema = &engine.shared.schema;
+                let loads = lines.into_iter().map(|line| load(&transaction, pooled, schema, line));
                 for loaded in pipelined(loads.collect()).await {
                     loaded?;
                 }
@@ -111,6 +113,7 @@ pub(super) async fn import(
 
 async fn load(
     transaction: &Transaction<'_>,
+    pooled: bool,
     schema: &Schema,
     line: Line,
 ) -> Result<(), StoreError> {
@@ -120,22 +123,22 @@ async fn load(
             let sql = schema.kind_named(&record.kind)?;
             let columns = record.values(sql.kind)?;
             let uuid = record.uuid.to_string();
-            let fixed: [&(dyn ToSql + Sync); 5] =
+            let fixed: [&dyn Parameter; 5] =
                 [&record.tenant, &record.number, &uuid, &record.revision, &record.doc];
-            let columns = columns.iter().map(|value| value as &(dyn ToSql + Sync));
+            let columns = columns.iter().map(|value| value as &dyn Parameter);
             let params: Vec<_> = fixed.into_iter().chain(columns).collect();
-            put(transaction, &sql.insert, &params).await
+            put(transaction, pooled, &sql.insert, &params).await
         }
         Line::Term { kind, tenant, number, term } => {
             let sql = &schema.kind_named(&kind)?.term_put;
-            put(transaction, sql, &[&tenant, &term, &number]).await
+            put(transaction, pooled, sql, &[&tenant, &term, &number]).await
         }
         Line::Head { tenant, last } => {
-            put(transaction, &statements.head_put, &[&tenant, &last]).await
+            put(transaction, pooled, &statements.head_put, &[&tenant, &last]).await
         }
         Line::Entry(e) => {
             let related = related_text(&e.related);
-            let params: [&(dyn ToSql + Sync); 13] = [
+            let params: [&dyn Parameter; 13] = [
                 &e.tenant,
                 &e.seq,
                 &e.kind,
@@ -150,21 +153,22 @@ async fn load(
                 &e.doc,
                 &related,
             ];
-            put(transaction, &statements.entry_put, &params).await?;
+            put(transaction, pooled, &statements.entry_put, &params).await?;
+            let sql = &statements.mention_put;
             for number in e.mentions() {
-                put(transaction, &statements.mention_put, &[&e.tenant, &number, &e.seq]).await?;
+                put(transaction, pooled, sql, &[&e.tenant, &number, &e.seq]).await?;
             }
             Ok(())
         }
         Line::Answer(answer) => {
             let (tenant, Answer { key, operation, fingerprint, outcome, at }) = answer.into_parts();
             // The last value is an age every existing answer has; there is none.
-            let params: [&(dyn ToSql + Sync); 7] =
+            let params: [&dyn Parameter; 7] =
                 [&tenant, &key, &operation, &fingerprint, &outcome, &at, &i64::MAX];
-            put(transaction, &statements.answer_put, &params).await
+            put(transaction, pooled, &statements.answer_put, &params).await
         }
         Line::Counter { name, next } => {
-            put(transaction, &statements.counter_put, &[&name, &next]).await
+            put(transaction, pooled, &statements.counter_put, &[&name, &next]).await
         }
         // Made from the entries.
         Line::Mention { .. } => Ok(()),
@@ -173,12 +177,10 @@ async fn load(
 
 async fn put(
     transaction: &Transaction<'_>,
+    pooled: bool,
     sql: &str,
-    params: &[&(dyn ToSql + Sync)],
+    params: Params<'_>,
 ) -> Result<(), StoreError> {
-    let put = async {
-        let statement = transaction.prepare_cached(sql).await?;
-        transaction.execute(&statement, params).await
-    };
-    put.await.map(|_| ()).map_err(|error| failed(&error))
+    let put = ask::execute(transaction, pooled, sql, params).await;
+    put.map(|_| ()).map_err(|error| failed(&error))
 }

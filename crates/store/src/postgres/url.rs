@@ -1,5 +1,6 @@
-//! What a PostgreSQL URL says of TLS, named and meant as libpq does: `sslmode`, `sslrootcert`,
-//! `sslcert`, `sslkey`. The client library knows half of the words, so they are taken out.
+//! What a PostgreSQL URL says beside what the client library knows; the words are taken out. Of
+//! TLS, named and meant as libpq does: `sslmode`, `sslrootcert`, `sslcert`, `sslkey`. Of the
+//! session: `target_session_attrs` as in libpq, and `pgbouncer`, as other clients call it.
 
 use std::path::PathBuf;
 
@@ -75,13 +76,17 @@ pub(super) struct Parameters {
     pub(super) roots: Option<Roots>,
     /// Files of our own certificate and its key.
     pub(super) client: Option<(PathBuf, PathBuf)>,
+    /// Whether a session must take writes; `None` when nothing is said.
+    pub(super) writes: Option<bool>,
+    /// Whether a pooler gives each transaction another session; `None` when nothing is said.
+    pub(super) pooled: Option<bool>,
 }
 
 fn refused(why: &str) -> StoreError {
     StoreError::Engine(format!("PostgreSQL: {why}"))
 }
 
-/// What a URL says about TLS, and the URL without it: the client library knows half of the words.
+/// What a URL says in words that the client library does not know, and the URL without them.
 pub(super) fn split(url: &str) -> Result<(String, Parameters), StoreError> {
     // A password may hold a question mark; what stands before the first @ is not looked at.
     let from = url.find('@').unwrap_or(0);
@@ -90,6 +95,7 @@ pub(super) fn split(url: &str) -> Result<(String, Parameters), StoreError> {
         None => (url, ""),
     };
     let [mut mode, mut roots, mut certificate, mut key] = [const { None::<String> }; 4];
+    let [mut session, mut pooler] = [const { None::<String> }; 2];
     let mut kept = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -98,6 +104,8 @@ pub(super) fn split(url: &str) -> Result<(String, Parameters), StoreError> {
             "sslrootcert" => &mut roots,
             "sslcert" => &mut certificate,
             "sslkey" => &mut key,
+            "target_session_attrs" => &mut session,
+            "pgbouncer" => &mut pooler,
             // As other drivers write sslmode=require; so does libpq understand it.
             "ssl" if value == "true" => {
                 mode = Some(SslMode::Require.word().to_owned());
@@ -112,7 +120,9 @@ pub(super) fn split(url: &str) -> Result<(String, Parameters), StoreError> {
         let value = value.map_err(|_| refused(&format!("{name} is not UTF-8")))?;
         *place = Some(value.into_owned()).filter(|value| !value.is_empty());
     }
-    let parameters = parameters(mode, roots, certificate, key)?;
+    let mut parameters = parameters(mode, roots, certificate, key)?;
+    parameters.writes = session.map(|word| must_write(&word)).transpose()?;
+    parameters.pooled = pooler.map(|word| is_pooled(&word)).transpose()?;
     let question = if kept.is_empty() { "" } else { "?" };
     Ok((format!("{head}{question}{}", kept.join("&")), parameters))
 }
@@ -150,7 +160,23 @@ fn parameters(
         (Some(_), None) => return Err(refused("sslcert needs sslkey=FILE, its private key")),
         (None, Some(_)) => return Err(refused("sslkey needs sslcert=FILE, its certificate")),
     };
-    Ok(Parameters { mode, roots, client })
+    Ok(Parameters { mode, roots, client, writes: None, pooled: None })
+}
+
+/// Whether a word of `target_session_attrs` asks for a session that takes writes.
+fn must_write(word: &str) -> Result<bool, StoreError> {
+    match word {
+        "any" => Ok(false),
+        "read-write" | "primary" => Ok(true),
+        "read-only" | "standby" | "prefer-standby" => Err(refused(
+            "Patron writes, so target_session_attrs must be read-write, primary or any",
+        )),
+        _ => Err(refused("target_session_attrs must be read-write, primary or any")),
+    }
+}
+
+fn is_pooled(word: &str) -> Result<bool, StoreError> {
+    word.parse().map_err(|_| refused("pgbouncer must be true or false"))
 }
 
 impl Parameters {
@@ -194,10 +220,23 @@ mod tests {
             ("sslmode=require&sslrootcert=system", "use sslmode=verify-full"),
             ("sslcert=a", "sslkey=FILE"),
             ("sslkey=a", "sslcert=FILE"),
+            ("target_session_attrs=standby", "read-write, primary or any"),
+            ("target_session_attrs=master", "read-write, primary or any"),
+            ("pgbouncer=yes", "true or false"),
         ] {
             let said = of(query).expect_err(query);
             assert!(said.contains(mend), "{query}: {said}");
         }
+    }
+
+    #[test]
+    fn the_session_is_what_libpq_calls_it() {
+        let writes = |query: &str| of(query).expect("understood").writes;
+        assert_eq!(writes("target_session_attrs=primary"), Some(true));
+        assert_eq!(writes("target_session_attrs=read-write"), Some(true));
+        assert_eq!(writes("target_session_attrs=any"), Some(false));
+        assert_eq!(writes(""), None);
+        assert_eq!(of("pgbouncer=true").expect("understood").pooled, Some(true));
     }
 
     #[test]

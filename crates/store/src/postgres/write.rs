@@ -16,22 +16,26 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::{Client, Object};
+use deadpool_postgres::Client;
 use futures_util::future::{MaybeDone, maybe_done};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row as SqlRow, Statement};
 
+use super::ask::{self, Parameter};
+use super::failure::{backoff, failed, is_connection_lost, is_read_only, is_undone};
+use super::shared::{Guard, Shared};
 use super::steps::{Expect, Step, may_violate, steps};
-use super::{Shared, backoff, failed, is_connection_lost, journal};
+use super::{connect, journal};
 use crate::ddl::index_name;
-use crate::sql::Schema;
 use crate::store::Committed;
 use crate::{Batch, StoreError};
 
 /// Attempts of one group, and the time they may take together.
-const ATTEMPTS_MAX: u32 = 10;
+pub(super) const ATTEMPTS_MAX: u32 = 10;
 const ATTEMPTS_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long a statement waits for what another session holds where one of the same group has
+/// waited its whole time before (milliseconds): they share a writer.
+const LOCK_WAIT_AGAIN_MS: u64 = 50;
 
 /// What became of a batch.
 pub(super) type Verdict = Result<Committed, StoreError>;
@@ -40,8 +44,12 @@ pub(super) type Verdict = Result<Committed, StoreError>;
 enum Failure {
     /// Nothing was committed: the server refused a statement that no savepoint precedes.
     Broken(StoreError),
+    /// The same, because another session holds what it needs.
+    Locked(StoreError),
     /// Nothing was committed, and another attempt may succeed.
     Again(StoreError),
+    /// The same, over another connection: this server takes no writes.
+    Elsewhere(StoreError),
     /// Another attempt is pointless, or it is not known whether something was committed.
     Failed(StoreError),
 }
@@ -49,7 +57,11 @@ enum Failure {
 impl Failure {
     fn error(self) -> StoreError {
         match self {
-            Failure::Broken(error) | Failure::Again(error) | Failure::Failed(error) => error,
+            Failure::Broken(error)
+            | Failure::Locked(error)
+            | Failure::Again(error)
+            | Failure::Elsewhere(error)
+            | Failure::Failed(error) => error,
         }
     }
 }
@@ -58,7 +70,8 @@ impl Failure {
 struct Plan<'b> {
     batch: &'b Batch,
     steps: Vec<Step<'b>>,
-    prepared: Vec<Statement>,
+    /// `None` behind a pooler, which has no session to prepare them in.
+    prepared: Vec<Option<Statement>>,
     /// Whether it has the transaction for itself.
     alone: bool,
     /// Whether a savepoint precedes it.
@@ -69,16 +82,14 @@ impl Shared {
     /// Writes batches that do not know of each other; one verdict for each, in their order.
     pub(super) async fn write_group(&self, batches: &[&Batch]) -> Vec<Verdict> {
         let begun = Instant::now();
-        let verdicts = match self.attempts(batches, begun).await {
+        let wait = connect::LOCK_WAIT_MS;
+        let verdicts = match self.attempts(batches, begun, wait).await {
             Ok(verdicts) => verdicts,
             Err(Failure::Broken(_)) if batches.len() > 1 => {
-                // One of them is the cause. Each alone, it is its own.
-                let mut verdicts = Vec::with_capacity(batches.len());
-                for batch in batches {
-                    let alone = self.attempts(&[batch], begun).await;
-                    verdicts.extend(alone.unwrap_or_else(|failure| vec![Err(failure.error())]));
-                }
-                verdicts
+                self.each_alone(batches, begun, wait).await
+            }
+            Err(Failure::Locked(_)) if batches.len() > 1 => {
+                self.each_alone(batches, begun, LOCK_WAIT_AGAIN_MS).await
             }
             Err(failure) => vec![Err(failure.error()); batches.len()],
         };
@@ -87,12 +98,36 @@ impl Shared {
         verdicts
     }
 
+    /// One of them is the cause. Each alone, it is its own.
+    async fn each_alone(
+        &self,
+        batches: &[&Batch],
+        begun: Instant,
+        lock_wait_ms: u64,
+    ) -> Vec<Verdict> {
+        let mut verdicts = Vec::with_capacity(batches.len());
+        for batch in batches {
+            let alone = self.attempts(&[batch], begun, lock_wait_ms).await;
+            verdicts.extend(alone.unwrap_or_else(|failure| vec![Err(failure.error())]));
+        }
+        verdicts
+    }
+
     /// Tries again while that is safe and promising.
-    async fn attempts(&self, batches: &[&Batch], begun: Instant) -> Result<Vec<Verdict>, Failure> {
+    async fn attempts(
+        &self,
+        batches: &[&Batch],
+        begun: Instant,
+        lock_wait_ms: u64,
+    ) -> Result<Vec<Verdict>, Failure> {
         let mut attempt = 1;
         loop {
-            match self.attempt(batches).await {
-                Err(Failure::Again(_))
+            let outcome = self.attempt(batches, lock_wait_ms).await;
+            if let Err(Failure::Elsewhere(_)) = outcome {
+                self.forget_connections();
+            }
+            match outcome {
+                Err(Failure::Again(_) | Failure::Elsewhere(_))
                     if attempt < ATTEMPTS_MAX && begun.elapsed() < ATTEMPTS_TIME_MAX => {}
                 outcome => return outcome,
             }
@@ -102,16 +137,20 @@ impl Shared {
         }
     }
 
-    async fn attempt(&self, batches: &[&Batch]) -> Result<Vec<Verdict>, Failure> {
-        let guard = Guard { client: Some(self.client().await.map_err(Failure::Failed)?) };
+    async fn attempt(
+        &self,
+        batches: &[&Batch],
+        lock_wait_ms: u64,
+    ) -> Result<Vec<Verdict>, Failure> {
+        let guard = Guard::new(self.client().await.map_err(Failure::Failed)?);
         let client = guard.client();
         let mut plans = Vec::with_capacity(batches.len());
         for batch in batches {
-            plans.push(plan(&self.schema, client, batch, batches.len() == 1).await?);
+            plans.push(self.plan(client, batch, batches.len() == 1).await?);
         }
-        let journal = client.prepare_cached(journal::sql(batches)).await;
-        let journal = journal.map_err(|error| before_commit(&error))?;
-        let mut sent = match send(client, &plans).await {
+        let sql = journal::sql(batches);
+        let journal = (sql, self.prepared(client, sql.text).await?);
+        let mut sent = match send(client, &self.begin(lock_wait_ms), &plans).await {
             Ok(sent) => sent,
             Err(failure) => {
                 roll_back(guard).await;
@@ -140,33 +179,6 @@ impl Shared {
     }
 }
 
-/// A connection in a transaction. Dropped before the transaction has ended, for example because the
-/// runtime stops, it is closed instead of being given to someone else.
-struct Guard {
-    client: Option<Client>,
-}
-
-impl Guard {
-    fn client(&self) -> &Client {
-        self.client
-            .as_ref()
-            .expect("only `release` takes the connection, and it consumes the guard")
-    }
-
-    /// The transaction has ended: the connection goes back to the pool.
-    fn release(mut self) {
-        self.client = None;
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if let Some(client) = self.client.take() {
-            drop(Object::take(client));
-        }
-    }
-}
-
 async fn roll_back(guard: Guard) {
     if guard.client().batch_execute("ROLLBACK").await.is_ok() {
         guard.release();
@@ -175,9 +187,14 @@ async fn roll_back(guard: Guard) {
 
 /// What an error means while nothing can have been committed.
 fn before_commit(error: &Error) -> Failure {
-    let again = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED];
-    if is_connection_lost(error) || error.code().is_some_and(|code| again.contains(code)) {
+    if is_connection_lost(error) || is_undone(error) {
         return Failure::Again(failed(error));
+    }
+    if is_read_only(error) {
+        return Failure::Elsewhere(failed(error));
+    }
+    if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) {
+        return Failure::Locked(failed(error));
     }
     match failed(error) {
         // The server's trouble, not one batch's.
@@ -208,7 +225,7 @@ fn steer<'c>(client: &'c Client, sql: String) -> Running<'c> {
 async fn commit(
     guard: Guard,
     undo: Option<String>,
-    statement: &Statement,
+    (sql, statement): &(journal::Sql, Option<Statement>),
     standing: &[&Batch],
 ) -> Result<journal::Positions, Failure> {
     let client = guard.client();
@@ -216,10 +233,18 @@ async fn commit(
     let mut running: Vec<Running<'_>> = undo.map(|sql| steer(client, sql)).into_iter().collect();
     if !entries.is_empty() {
         running.push(Box::pin(async {
-            let params = &entries.params()[..statement.params().len()];
-            client.query(statement, params).await.map(Answered::Rows)
+            let params = entries.params();
+            let params = &params[..sql.values];
+            let rows = match statement {
+                Some(statement) => client.query(statement, &ask::plain(params)).await,
+                None => client.query_typed(sql.text, &ask::typed(params)).await,
+            };
+            rows.map(Answered::Rows)
         }));
     }
+    // Where a commit waits for a standby and is cancelled, PostgreSQL calls it committed though the
+    // standby does not have it. The time for a statement must not do that.
+    running.push(steer(client, "SET LOCAL statement_timeout = 0".to_owned()));
     running.push(steer(client, "COMMIT".to_owned()));
     let mut answers = pipelined(running).await;
     let committed = answers.pop();
@@ -261,8 +286,8 @@ struct Sent {
 /// Begins, sends all statements together and judges the answers in their order. What was sent
 /// behind a batch that is undone is sent again, at first only a part of it: the more refusals, the
 /// less is sent in vain.
-async fn send(client: &Client, plans: &[Plan<'_>]) -> Result<Sent, Failure> {
-    let begun = client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await;
+async fn send(client: &Client, begin: &str, plans: &[Plan<'_>]) -> Result<Sent, Failure> {
+    let begun = client.batch_execute(begin).await;
     begun.map_err(|error| before_commit(&error))?;
     let mut verdicts = Vec::with_capacity(plans.len());
     let mut undo = None;
@@ -277,7 +302,13 @@ async fn send(client: &Client, plans: &[Plan<'_>]) -> Result<Sent, Failure> {
             let undone = plan.guarded && (verdict.is_err() || plan.batch.dry_run);
             verdicts.push(verdict);
             if undone {
-                undo = Some(format!("ROLLBACK TO SAVEPOINT b{}", verdicts.len() - 1));
+                let back = format!("ROLLBACK TO SAVEPOINT b{}", verdicts.len() - 1);
+                let locked = matches!(verdicts.last(), Some(Err(StoreError::Unavailable(_))));
+                undo = Some(if locked {
+                    format!("{back}; {}", lock_wait(LOCK_WAIT_AGAIN_MS))
+                } else {
+                    back
+                });
                 window = (part.len() / 2).max(1);
                 break;
             }
@@ -302,10 +333,14 @@ async fn run(
             running.push(steer(client, format!("SAVEPOINT b{place}")));
         }
         for (step, statement) in plan.steps.iter().zip(&plan.prepared) {
-            let params: Vec<&(dyn ToSql + Sync)> =
-                step.params.iter().map(|param| &**param as &(dyn ToSql + Sync)).collect();
+            let params: Vec<&dyn Parameter> =
+                step.params.iter().map(|param| &**param as &dyn Parameter).collect();
             running.push(Box::pin(async move {
-                client.execute(statement, &params).await.map(Answered::Count)
+                let count = match statement {
+                    Some(statement) => client.execute(statement, &ask::plain(&params)).await,
+                    None => client.execute_typed(&step.sql, &ask::typed(&params)).await,
+                };
+                count.map(Answered::Count)
             }));
         }
     }
@@ -324,10 +359,14 @@ fn judge(plan: &Plan<'_>, answers: &mut Answers) -> Result<Verdict, Failure> {
     for (step, answer) in plan.steps.iter().zip(answers) {
         match (answer, &step.expect) {
             (Err(error), _) => {
-                let refusal = refusal(step, &error)?;
                 // The server does nothing more until it is told to go back.
                 let can_go_back = plan.guarded || plan.alone;
-                return if can_go_back { Ok(Err(refusal)) } else { Err(Failure::Broken(refusal)) };
+                let refusal = refusal(step, &error)?;
+                return match before_commit(&error) {
+                    _ if can_go_back => Ok(Err(refusal)),
+                    failure @ Failure::Locked(_) => Err(failure),
+                    _ => Err(Failure::Broken(refusal)),
+                };
             }
             (Ok(Answered::Count(1)), _) | (Ok(_), Expect::Anything) => {}
             (Ok(_), Expect::One(refusal)) => return Ok(Err(refusal.clone())),
@@ -371,25 +410,52 @@ fn refusal(step: &Step<'_>, error: &Error) -> Result<StoreError, Failure> {
         return Ok(StoreError::Unique { kind: kind.name, column });
     }
     match before_commit(error) {
-        Failure::Broken(error) => Ok(error),
+        Failure::Broken(error) | Failure::Locked(error) => Ok(error),
         failure => Err(failure),
     }
 }
 
-/// The statements of a batch, prepared.
-async fn plan<'b>(
-    schema: &'b Schema,
-    client: &Client,
-    batch: &'b Batch,
-    alone: bool,
-) -> Result<Plan<'b>, Failure> {
-    let steps = steps(schema, batch).map_err(Failure::Broken)?;
-    let mut prepared = Vec::with_capacity(steps.len());
-    for step in &steps {
-        let statement = client.prepare_cached(&step.sql).await;
-        prepared.push(statement.map_err(|error| before_commit(&error))?);
+/// For how long what other sessions hold is waited for, from now to the end of the transaction.
+fn lock_wait(ms: u64) -> String {
+    format!("SET LOCAL lock_timeout = {ms}")
+}
+
+impl Shared {
+    /// The statements of a batch, prepared.
+    async fn plan<'b>(
+        &'b self,
+        client: &Client,
+        batch: &'b Batch,
+        alone: bool,
+    ) -> Result<Plan<'b>, Failure> {
+        let steps = steps(&self.schema, batch).map_err(Failure::Broken)?;
+        let mut prepared = Vec::with_capacity(steps.len());
+        for step in &steps {
+            prepared.push(self.prepared(client, &step.sql).await?);
+        }
+        // One statement that changes nothing when it is refused needs no way back.
+        let simple = steps.len() == 1 && !batch.writes.iter().any(may_violate) && !batch.dry_run;
+        Ok(Plan { batch, steps, prepared, alone, guarded: !alone && !simple })
     }
-    // One statement that changes nothing when it is refused needs no way back.
-    let simple = steps.len() == 1 && !batch.writes.iter().any(may_violate) && !batch.dry_run;
-    Ok(Plan { batch, steps, prepared, alone, guarded: !alone && !simple })
+
+    /// A statement as the session knows it; `None` where it will have another session.
+    async fn prepared(&self, client: &Client, sql: &str) -> Result<Option<Statement>, Failure> {
+        if self.is_pooled() {
+            return Ok(None);
+        }
+        client.prepare_cached(sql).await.map(Some).map_err(|error| before_commit(&error))
+    }
+
+    /// What a transaction begins with: what differs from the limits that its session has anyway.
+    fn begin(&self, lock_wait_ms: u64) -> String {
+        let mut begin = "BEGIN ISOLATION LEVEL READ COMMITTED".to_owned();
+        let [statement, lock] = connect::limits_ms(&self.options);
+        if self.is_pooled() {
+            begin.push_str(&format!("; SET LOCAL statement_timeout = {statement}"));
+        }
+        if self.is_pooled() || lock_wait_ms != lock {
+            begin.push_str(&format!("; {}", lock_wait(lock_wait_ms)));
+        }
+        begin
+    }
 }

@@ -12,7 +12,7 @@ use futures_util::{FutureExt, future::join_all};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::Shared;
+use super::shared::Shared;
 use super::write::Verdict;
 use crate::{Batch, Options, StoreError, Write};
 
