@@ -103,6 +103,8 @@ enum Command {
     Check(commands::backup::CheckArgs),
     /// Bring the tables to this version's shape (the server does so at every start).
     Migrate(commands::backup::MigrateArgs),
+    /// Make anew what customers are found by and shown as; the server may go on.
+    Reindex(commands::reindex::ReindexArgs),
     /// Show or check the settings.
     #[command(subcommand)]
     Config(commands::config::ConfigCommand),
@@ -137,6 +139,7 @@ async fn done(command: Command) -> Result<()> {
         Command::Compact(args) => commands::backup::compact(args).await,
         Command::Check(args) => commands::backup::check(args).await,
         Command::Migrate(args) => commands::backup::migrate(args).await,
+        Command::Reindex(args) => commands::reindex::run(args).await,
         Command::Config(command) => commands::config::run(&command).await,
         Command::Sign(args) => commands::sign::run(&args),
     }

@@ -153,6 +153,7 @@ async fn provision(app: &Arc<App>, base_url: &str) -> Result<()> {
         account: None,
         uuid: Some(SPACE_UUID),
         keys: KeySource::WellKnown,
+        default_country: None,
         base_url,
     };
     let made = provision::space(app, DIALECTS, &new).await;

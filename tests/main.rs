@@ -24,6 +24,7 @@ mod offboarding;
 mod operations;
 mod packaging;
 mod past;
+mod people;
 mod pki;
 mod planted;
 mod postgres;

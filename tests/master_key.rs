@@ -472,9 +472,10 @@ async fn a_key_made_meanwhile_is_sealed_with_the_new_keys() {
     let cx = server.operator(0, "test");
     let name = patron_model::text::Name::parse("Shop").unwrap();
     let account = patron_app::spaces::create_account(&cx, None, name.clone()).await.unwrap();
-    let space = patron_app::spaces::create_space(&cx, account.number, None, name, BTreeMap::new())
-        .await
-        .unwrap();
+    let space =
+        patron_app::spaces::create_space(&cx, account.number, None, name, None, BTreeMap::new())
+            .await
+            .unwrap();
     let make = async |secret: &str| {
         let secret = NewSecret::Signing(secret.as_bytes().to_vec());
         keys::create(&cx, signing_key(&space, secret)).await.unwrap().handle.clone()

@@ -6,6 +6,7 @@ pub mod config;
 pub mod export;
 pub mod import;
 pub mod key;
+pub mod reindex;
 pub mod rotate;
 pub mod sign;
 pub mod space;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use clap::{Args, Subcommand};
 use patron_app::{
     App, Cx, Expect,
@@ -14,7 +14,7 @@ use patron_app::{
     vault,
 };
 use patron_gateway::provision::{self, KeySource, NewSpace};
-use patron_model::{Failure, space::Space};
+use patron_model::{Failure, Patch, country::Country, space::Space};
 use patron_native::audit_log::ReceiptOut;
 use patron_store::Part;
 use serde_json::{Value, json};
@@ -32,6 +32,9 @@ pub enum SpaceCommand {
         /// Number of an existing account; otherwise a new account is made.
         #[arg(long, value_name = "NUMBER")]
         account: Option<i64>,
+        /// Where its customers are at home: national phone numbers are read there (ISO 3166-1).
+        #[arg(long, value_name = "COUNTRY")]
+        default_country: Option<String>,
         /// Where clients reach the server; otherwise as the settings say.
         #[arg(long, value_name = "URL")]
         base_url: Option<String>,
@@ -41,8 +44,23 @@ pub enum SpaceCommand {
         #[command(flatten)]
         deployment: Deployment,
     },
+    /// Change a space.
+    Update(UpdateArgs),
     /// Delete a space for good, with everything in it: export first, receipt in the end.
     Delete(DeleteArgs),
+}
+
+/// Change a space.
+#[derive(Debug, Args)]
+pub struct UpdateArgs {
+    /// Number of the space.
+    number: i64,
+    /// Where its customers are at home: national phone numbers are read there (ISO 3166-1); `none`
+    /// leaves them as typed. For customers that are there already: patron reindex.
+    #[arg(long, value_name = "COUNTRY")]
+    default_country: String,
+    #[command(flatten)]
+    deployment: Deployment,
 }
 
 /// Delete a space for good.
@@ -72,10 +90,12 @@ pub struct DeleteArgs {
 /// # Errors
 /// When the space cannot be made.
 pub async fn run(command: SpaceCommand) -> Result<()> {
-    let (name, account, base_url, json, deployment) = match command {
-        SpaceCommand::Create { name, account, base_url, json, deployment } => {
-            (name, account, base_url, json, deployment)
+    let (name, account, country, base_url, json, deployment) = match command {
+        SpaceCommand::Create { name, account, default_country, base_url, json, deployment } => {
+            let country = default_country.as_deref().map(country).transpose()?;
+            (name, account, country, base_url, json, deployment)
         }
+        SpaceCommand::Update(args) => return update(args).await,
         SpaceCommand::Delete(args) => return delete(args).await,
     };
     let settings = deployment.settings()?;
@@ -86,6 +106,7 @@ pub async fn run(command: SpaceCommand) -> Result<()> {
         account,
         uuid: None,
         keys: KeySource::Random,
+        default_country: country,
         base_url: base_url.trim_end_matches('/'),
     };
     let made = provision::space(&app, DIALECTS, &new).await.map_err(|failure| explain(&failure));
@@ -98,6 +119,32 @@ pub async fn run(command: SpaceCommand) -> Result<()> {
     } else {
         println!("These secrets are shown once: keep them now.\n{shown}");
         println!("Its number, for import, export and key create: {}", number);
+    }
+    Ok(())
+}
+
+fn country(code: &str) -> Result<Country> {
+    Country::parse(code).map_err(|why| anyhow!("--default-country {code}: {why}"))
+}
+
+/// Changes a space, and says what it is now.
+async fn update(args: UpdateArgs) -> Result<()> {
+    let default_country = match args.default_country.as_str() {
+        "none" => Patch::Clear,
+        code => Patch::Set(country(code)?),
+    };
+    let app = open::existing_app(&args.deployment.settings()?).await?;
+    let patch = SpacePatch { default_country, ..SpacePatch::default() };
+    let cx = app.operator(0, "space update");
+    let changed = spaces::update_space(&cx, args.number, Expect::Any, patch).await;
+    app.store.clone().close().await;
+    let space = changed.map_err(|failure| explain(&failure))?;
+    match &space.default_country {
+        Some(country) => println!("Space {} is at home in {}.", space.number, country.code()),
+        None => println!("Space {} is at home nowhere in particular.", space.number),
+    }
+    if space.event.is_some() {
+        println!("Customers that are there already keep how they were read until: patron reindex");
     }
     Ok(())
 }

@@ -98,6 +98,7 @@ impl Place {
             let store = Store::open(&location, KINDS, Options::default()).await.unwrap();
             let app = App::open(store, Clock::System, patron_testkit::master()).await.unwrap();
             let new = NewSpace {
+                default_country: None,
                 name: "Hostile",
                 account: None,
                 uuid: None,

@@ -153,6 +153,7 @@ impl Cx {
     {
         for attempt in 0..ATTEMPTS_MAX {
             let mut draft = self.draft();
+            draft.home = self.home().await?;
             draft.is_again = attempt > 0;
             let (draft, result) = decide(draft).await?;
             if let Verdict::Committed = draft.commit().await? {
@@ -168,7 +169,9 @@ impl Cx {
         decide: impl Fn(Draft<'_>) -> Result<Decision<'_, S>, Failure>,
     ) -> Result<(Batch, S), Failure> {
         loop {
-            let Decision { mut draft, answer } = decide(self.draft())?;
+            let mut draft = self.draft();
+            draft.home = self.home().await?;
+            let Decision { mut draft, answer } = decide(draft)?;
             if draft.missing.get() == 0 {
                 draft.answer(&answer);
                 return Ok((draft.into_batch()?, answer));

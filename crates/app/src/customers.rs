@@ -4,6 +4,7 @@ mod document;
 mod lists;
 mod many;
 mod merge;
+mod numbers;
 mod past;
 
 use patron_model::{

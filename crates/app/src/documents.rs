@@ -6,6 +6,7 @@ use patron_model::{
     audit::AuditEntry,
     card::Found,
     comment::Comment,
+    country::Country,
     customer::Customer,
     payment_method::PaymentMethod,
     space::{Account, Key, Space},
@@ -104,6 +105,20 @@ pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync {
     fn audit_place(&self) -> (Option<i64>, Option<i64>) {
         (None, None)
     }
+    /// The noun with what it is read as in the country of its space, where that differs from what
+    /// it was read as before.
+    fn reread(&self, _home: Option<&Country>) -> Option<Self> {
+        None
+    }
+    /// The noun as it is read in the country of its space.
+    #[must_use]
+    fn read_in(self, home: Option<&Country>) -> Self {
+        self.reread(home).unwrap_or(self)
+    }
+    /// The document without what depends on how the noun is read, where something does.
+    fn own(&self) -> Option<String> {
+        None
+    }
     /// Free-text terms, sorted and distinct.
     fn terms(&self) -> Vec<String> {
         Vec::new()
@@ -162,7 +177,7 @@ impl Registered {
             seen_by: T::SEEN_BY,
             implied: |row| {
                 let noun = T::from_document(&row.doc).ok()?;
-                Some(Implied { columns: noun.columns(), face: noun.face().ok()? })
+                Some(Implied { columns: noun.columns(), face: noun.face().ok()?, own: noun.own() })
             },
             related: |doc| T::from_document(doc).map_or_else(|_| Vec::new(), |noun| noun.related()),
         }
@@ -170,7 +185,7 @@ impl Registered {
 
     /// A kind without a noun of its own: what is noted beside one.
     const fn beside<T: Document>(kind: &'static Kind) -> Registered {
-        let implied = |_: &Row| Some(Implied { columns: Vec::new(), face: None });
+        let implied = |_: &Row| Some(Implied { columns: Vec::new(), face: None, own: None });
         Registered { kind, noun: T::NOUN, seen_by: None, implied, related: |_| Vec::new() }
     }
 }

@@ -11,6 +11,7 @@
 //! - [`shares`]: what one key may hold of what everybody shares.
 //! - [`secrets`]: sealing, fingerprints, hashes; [`keyring`]: the keys for it at rest, and how the
 //!   master key is changed; [`vault`]: secrets that must be kept.
+//! - [`reindex`]: what is derived of customers, made anew.
 //! - [`idempotency`]: repeats give the same answer.
 //!
 //! No HTTP here and no dialect's name.
@@ -33,6 +34,7 @@ mod master;
 pub mod offboarding;
 pub mod payment_methods;
 pub mod record;
+pub mod reindex;
 pub mod rights;
 pub mod search;
 pub mod secrets;
@@ -63,6 +65,7 @@ pub struct App {
     pub(crate) master: keyring::Master,
     pub(crate) ids: ids::IdPool,
     pub(crate) callers: keys::CallerCache,
+    pub(crate) homes: spaces::Homes,
     pub(crate) uses: keys::Uses,
     pub(crate) running: idempotency::Running,
     pub(crate) audit_numbers: audit::Numbers,
@@ -91,6 +94,7 @@ impl App {
             master,
             ids: ids::IdPool::default(),
             callers: keys::CallerCache::default(),
+            homes: spaces::Homes::default(),
             uses: keys::Uses::default(),
             running: idempotency::Running::default(),
             audit_numbers: audit::Numbers::default(),

@@ -29,9 +29,13 @@ pub const WORDS_MAX: usize = 8;
 const METADATA_TERM_CHARS_MAX: usize = 120;
 /// Marks metadata terms; no word of a free text begins with it (control characters are refused).
 const METADATA_MARK: char = '\u{1}';
+/// Marks the digits of a national phone number as it was typed.
+pub(crate) const TYPED_PHONE_MARK: char = '\u{2}';
 
 /// Names of customer fields in filters and orders.
 pub mod customer {
+    use patron_model::{country::Country, phone::Phone};
+
     use super::{Field, Filter};
 
     fn own(path: &[&str]) -> Field {
@@ -76,6 +80,34 @@ pub mod customer {
     /// The phone number as typed.
     pub fn phone() -> Field {
         own(&["phone", "raw"])
+    }
+
+    /// The phone number is this one, in whichever form: as it was typed or internationally. What is
+    /// searched for is read in the country of the space as well.
+    pub fn has_phone(typed: &str, home: Option<&Country>) -> Filter {
+        let digits = super::digits(typed);
+        if digits.is_empty() {
+            return Filter::equal(phone(), typed);
+        }
+        let read = Phone::parse(typed, home).ok();
+        let read = read.and_then(|phone| phone.e164().map(str::to_owned));
+        let dialled = digits.strip_prefix("00").map(|rest| format!("+{rest}"));
+        let mut keys = vec![format!("+{digits}"), digits.clone()];
+        keys.extend(dialled.into_iter().chain(read).filter(|key| key[1..] != digits));
+        let by_key = Filter::OneOf(phone_key(), keys.into_iter().map(Into::into).collect());
+        match super::typed_phone(&digits) {
+            Some(term) => Filter::Or(vec![by_key, Filter::HasTerm(term)]),
+            None => by_key,
+        }
+    }
+
+    /// The phone number at work is this one, in whichever form.
+    pub fn has_work_phone(typed: &str, home: Option<&Country>) -> Filter {
+        let read = Phone::parse(typed, home).ok();
+        let read = read.and_then(|phone| phone.e164().map(str::to_owned));
+        let e164 = read.unwrap_or_else(|| format!("+{}", super::digits(typed)));
+        let typed = Filter::equal(own(&["work_phone", "raw"]), typed);
+        Filter::Or(vec![typed, Filter::equal(own(&["work_phone", "e164"]), e164)])
     }
 
     /// When it was created, in microseconds since the epoch.
@@ -157,15 +189,19 @@ pub(crate) fn terms(customer: &Customer) -> Vec<String> {
         terms.insert(cut(&key));
     }
     for phone in [&customer.phone, &customer.work_phone].into_iter().flatten() {
-        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
         for form in [digits(phone.raw()), digits(&phone.key())] {
             if !form.is_empty() {
                 terms.insert(cut(&form));
             }
         }
     }
-    // Words are cut off somewhere; metadata pairs, which are bounded themselves, never are.
+    // Words are cut off somewhere; a typed phone number and metadata pairs, which are bounded
+    // themselves, never are.
     let mut terms: BTreeSet<String> = terms.into_iter().take(TERMS_MAX).collect();
+    let read = customer.phone.as_ref().filter(|phone| phone.e164().is_some());
+    // An international number is its own key.
+    let national = read.filter(|phone| !phone.is_international());
+    terms.extend(national.and_then(|phone| typed_phone(&digits(phone.raw()))));
     for (key, value) in customer.metadata.pairs() {
         terms.extend(metadata_term(key, &patron_model::metadata::text_of(value)));
     }
@@ -184,6 +220,16 @@ pub(crate) fn same_terms(one: &Customer, other: &Customer) -> bool {
         && one.phone == other.phone
         && one.work_phone == other.work_phone
         && one.metadata == other.metadata
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// The term of a national phone number by the digits that were typed.
+fn typed_phone(digits: &str) -> Option<String> {
+    let fits = !digits.is_empty() && digits.len() < TERM_CHARS_MAX;
+    fits.then(|| format!("{TYPED_PHONE_MARK}{digits}"))
 }
 
 /// The term of a metadata pair, unless it is too long for one.
@@ -207,19 +253,19 @@ pub fn words(text: &str) -> impl Iterator<Item = String> {
 pub fn searched_words(text: &str) -> Vec<String> {
     // A phone number is one word, however it is spaced.
     let has_letter = text.chars().any(|c| c.is_alphanumeric() && !c.is_ascii_digit());
-    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    if !has_letter && !digits.is_empty() {
-        return vec![cut(&digits)];
+    let number = digits(text);
+    if !has_letter && !number.is_empty() {
+        return vec![cut(&number)];
     }
     let mut wanted: Vec<String> = text
         .split_whitespace()
         .flat_map(|part| {
             let lower = part.to_lowercase();
-            let digits: String = lower.chars().filter(char::is_ascii_digit).collect();
+            let number = digits(&lower);
             let has_letter = lower.chars().any(|c| c.is_alphanumeric() && !c.is_ascii_digit());
-            let is_phone = !digits.is_empty() && !has_letter;
+            let is_phone = !number.is_empty() && !has_letter;
             if is_phone {
-                vec![cut(&digits)]
+                vec![cut(&number)]
             } else if lower.contains('@') {
                 vec![cut(&lower)]
             } else {

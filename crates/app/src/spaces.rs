@@ -1,11 +1,14 @@
 //! Use cases of accounts and spaces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 pub use patron_model::space::{AccountPatch, SpacePatch};
 use patron_model::{
     Failure, Why,
     card::Found,
+    country::Country,
     event::{AccountEvent, SpaceEvent},
     space::{Account, Space},
     text::Name,
@@ -15,11 +18,12 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    Cx,
+    App, Cx,
     commit::{Expect, Saved},
     documents::{DEPLOYMENT, Document, named},
     failure,
     ids::new_uuid,
+    keys,
     record::{self, Id, Loaded, Look, Page},
     search::{Field, Filter, Query},
 };
@@ -110,6 +114,50 @@ pub async fn create_account(
     .await
 }
 
+/// How long a process without a key remembers the country of a space: as long as it does of keys.
+const HOME_REMEMBERED: Duration = keys::REMEMBERED;
+
+/// Countries of spaces, as they were read lately by work that has no key.
+#[derive(Default)]
+pub(crate) struct Homes(Mutex<HashMap<i64, (Option<Country>, Instant)>>);
+
+impl Cx {
+    /// Where the customers of its space are at home, if the space says so.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub(crate) async fn home(&self) -> Result<Option<Country>, Failure> {
+        if self.space == DEPLOYMENT {
+            return Ok(None);
+        }
+        match self.space_record() {
+            Some(space) => Ok(space.default_country.clone()),
+            None => Box::pin(self.app.home_of(self.space)).await,
+        }
+    }
+}
+
+impl App {
+    /// The country of a space, as of half a second ago at most.
+    async fn home_of(&self, space: i64) -> Result<Option<Country>, Failure> {
+        let since = Instant::now();
+        let known = |homes: &Homes| {
+            let homes = homes.0.lock().unwrap_or_else(PoisonError::into_inner);
+            homes.get(&space).filter(|(_, at)| at.elapsed() < HOME_REMEMBERED).cloned()
+        };
+        if let Some((home, _)) = known(&self.homes) {
+            return Ok(home);
+        }
+        let row = self.store.get(&SPACE, DEPLOYMENT, space).await.map_err(failure)?;
+        let found = row.as_ref().map(record::decode::<Space>).transpose()?;
+        let home = found.and_then(|space| space.record.default_country);
+        let mut homes = self.homes.0.lock().unwrap_or_else(PoisonError::into_inner);
+        homes.retain(|_, (_, at)| at.elapsed() < HOME_REMEMBERED);
+        homes.insert(space, (home.clone(), since));
+        Ok(home)
+    }
+}
+
 /// A new space of an account. UUID and switches of dialects may be given, so that a sandbox can
 /// have well-known ones.
 ///
@@ -120,6 +168,7 @@ pub async fn create_space(
     account: i64,
     uuid: Option<Uuid>,
     name: Name,
+    default_country: Option<Country>,
     dialects: BTreeMap<String, Value>,
 ) -> Result<Saved<Space>, Failure> {
     can_be_read(&name)?;
@@ -134,6 +183,7 @@ pub async fn create_space(
             version: 1,
             name: name.clone(),
             require_precondition: false,
+            default_country: default_country.clone(),
             dialects: dialects.clone(),
             created_at: cx.now,
             updated_at: cx.now,

@@ -92,6 +92,7 @@ pub async fn space(app: &Arc<App>, name: &str) -> Result<MadeSpace> {
         account: None,
         uuid: None,
         keys: KeySource::Random,
+        default_country: None,
         base_url: "http://127.0.0.1",
     };
     provision::space(app, DIALECTS, &new).await.map_err(failed)

@@ -10,6 +10,7 @@ use patron_app::{
 };
 use patron_model::{
     Failure,
+    country::Country,
     space::{Key, PublicRights, Role, Space},
     text::Name,
 };
@@ -38,6 +39,8 @@ pub struct NewSpace<'a> {
     pub uuid: Option<Uuid>,
     /// Where the keys come from.
     pub keys: KeySource,
+    /// Where its customers are at home.
+    pub default_country: Option<Country>,
     /// Where the server answers, without trailing slash.
     pub base_url: &'a str,
 }
@@ -71,7 +74,8 @@ pub async fn space(
         KeySource::WellKnown => sandbox_switches(dialects),
         KeySource::Random => BTreeMap::new(),
     };
-    let space = spaces::create_space(&cx, account, new.uuid, name, switches).await?.record;
+    let home = new.default_country.clone();
+    let space = spaces::create_space(&cx, account, new.uuid, name, home, switches).await?.record;
     let mut credentials = Map::new();
     credentials.insert("base_url".into(), new.base_url.into());
     for dialect in dialects {
@@ -126,6 +130,7 @@ pub fn well_known(dialects: &[&'static Dialect], base_url: &str, number: i64, uu
         version: 1,
         name,
         require_precondition: false,
+        default_country: None,
         dialects: BTreeMap::new(),
         created_at: at,
         updated_at: at,

@@ -7,6 +7,7 @@
 mod addresses;
 mod cards;
 mod merge;
+mod phones;
 mod status;
 
 use std::collections::BTreeMap;
@@ -375,8 +376,8 @@ impl Customer {
         );
         note(tax_number.change(&mut next.tax_number), "tax_number");
         note(next.change_email(email, now), "email");
-        note(phone.change(&mut next.phone), "phone");
-        note(work_phone.change(&mut next.work_phone), "work_phone");
+        note(phones::change(phone, &mut next.phone), "phone");
+        note(phones::change(work_phone, &mut next.work_phone), "work_phone");
         note(language.change(&mut next.language), "language");
         note(currency.change(&mut next.currency), "currency");
         note(time_zone.change(&mut next.time_zone), "time_zone");

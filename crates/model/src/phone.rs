@@ -26,6 +26,27 @@ impl Phone {
         Ok(Phone { raw: typed.to_owned(), e164: e164(typed, country) })
     }
 
+    /// The same number, read where the customer is: a national one by the numbering plan of
+    /// `country`; without one, and where it is no number there, it is left as typed. An
+    /// international one stays what it is.
+    #[must_use]
+    pub fn read_in(self, country: Option<&Country>) -> Phone {
+        if self.is_international() {
+            return self;
+        }
+        Phone { e164: e164(&self.raw, country), raw: self.raw }
+    }
+
+    /// Whether it was typed with its country calling code, so that it is read alike everywhere:
+    /// with `+`, or as something whose digits are those of the number it was understood to be.
+    pub fn is_international(&self) -> bool {
+        let with_code = |e164: &String| {
+            let typed = self.raw.chars().filter(char::is_ascii_digit);
+            typed.eq(e164.chars().skip(1))
+        };
+        self.raw.starts_with('+') || self.e164.as_ref().is_some_and(with_code)
+    }
+
     /// As it was typed.
     pub fn raw(&self) -> &str {
         &self.raw
@@ -81,6 +102,26 @@ mod tests {
         assert_eq!(phone.raw(), "(423) 555-0117");
         assert_eq!(phone.e164(), Some("+14235550117"));
         assert_eq!(Phone::parse("+41 44 668 18 00", None).expect("valid").best(), "+41446681800");
+    }
+
+    #[test]
+    fn a_national_number_is_read_where_the_customer_is() {
+        let [ch, de] = ["CH", "de"].map(|code| Country::parse(code).expect("a country"));
+        let typed = |text: &str| Phone::parse(text, None).expect("kept");
+        let read = |text: &str, country| {
+            let phone = typed(text).read_in(country);
+            assert_eq!(phone.raw(), text);
+            phone.e164().map(str::to_owned)
+        };
+        assert_eq!(read("044 603 08 24", Some(&ch)).as_deref(), Some("+41446030824"));
+        assert_eq!(read("030 901820", Some(&de)).as_deref(), Some("+4930901820"));
+        assert_eq!(read("044 603 08 24", None), None);
+        assert_eq!(read("ask for Anna", Some(&ch)), None);
+        // An international number is read alike wherever the customer is.
+        assert_eq!(read("+41 44 603 08 24", Some(&de)).as_deref(), Some("+41446030824"));
+        // Who moves takes the number along as it was typed.
+        let moved = typed("044 603 08 24").read_in(Some(&ch)).read_in(None);
+        assert_eq!(moved, typed("044 603 08 24"));
     }
 
     #[test]

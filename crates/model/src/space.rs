@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Timestamp, network::Network, permission::Permissions, text::Name};
+use crate::{Timestamp, country::Country, network::Network, permission::Permissions, text::Name};
 
 mod changes;
 
@@ -52,6 +52,10 @@ pub struct Space {
     /// Whether a change without precondition is refused (428).
     #[serde(default)]
     pub require_precondition: bool,
+    /// Where its customers are at home: national phone numbers of those without an address that
+    /// says otherwise are read there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_country: Option<Country>,
     /// Switches of single dialects, by dialect name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dialects: BTreeMap<String, Value>,

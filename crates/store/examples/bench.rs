@@ -157,7 +157,7 @@ async fn measure(name: &str, location: &Location, options: Options) -> Result<()
     rate(&format!("{name}: PATCH, {TASKS} tasks"), patches(&store, TASKS)).await?;
     println!("{name}: {:?}", store.statistics());
     let report = store
-        .check(&|_, row| Some(Implied { columns: columns_of(row.number), face: None }))
+        .check(&|_, row| Some(Implied { columns: columns_of(row.number), face: None, own: None }))
         .await?;
     println!("{name}: check finds {:?}", report.findings);
     store.close().await;

@@ -39,6 +39,14 @@ pub struct Row {
     pub doc: String,
 }
 
+impl Row {
+    /// The record with its declared columns, and no terms yet.
+    pub(crate) fn with(self, columns: Vec<Value>) -> Record {
+        let Row { tenant, number, uuid, revision, doc } = self;
+        Record { tenant, number, uuid, revision, columns, doc, terms: Vec::new() }
+    }
+}
+
 /// One change in a [`Batch`].
 #[derive(Debug, Clone)]
 pub enum Write {
@@ -61,6 +69,15 @@ pub enum Write {
         before_columns: Vec<Value>,
         /// The terms as they were.
         before_terms: Vec<String>,
+    },
+    /// What is derived of a record is written anew, whatever it was: columns, terms, and the
+    /// document with its face. The revision stays and must still be `record.revision`, otherwise
+    /// [`crate::StoreError::Conflict`]; the record itself must say the same as before.
+    Derive {
+        /// Kind of the record.
+        kind: &'static Kind,
+        /// The record as it shall be.
+        record: Record,
     },
     /// Removes a record whose revision is still `revision`, and its terms.
     Remove {
@@ -258,8 +275,9 @@ impl Batch {
     /// many related records.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         for write in &self.writes {
-            let (Write::Insert { kind, record } | Write::Replace { kind, after: record, .. }) =
-                write
+            let (Write::Insert { kind, record }
+            | Write::Replace { kind, after: record, .. }
+            | Write::Derive { kind, record }) = write
             else {
                 continue;
             };

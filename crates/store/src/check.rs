@@ -21,6 +21,9 @@ pub struct Implied {
     pub columns: Vec<Value>,
     /// The face.
     pub face: Option<String>,
+    /// The document without what was derived with the help of other records, where it may hold
+    /// such things: only that much must be what the journal says.
+    pub own: Option<String>,
 }
 
 /// Gives what a row's document implies; `None`: not to be compared.
@@ -61,6 +64,8 @@ struct State {
     tenant: i64,
     revision: i64,
     doc: u64,
+    /// The same of what is its own.
+    own: Option<u64>,
     /// The latest entry seen so far.
     latest: Option<Latest>,
 }
@@ -131,7 +136,7 @@ impl Checker {
             Line::Head { tenant, last } => {
                 self.heads.insert(tenant, last);
             }
-            Line::Entry(entry) => self.entry(kinds, &entry),
+            Line::Entry(entry) => self.entry(kinds, implied, entry),
             Line::Mention { tenant, number, seq } => {
                 let there = &mut self.mentions.entry(tenant).or_default().there;
                 *there = there.wrapping_add(digest(&(number, seq)));
@@ -151,9 +156,11 @@ impl Checker {
         let row = record.into_row();
         let (name, number) = (kind.name, row.number);
         self.report.records += 1;
+        let mut own = None;
         if serde_json::from_str::<IgnoredAny>(&row.doc).is_err() {
             self.report.find(format!("{name} {number}: the document is not JSON"));
-        } else if let Some(Implied { columns, face }) = implied(kind, &row) {
+        } else if let Some(Implied { columns, face, own: text }) = implied(kind, &row) {
+            own = text.map(|text| digest(&*text));
             let pairs = kind.columns.iter().zip(held.iter().zip(&columns));
             let differing: BTreeSet<&str> =
                 pairs.filter(|(_, (a, b))| a != b).map(|(column, _)| column.name).collect();
@@ -173,6 +180,7 @@ impl Checker {
             tenant: row.tenant,
             revision: row.revision,
             doc: digest(&*faceless(&row.doc)),
+            own,
             latest: None,
         };
         if self.records.insert((name, number), state).is_some() {
@@ -181,7 +189,12 @@ impl Checker {
         Ok(())
     }
 
-    fn entry(&mut self, kinds: &'static [&'static Kind], entry: &Entry) {
+    fn entry(
+        &mut self,
+        kinds: &'static [&'static Kind],
+        implied: &ImpliedBy<'_>,
+        mut entry: Entry,
+    ) {
         self.report.entries += 1;
         for number in entry.mentions() {
             let said = &mut self.mentions.entry(entry.tenant).or_default().said;
@@ -200,13 +213,15 @@ impl Checker {
         };
         // A record that is gone has no state to compare with.
         if let Some(state) = self.records.get_mut(&(kind.name, entry.number)) {
-            let Entry { tenant: journal, revision, .. } = *entry;
+            let Entry { tenant: journal, revision, .. } = entry;
             // In one journal the later position is the later entry; between two journals, whose
             // positions do not compare, the higher revision is.
             let held = state.latest.as_ref();
             if held.is_none_or(|held| held.journal == journal || held.revision <= revision) {
-                let agrees =
-                    state.revision == revision && state.doc == digest(&*faceless(&entry.doc));
+                let is_same = state.doc == digest(&*faceless(&entry.doc));
+                let agrees = state.revision == revision
+                    && (is_same
+                        || state.own.is_some_and(|own| own == own_of(kind, implied, &mut entry)));
                 state.latest = Some(Latest { journal, revision, agrees });
             }
         }
@@ -244,6 +259,15 @@ impl Checker {
         }
         self.report
     }
+}
+
+/// What the document of an entry says of its own.
+fn own_of(kind: &Kind, implied: &ImpliedBy<'_>, entry: &mut Entry) -> u64 {
+    let Entry { tenant, number, revision, .. } = *entry;
+    let doc = std::mem::take(&mut entry.doc);
+    let row = Row { tenant, number, uuid: Uuid::nil(), revision, doc };
+    let own = implied(kind, &row).and_then(|implied| implied.own);
+    digest(&*own.unwrap_or(row.doc))
 }
 
 /// Tells documents and other things apart without keeping them.

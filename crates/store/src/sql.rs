@@ -254,6 +254,9 @@ pub(crate) struct KindSql {
     pub(crate) term_put: String,
     pub(crate) term_remove: String,
     pub(crate) terms_remove: String,
+    /// Records behind a number, with declared columns; the terms of some numbers.
+    pub(crate) records_after: String,
+    pub(crate) terms_between: String,
     /// Every record in a fixed order, with declared columns; every term.
     pub(crate) all_records: String,
     pub(crate) all_terms: String,
@@ -304,6 +307,14 @@ impl KindSql {
                 r#"DELETE FROM "{name}_term" WHERE "tenant" = ?1 AND "term" = ?2 AND "number" = ?3"#
             )),
             terms_remove: text(format!(r#"DELETE FROM "{name}_term" WHERE "number" = ?1"#)),
+            records_after: text(format!(
+                r#"SELECT {ROW}{columns} FROM "{name}" WHERE "number" > ?1
+                ORDER BY "number" LIMIT ?2"#
+            )),
+            terms_between: text(format!(
+                r#"SELECT "number", "term" FROM "{name}_term"
+                WHERE "number" > ?1 AND "number" <= ?2"#
+            )),
             all_records: format!(r#"SELECT {ROW}{columns} FROM "{name}" ORDER BY "number""#),
             all_terms: format!(
                 r#"SELECT "tenant", "term", "number" FROM "{name}_term" ORDER BY "tenant", "term", "number""#
@@ -337,6 +348,11 @@ impl KindSql {
 pub(crate) fn changed_columns(before: &[Value], after: &[Value]) -> u64 {
     let differs = |at: &usize| before.get(*at) != after.get(*at);
     (0..after.len()).filter(differs).fold(0, |set, at| set | 1 << at)
+}
+
+/// All columns of a kind.
+pub(crate) fn every_column(kind: &Kind) -> u64 {
+    (0..kind.columns.len()).fold(0, |set, at| set | 1 << at)
 }
 
 /// Terms to remove and terms to add; both inputs are sorted and distinct.

@@ -16,7 +16,7 @@ use crate::sqlite::Sqlite;
 use crate::statistics::Statistics;
 use crate::{
     Answer, Batch, CheckReport, Counts, DumpSummary, Entry, ImpliedBy, Kind, Part, Predicate,
-    Query, Row, StoreError, check, dump, sql,
+    Query, Record, Row, StoreError, check, dump, sql,
 };
 
 /// What [`Store::commit`] gave out.
@@ -36,6 +36,9 @@ pub struct Found {
     /// Whether there are more behind the last one.
     pub more: bool,
 }
+
+/// Records without their terms, in the order of their numbers, and the terms by number.
+pub(crate) type Recorded = (Vec<Record>, Vec<(i64, String)>);
 
 /// What the start-up block and the health page say about the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,6 +197,28 @@ impl Store {
             return Err(StoreError::Engine(format!("kind {} keeps no terms", kind.name)));
         }
         on_engine!(self, engine => engine.scan_terms(kind, tenant, prefix, after, limit).await)
+    }
+
+    /// Whole records of whichever tenant behind a number, in the order of their numbers: with what
+    /// is kept beside their documents. Terms may be younger than their record.
+    pub async fn records_after(
+        &self,
+        kind: &'static Kind,
+        number: i64,
+        limit: u32,
+    ) -> Result<Vec<Record>, StoreError> {
+        let (mut records, terms) =
+            on_engine!(self, engine => engine.records_after(kind, number, limit).await)?;
+        for (number, term) in terms {
+            let of = records.binary_search_by_key(&number, |record| record.number);
+            if let Some(record) = of.ok().and_then(|at| records.get_mut(at)) {
+                record.terms.push(term);
+            }
+        }
+        for record in &mut records {
+            record.terms.sort_unstable();
+        }
+        Ok(records)
     }
 
     /// Writes a batch, whole or not at all; answers after it is durable.

@@ -85,6 +85,7 @@ impl TestServer {
             account: None,
             uuid: None,
             keys: KeySource::WellKnown,
+            default_country: None,
             base_url: &base_url,
         };
         let credentials = provision::space(&app, dialects, &new).await.unwrap().credentials;
@@ -127,6 +128,7 @@ impl TestServer {
             account,
             uuid: None,
             keys: KeySource::Random,
+            default_country: None,
             base_url: &self.base_url,
         };
         provision::space(&self.app, &self.dialects, &new).await.unwrap().credentials

@@ -241,10 +241,7 @@ impl CustomerFields {
         } = self;
         let mut r = Reader::new(current);
         let postal = r.postal(zip_code, city, address, country);
-        // National numbers are read with the numbering plan of the customer's country.
-        let known = current.and_then(|c| c.billing()?.postal.country.clone());
-        let region = postal.country.clone().apply(known);
-        let parse_phone = |text: &str| Phone::parse(text, region.as_ref());
+        let parse_phone = |text: &str| Phone::parse(text, None);
         let patch = CustomerPatch {
             reference: r.text(
                 "merchant_customer_id",

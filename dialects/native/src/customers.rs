@@ -202,7 +202,8 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
     let params = request.query();
     let limit = params.int("limit", PAGE_DEFAULT, 1, PAGE_MAX)?;
     let limit = u32::try_from(limit).unwrap_or(50);
-    let filter = filters::filter(&params)?.and(deleted(&request, params.get("deleted"))?);
+    let home = request.cx.space_record().and_then(|space| space.default_country.as_ref());
+    let filter = filters::filter(&params, home)?.and(deleted(&request, params.get("deleted"))?);
     let expand = expand(&request)?;
     let question: Vec<&str> = params
         .iter()

@@ -4,7 +4,7 @@ use patron_app::search::{
     CONDITIONS_MAX, Compare, Field, Filter, Order, SEARCHES_MAX, SortKey, VALUES_MAX, customer,
 };
 use patron_gateway::decode::Params;
-use patron_model::{Failure, Problems, Timestamp, Why};
+use patron_model::{Failure, Problems, Timestamp, Why, country::Country};
 
 /// Parameters of a list that are no filters.
 pub(crate) const PLAIN: &[&str] =
@@ -100,12 +100,12 @@ fn address_field(name: &str) -> Option<(Field, Shape)> {
 ///
 /// # Errors
 /// `Malformed` with every parameter that is not understood.
-pub(crate) fn filter(params: &Params) -> Result<Filter, Failure> {
+pub(crate) fn filter(params: &Params, home: Option<&Country>) -> Result<Filter, Failure> {
     bounded(params)?;
     let mut problems = Problems::new();
     let mut all = Filter::All;
     for (name, value) in filters_of(params) {
-        match one(name, value) {
+        match one(name, value, home) {
             Ok(filter) => all = all.and(filter),
             Err(why) => problems.add(name, why),
         }
@@ -137,7 +137,7 @@ fn bounded(params: &Params) -> Result<(), Failure> {
     }
 }
 
-fn one(name: &str, value: &str) -> Result<Filter, Why> {
+fn one(name: &str, value: &str, home: Option<&Country>) -> Result<Filter, Why> {
     let (base, bracket) = match name.split_once('[') {
         Some((base, rest)) => (base, rest.strip_suffix(']')),
         None => (name, Some("eq")),
@@ -150,8 +150,20 @@ fn one(name: &str, value: &str) -> Result<Filter, Why> {
     let folded = matches!(base, "email" | "name");
     let value_of = |text: &str| parse(text, shape, folded);
     let compare = |op: Compare| Ok(Filter::Compare(field.clone(), op, value_of(value)?));
+    let has_number = match base {
+        "phone" => Some(customer::has_phone as fn(&str, Option<&Country>) -> Filter),
+        "work_phone" => Some(customer::has_work_phone as _),
+        _ => None,
+    };
+    match (bracket, has_number) {
+        ("eq", Some(has)) => return Ok(has(value, home)),
+        ("ne", Some(has)) => return Ok(Filter::Not(Box::new(has(value, home)))),
+        ("in", Some(has)) => {
+            return Ok(Filter::Or(value.split(',').map(|one| has(one, home)).collect()));
+        }
+        _ => {}
+    }
     match bracket {
-        "eq" if base == "phone" => Ok(phone(value)),
         "eq" => compare(Compare::Equal),
         "ne" => compare(Compare::Equal).map(|filter| Filter::Not(Box::new(filter))),
         "lt" => compare(Compare::Less),
@@ -178,13 +190,6 @@ fn one(name: &str, value: &str) -> Result<Filter, Why> {
 /// `metadata[key]=value`: the key may hold any character but the closing bracket's place.
 fn metadata(key: &str, value: &str) -> Filter {
     customer::has_metadata(key, value)
-}
-
-/// Phones are compared by their digits: as typed internationally or by bare digits.
-fn phone(value: &str) -> Filter {
-    let digits: String = value.chars().filter(char::is_ascii_digit).collect();
-    let forms = vec![format!("+{digits}").into(), digits.into()];
-    Filter::OneOf(customer::phone_key(), forms)
 }
 
 fn parse(text: &str, shape: Shape, folded: bool) -> Result<patron_app::search::Value, Why> {

@@ -8,7 +8,9 @@ use patron_app::{
     spaces::{self, SpacePatch},
 };
 use patron_gateway::{Member, Reply, Request};
-use patron_model::{Failure, Noun, Problems, Timestamp, Why, space::Space};
+use patron_model::{
+    Failure, Noun, Patch, Problems, Timestamp, Why, country::Country, space::Space,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -39,6 +41,10 @@ pub(crate) struct SpaceOut<'a> {
     require_precondition: bool,
     /// Whether the audit trail says who read which customer.
     audit_reads: bool,
+    /// ISO 3166-1 code of the country in which national phone numbers are read of customers whose
+    /// addresses name none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_country: Option<String>,
     /// Switches of single APIs, by name.
     dialects: &'a BTreeMap<String, Value>,
     /// When it was created.
@@ -60,6 +66,7 @@ impl<'a> SpaceOut<'a> {
             name: space.name.as_str(),
             require_precondition: space.require_precondition,
             audit_reads: space.audit_reads,
+            default_country: space.default_country.as_ref().map(Country::code),
             dialects: &space.dialects,
             created_at: space.created_at.rfc3339_micros(),
             updated_at: space.updated_at.rfc3339_micros(),
@@ -81,6 +88,9 @@ pub(crate) struct SpaceIn {
     require_precondition: Member<bool>,
     /// Whether the audit trail says who read which customer.
     audit_reads: Member<bool>,
+    /// ISO 3166-1 code of the country in which national phone numbers are read of customers whose
+    /// addresses name none; `null`: they are left as typed.
+    default_country: Member<String>,
     /// Switches of single APIs, by name; `null` removes those of an API.
     dialects: Member<BTreeMap<String, Value>>,
     /// Whether it is archived: it answers nothing any more.
@@ -126,10 +136,22 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
         let why = Why::Mismatch { with: "nothing on creation; change the space afterwards" };
         return Err(Failure::invalid("require_precondition", why));
     }
-    let space = spaces::create_space(&request.cx, account, None, name, BTreeMap::new()).await?;
+    let country = country(body.default_country)?.apply(None);
+    let dialects = BTreeMap::new();
+    let space = spaces::create_space(&request.cx, account, None, name, country, dialects).await?;
     Ok(Reply::json(201, &SpaceOut::of(&space))?
         .with("etag", conditions::tag(space.version))
         .with("location", format!("/v1/spaces/{}", space.number)))
+}
+
+fn country(member: Member<String>) -> Result<Patch<Country>, Failure> {
+    match member {
+        Member::Absent => Ok(Patch::Keep),
+        Member::Null => Ok(Patch::Clear),
+        Member::Value(code) => Country::parse(&code)
+            .map(Patch::Set)
+            .map_err(|why| Failure::invalid("default_country", why)),
+    }
 }
 
 /// Switches that no API has would do nothing.
@@ -165,6 +187,7 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
         name: name(body.name)?,
         require_precondition: body.require_precondition.value(),
         audit_reads: body.audit_reads.value(),
+        default_country: country(body.default_country)?,
         dialects: body.dialects.value(),
         archived: body.archived.value(),
     };

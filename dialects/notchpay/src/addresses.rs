@@ -103,17 +103,6 @@ impl AddressChange {
         }
     }
 
-    /// The country it names, if any.
-    pub fn country(&self) -> Option<&Country> {
-        match self {
-            AddressChange::Keep | AddressChange::Clear => None,
-            AddressChange::Change(patch) => match &patch.country {
-                Patch::Set(country) => Some(country),
-                Patch::Keep | Patch::Clear => None,
-            },
-        }
-    }
-
     /// The edit of the general address.
     pub fn general(&self, before: Option<&Customer>) -> AddressEdit {
         let seen = before.and_then(Customer::general_address);

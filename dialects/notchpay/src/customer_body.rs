@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use patron_gateway::{Fields, Member, Reading};
 use patron_model::{
     Failure, Patch, Problems, Why,
-    country::Country,
     customer::{Customer, CustomerPatch},
     email::Email,
     metadata::{Metadata, MetadataPatch},
@@ -72,7 +71,7 @@ pub struct CustomerBody {
 #[derive(Debug, Clone)]
 pub struct Wanted {
     email: Patch<Email>,
-    phone: Patch<String>,
+    phone: Patch<Phone>,
     name: Patch<Name>,
     company_name: Patch<Name>,
     tax_number: Patch<Line>,
@@ -141,10 +140,7 @@ impl CustomerBody {
             text::check(&typed, 0, DESCRIPTION_CHARS_MAX, true)?;
             Note::parse(&typed)
         };
-        let phone = |value: Value| {
-            let typed = text_of(&value)?;
-            Phone::parse(&typed, None).map(|_| typed)
-        };
+        let phone = |value: Value| phones::parse(&text_of(&value)?);
         let company_name = |value: Value| Name::parse(&text_of(&value)?);
         let tax_number = |value: Value| Line::parse(&text_of(&value)?);
         let mut problems = Problems::new();
@@ -211,18 +207,9 @@ impl Wanted {
     /// `Invalid` when neither e-mail address nor phone number would remain.
     pub fn patch(&self, before: Option<&Customer>) -> Result<CustomerPatch, Failure> {
         self.check_reachable(before)?;
-        let country = self.country(before);
-        let phone = match &self.phone {
-            Patch::Keep => Patch::Keep,
-            Patch::Clear => Patch::Clear,
-            Patch::Set(typed) => {
-                let parsed = phones::parse(typed, country.as_ref());
-                Patch::Set(parsed.map_err(|why| Failure::invalid("phone", why))?)
-            }
-        };
         let mut patch = CustomerPatch {
             email: self.email.clone(),
-            phone,
+            phone: self.phone.clone(),
             company_name: self.company_name.clone(),
             tax_number: self.tax_number.clone(),
             description: self.description.clone(),
@@ -258,19 +245,6 @@ impl Wanted {
             return Err(Failure::Invalid(refuse_unreachable()));
         }
         Ok(())
-    }
-
-    /// The country that a national phone number belongs to: of an address that is given, or of one
-    /// that is known.
-    fn country(&self, before: Option<&Customer>) -> Option<Country> {
-        let given = [&self.address, &self.billing, &self.shipping];
-        let given = given.into_iter().find_map(AddressChange::country).cloned();
-        let known = || {
-            let before = before?;
-            let addresses = before.general_address().into_iter().chain(before.addresses());
-            addresses.into_iter().find_map(|address| address.postal.country.clone())
-        };
-        given.or_else(known)
     }
 }
 

@@ -55,7 +55,8 @@ fn one(request: &Request, outcome: Outcome, customer: &Customer) -> Result<Reply
 /// `Invalid` for parameters that cannot be understood.
 pub async fn list(request: Request) -> Result<Reply, Failure> {
     let cx = &request.cx;
-    let (window, predicate) = lists::customers(Asked::of(&request))?;
+    let home = cx.space_record().and_then(|space| space.default_country.as_ref());
+    let (window, predicate) = lists::customers(Asked::of(&request), home)?;
     let totals = customers::count(cx, &[cx.space], &predicate).await?;
     let mut views = Vec::new();
     if let Some(offset) = window.offset(totals) {

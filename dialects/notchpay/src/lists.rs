@@ -2,6 +2,7 @@
 
 use patron_app::search::{Compare, Field, Filter, customer};
 use patron_model::Failure;
+use patron_model::country::Country;
 
 use crate::{envelope::Paging, input::Asked};
 
@@ -51,7 +52,7 @@ impl Window {
 ///
 /// # Errors
 /// `Invalid` with every problem, those of the window included.
-pub fn customers(mut asked: Asked) -> Result<(Window, Filter), Failure> {
+pub fn customers(mut asked: Asked, home: Option<&Country>) -> Result<(Window, Filter), Failure> {
     let window = Window::of(&mut asked);
     let search = asked.search("search");
     let since = asked.since("date_start");
@@ -67,13 +68,13 @@ pub fn customers(mut asked: Asked) -> Result<(Window, Filter), Failure> {
         filter = filter.and(to);
     }
     if let Some(text) = search {
-        filter = filter.and(found_by(&text));
+        filter = filter.and(found_by(&text, home));
     }
     Ok((window, filter))
 }
 
 /// Name, e-mail address or phone number contains the text, whatever its case.
-fn found_by(text: &str) -> Filter {
+fn found_by(text: &str, home: Option<&Country>) -> Filter {
     let contains = |field: Field| Filter::Contains(field, text.to_owned());
     let mut any: Vec<Filter> = ["full_name", "given_name", "family_name", "email"]
         .into_iter()
@@ -85,6 +86,7 @@ fn found_by(text: &str) -> Filter {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     if is_phone && !digits.is_empty() {
         any.push(Filter::Contains(customer::phone_key(), digits));
+        any.push(customer::has_phone(text, home));
     }
     // A name kept in two parts is shown as one, so a text may run from one part into the other.
     for (at, gap) in text.match_indices(' ').take(GAPS_MAX) {

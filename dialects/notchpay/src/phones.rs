@@ -11,12 +11,12 @@ const INTERNATIONAL_DIGITS_MIN: usize = 11;
 /// Most digits of an international number (E.164).
 const INTERNATIONAL_DIGITS_MAX: usize = 15;
 
-/// A number as it was typed. One without `+` is understood with the help of the customer's country,
-/// or of the served country whose calling code it begins with.
+/// A number as it was typed. One without `+` may begin with the calling code of a served country;
+/// any other is read where the customer is, as in every API.
 ///
 /// # Errors
 /// What is wrong with the text.
-pub fn parse(typed: &str, country: Option<&Country>) -> Result<Phone, Why> {
+pub fn parse(typed: &str) -> Result<Phone, Why> {
     let plain = Phone::parse(typed, None)?;
     if plain.e164().is_some() || typed.starts_with('+') {
         return Ok(plain);
@@ -26,12 +26,9 @@ pub fn parse(typed: &str, country: Option<&Country>) -> Result<Phone, Why> {
         .iter()
         .filter(|served| digits.starts_with(served.phone_code.trim_start_matches('+')))
         .filter_map(|served| Country::parse(&served.code).ok());
-    let understood = country
-        .cloned()
-        .into_iter()
-        .chain(by_code)
+    let understood = by_code
         .filter_map(|country| Phone::parse(typed, Some(&country)).ok())
-        .find(|phone| phone.e164().is_some());
+        .find(|phone| phone.e164().is_some() && phone.is_international());
     Ok(understood.unwrap_or(plain))
 }
 
@@ -51,7 +48,7 @@ mod tests {
 
     fn seen(typed: &str, country: Option<&str>) -> (String, String) {
         let country = country.map(|code| Country::parse(code).expect("a country"));
-        let phone = parse(typed, country.as_ref()).expect("a phone");
+        let phone = parse(typed).expect("a phone").read_in(country.as_ref());
         (phone.raw().to_owned(), shown(&phone))
     }
 

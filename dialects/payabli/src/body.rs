@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use patron_gateway::{Exchange, Fields, Member, Reading};
 use patron_model::{
     Failure, Patch, Timestamp, Why,
-    address::{Address, AddressEdit, PostalPatch},
+    address::{AddressEdit, PostalPatch},
     country::Country,
     customer::{Customer, CustomerPatch, PasswordHash, STAND_IN, Status},
     email::Email,
@@ -243,15 +243,7 @@ impl CustomerBody {
         current: Option<&Customer>,
     ) {
         patch.email = fields.text("email", filled(&self.email), Email::parse);
-        let own = current.and_then(Customer::billing);
-        let own = own.and_then(|address: &Address| address.postal.country.clone());
-        let country = match &self.country {
-            Member::Value(code) => Country::parse(code).ok(),
-            Member::Absent => own,
-            Member::Null => None,
-        };
-        let phone = fields
-            .text("phone", filled(&self.phone), |typed| Phone::parse(typed, country.as_ref()));
+        let phone = fields.text("phone", filled(&self.phone), |typed| Phone::parse(typed, None));
         let shown = current.and_then(record::shown_phone);
         let same = matches!((&phone, &shown), (Patch::Set(new), Some(old)) if new.raw() == old);
         patch.phone = if same { Patch::Keep } else { phone };

@@ -102,11 +102,10 @@ impl TextField {
             }
             TextField::Phone => {
                 let mut any = vec![folded(self.field()), folded(customer::phone())];
-                let key = |key: String| Filter::equal(customer::phone_key(), key);
                 if let Some(digits) = phone_digits(text) {
-                    any.extend(digits.strip_prefix('1').map(|rest| key(rest.to_owned())));
-                    any.push(key(format!("+{digits}")));
-                    any.push(key(digits));
+                    let rest = digits.strip_prefix('1');
+                    any.extend(rest.map(|rest| Filter::equal(customer::phone_key(), rest)));
+                    any.push(customer::has_phone(text, None));
                 }
                 Filter::Or(any)
             }
@@ -133,6 +132,7 @@ impl TextField {
                 let mut any = vec![own, Filter::Contains(customer::phone(), text.to_owned())];
                 if let Some(digits) = phone_digits(text) {
                     any.push(Filter::Contains(customer::phone_key(), digits));
+                    any.push(customer::has_phone(text, None));
                 }
                 Filter::Or(any)
             }

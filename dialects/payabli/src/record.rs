@@ -8,7 +8,6 @@ use patron_model::{
     country::Country,
     customer::{Customer, STAND_IN, Status},
     payment_method::PaymentMethod,
-    phone::Phone,
 };
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
@@ -232,8 +231,7 @@ pub fn shown_phone(customer: &Customer) -> Option<String> {
         return Some(e164.to_owned());
     }
     let country = customer.billing().and_then(|address| address.postal.country.as_ref());
-    let read_here = || Some(Phone::parse(phone.raw(), country).ok()?.e164()?.to_owned());
-    Some(read_here().or_else(|| north_american(phone.raw(), country)).unwrap_or(phone.raw().into()))
+    Some(north_american(phone.raw(), country).unwrap_or(phone.raw().into()))
 }
 
 /// Numbers of the North American plan by their form alone: the reference normalises

@@ -105,6 +105,13 @@ fn equal_any(
             let keys: Vec<String> = values.iter().map(|value| value.to_lowercase()).collect();
             one_of(Field::Column("email_key"), &keys).and(one_of(field, values))
         }
+        Kind::Phone => {
+            let known = values.iter().map(|value| customer::has_phone(value, None));
+            Filter::Or(std::iter::once(one_of(field, values)).chain(known).collect())
+        }
+        Kind::WorkPhone => {
+            Filter::Or(values.iter().map(|value| customer::has_work_phone(value, None)).collect())
+        }
         Kind::FirstName | Kind::LastName => {
             let derived = values.iter().filter_map(|value| derived(selector.kind, value));
             let mut any = vec![one_of(field, values)];
@@ -214,6 +221,8 @@ fn ordered(
         | Kind::Id
         | Kind::Entity
         | Kind::Email
+        | Kind::Phone
+        | Kind::WorkPhone
         | Kind::FirstName
         | Kind::LastName
         | Kind::Digits => Err(barred()),

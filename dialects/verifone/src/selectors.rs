@@ -13,6 +13,10 @@ pub(crate) enum Kind {
     Entity,
     /// S: a text of the customer that has an index of its own.
     Email,
+    /// S: a phone number, found by its international form as well.
+    Phone,
+    /// S: the same at work.
+    WorkPhone,
     /// S: the first name of the billing address or of the customer.
     FirstName,
     /// S: the last name of the billing address or of the customer.
@@ -55,6 +59,8 @@ impl Selector {
             }
             Kind::Text
             | Kind::Email
+            | Kind::Phone
+            | Kind::WorkPhone
             | Kind::FirstName
             | Kind::LastName
             | Kind::Digits
@@ -103,8 +109,8 @@ pub(crate) static ALL: &[Selector] = &[
     text("company_name", &[&["company_name"]]),
     text("company_registration_number", &[&["company_registration_number"]]),
     of_kind(text("email_address", &[&["email"]]), Kind::Email),
-    text("phone_number", &[&["phone", "raw"]]),
-    text("work_phone", &[&["work_phone", "raw"]]),
+    of_kind(text("phone_number", &[&["phone", "raw"]]), Kind::Phone),
+    of_kind(text("work_phone", &[&["work_phone", "raw"]]), Kind::WorkPhone),
     text("title", &[&["title"]]),
     of_kind(text("tax.identifier", &[&["tax_number"]]), Kind::Digits),
     unsortable(text("language", LANGUAGE)),

@@ -163,8 +163,7 @@ impl Writing {
     }
 
     fn top(&mut self, sent: &CustomerBody, before: &CustomerBody) -> CustomerPatch {
-        let country = country_of(&sent.billing);
-        let phone = |text: &str| Phone::parse(limits::phone(text)?, country.as_ref());
+        let phone = |text: &str| Phone::parse(limits::phone(text)?, None);
         let tax = |tax: &Option<TaxBody>| tax.as_ref().and_then(|t| t.identifier.clone());
         let (company, number) = (limits::COMPANY_MAX, limits::REGISTRATION_MAX);
         let mut patch = CustomerPatch {
@@ -296,10 +295,6 @@ impl Writing {
         patch.family_name = name(&sent.last_name, &last, family.as_deref());
         patch.full_name = Patch::Clear;
     }
-}
-
-fn country_of(side: &Option<AddressBody>) -> Option<Country> {
-    Country::parse(side.as_ref()?.country_code.as_deref()?).ok()
 }
 
 /// What the core knows, or the text as it is, for the extras.

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use patron_model::{Event, Failure, Identity, Ids, card::Found};
+use patron_model::{Event, Failure, Identity, Ids, card::Found, country::Country};
 use patron_store::{Answer, Batch, NewEntry, Record, StoreError, Write, faceless};
 
 use super::{Saved, Settled, refused};
@@ -18,6 +18,8 @@ use crate::{
 /// Writes that are to be made together, and what the request is answered with.
 pub struct Draft<'a> {
     cx: &'a Cx,
+    /// The country of the space.
+    pub(super) home: Option<Country>,
     batch: Batch,
     outcome: Option<Outcome>,
     /// What a repeat shows beside the records, sealed.
@@ -49,6 +51,7 @@ impl Cx {
         let batch = Batch { tenant: self.space, dry_run: self.dry_run, ..Batch::default() };
         Draft {
             cx: self,
+            home: None,
             batch,
             outcome: None,
             sealed: None,
@@ -77,6 +80,7 @@ impl<'a> Draft<'a> {
     /// # Errors
     /// As [`Draft::insert`].
     pub fn create<T: Document>(mut self, noun: T) -> Result<Decision<'a, Saved<T>>, Failure> {
+        let noun = noun.read_in(self.home.as_ref());
         self.insert(&noun)?;
         let event = Some(T::Event::CREATED);
         Ok(self.answering(Saved { record: noun, revision: 1, event, replayed: false }))
@@ -108,6 +112,7 @@ impl<'a> Draft<'a> {
         event: T::Event,
         changes: &[&'static str],
     ) -> Result<Saved<T>, Failure> {
+        let after = after.read_in(self.home.as_ref());
         self.replace(before, &after, event, changes)?;
         let revision = before.revision + 1;
         Ok(Saved { record: after, revision, event: Some(event), replayed: false })
@@ -171,6 +176,14 @@ impl<'a> Draft<'a> {
             let found = found.beyond(&card_data(&before.record));
             found.into_problems().into_result()?;
         }
+        let read = before.record.reread(self.home.as_ref());
+        if let Some(read) = &read {
+            // It was read while its space had another country, or by an earlier version. Whatever
+            // is derived of it by now is what this change builds on.
+            let record = record_of(read, before.revision)?;
+            self.batch.writes.push(Write::Derive { kind: T::KIND, record });
+        }
+        let read = read.as_ref().unwrap_or(&before.record);
         let record = record_of(after, before.revision + 1)?;
         self.journal(after, record.revision, event, changes, &record.doc);
         if T::JOURNALED && audit::is_told(T::KIND, after.tenant()) {
@@ -179,8 +192,8 @@ impl<'a> Draft<'a> {
         }
         self.batch.writes.push(Write::Replace {
             kind: T::KIND,
-            before_columns: before.record.columns(),
-            before_terms: before.record.terms_beside(after, &record.terms),
+            before_columns: read.columns(),
+            before_terms: read.terms_beside(after, &record.terms),
             after: record,
         });
         Ok(())

@@ -1,7 +1,8 @@
 //! How a customer is stored.
 
 use patron_model::{
-    Failure, Permission, Timestamp, card::Found, customer::Customer, event::CustomerEvent,
+    Failure, Permission, Timestamp, card::Found, country::Country, customer::Customer,
+    event::CustomerEvent,
 };
 use patron_store::{Column, Index, Kind, Value, faceless};
 
@@ -60,6 +61,14 @@ impl Document for Customer {
 
     fn from_document(document: &str) -> serde_json::Result<Customer> {
         serde_json::from_str(&faceless(document))
+    }
+
+    fn reread(&self, home: Option<&Country>) -> Option<Customer> {
+        self.with_phones_read(home)
+    }
+
+    fn own(&self) -> Option<String> {
+        serde_json::to_string(&self.unread()?).ok()
     }
 
     fn terms(&self) -> Vec<String> {

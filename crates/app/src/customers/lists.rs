@@ -2,7 +2,10 @@
 
 use patron_model::{Failure, customer::Customer};
 
-use super::past::{permitted, permitted_query};
+use super::{
+    numbers::looked_up,
+    past::{permitted, permitted_query},
+};
 use crate::{
     Cx,
     documents::CUSTOMER,
@@ -20,7 +23,7 @@ const TEXT_SCAN_MAX: usize = 5_000;
 /// # Errors
 /// Whatever the store says.
 pub async fn list(cx: &Cx, query: &Query) -> Result<Page<Customer>, Failure> {
-    page(cx, &permitted_query(cx, query)).await
+    page(cx, &*looked_up(cx, permitted_query(cx, query)).await?).await
 }
 
 /// A page of customers to be shown, and whether others follow. Deleted ones appear unless the
@@ -30,7 +33,8 @@ pub async fn list(cx: &Cx, query: &Query) -> Result<Page<Customer>, Failure> {
 /// Whatever the store says.
 pub async fn see_list(cx: &Cx, query: &Query) -> Result<(Vec<Seen>, bool), Failure> {
     search::bounded(&query.predicate)?;
-    let found = cx.app.store.find(&CUSTOMER, &permitted_query(cx, query)).await;
+    let query = looked_up(cx, permitted_query(cx, query)).await?;
+    let found = cx.app.store.find(&CUSTOMER, &query).await;
     let found = found.map_err(failure)?;
     found.rows.iter().for_each(|row| cx.saw(row.tenant, row.number));
     let items = found.rows.into_iter().map(Seen::of).collect::<Result<_, _>>()?;

@@ -8,8 +8,8 @@ use super::{
     Account, Deletion, EXPIRY_SECONDS_MAX, EarlierKey, Key, NETWORKS_MAX, PublicRights, Role, Space,
 };
 use crate::{
-    Failure, Identity, Permissions, Problems, Timestamp, Why, customer::Changes, network::Network,
-    text::Name,
+    Failure, Identity, Patch, Permissions, Problems, Timestamp, Why, country::Country,
+    customer::Changes, network::Network, text::Name,
 };
 
 /// Most secrets of one user that are good at once.
@@ -26,6 +26,8 @@ pub struct SpacePatch {
     pub require_precondition: Option<bool>,
     /// Whether the audit trail says who read which customer.
     pub audit_reads: Option<bool>,
+    /// Where its customers are at home.
+    pub default_country: Patch<Country>,
     /// Switches of single dialects; each named dialect's switches are replaced.
     pub dialects: Option<BTreeMap<String, Value>>,
     /// Whether it is archived.
@@ -68,12 +70,19 @@ impl Account {
 impl Space {
     /// The space after a change, and what differs.
     pub fn apply(&self, patch: SpacePatch, now: Timestamp) -> (Space, Changes) {
-        let SpacePatch { name, require_precondition, audit_reads, dialects, archived: wanted } =
-            patch;
+        let SpacePatch {
+            name,
+            require_precondition,
+            audit_reads,
+            default_country,
+            dialects,
+            archived: wanted,
+        } = patch;
         let mut next = self.clone();
         next.name = name.unwrap_or(next.name);
         next.require_precondition = require_precondition.unwrap_or(next.require_precondition);
         next.audit_reads = audit_reads.unwrap_or(next.audit_reads);
+        default_country.change(&mut next.default_country);
         next.dialects.extend(dialects.unwrap_or_default());
         next.dialects.retain(|_, switches| !switches.is_null());
         next.archived_at = archived(next.archived_at, wanted, now);
@@ -91,6 +100,7 @@ impl Space {
         let next = Space {
             name: Name::parse(NAME_OF_DELETED).map_err(Failure::internal)?,
             require_precondition: false,
+            default_country: None,
             dialects: BTreeMap::new(),
             audit_reads: false,
             archived_at: None,

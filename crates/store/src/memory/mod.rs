@@ -2,6 +2,7 @@
 //! holds the databases against it. Nothing here is durable, and searches read every record.
 
 mod purge;
+mod records;
 mod transfer;
 
 use std::collections::{BTreeMap, HashMap};
@@ -142,15 +143,8 @@ impl State {
                 table.check_unique(kind, &stored)?;
                 self.put(undo, kind, stored.row.number, Some(stored))
             }
-            Write::Replace { kind, after, .. } => {
-                let table = self.table(kind)?;
-                let mut stored = Stored::from(after);
-                let Row { tenant, number, revision, .. } = stored.row;
-                let before = table.at_revision(kind, tenant, number, revision - 1)?;
-                stored.row.uuid = before.row.uuid;
-                table.check_unique(kind, &stored)?;
-                self.put(undo, kind, number, Some(stored))
-            }
+            Write::Replace { kind, after, .. } => self.replace(undo, kind, after, 1),
+            Write::Derive { kind, record } => self.replace(undo, kind, record, 0),
             Write::Remove { kind, tenant, number, revision } => {
                 self.table(kind)?.at_revision(kind, tenant, number, revision)?;
                 self.put(undo, kind, number, None)
@@ -210,6 +204,7 @@ fn blanked(write: &Write) -> Option<(&'static str, i64, i64)> {
         Write::Blank { kind, tenant, number } => Some((kind.name, *tenant, *number)),
         Write::Insert { .. }
         | Write::Replace { .. }
+        | Write::Derive { .. }
         | Write::Remove { .. }
         | Write::Assert { .. } => None,
     }

@@ -41,8 +41,8 @@ use crate::lane::Turns;
 use crate::news::News;
 use crate::sql::{self, Schema};
 use crate::statistics::Statistics;
-use crate::store::{Committed, EngineInfo};
-use crate::{Answer, Batch, Counts, Entry, Kind, Options, Row, StoreError, purge};
+use crate::store::{Committed, EngineInfo, Recorded};
+use crate::{Answer, Batch, Counts, Entry, Kind, Options, Record, Row, StoreError, purge};
 
 use self::ask::Params;
 pub(crate) use self::connect::{check, describe, exists};
@@ -146,6 +146,25 @@ impl Postgres {
         number: i64,
     ) -> Result<Option<Row>, StoreError> {
         self.query_row(&self.shared.schema.kind(kind)?.get_anywhere, &[&number]).await
+    }
+
+    pub(crate) async fn records_after(
+        &self,
+        kind: &'static Kind,
+        number: i64,
+        limit: u32,
+    ) -> Result<Recorded, StoreError> {
+        let sql = self.shared.schema.kind(kind)?;
+        let rows = self.query(&sql.records_after, &[&number, &i64::from(limit)]).await?;
+        let record = |row| Ok(read::record(row, 0)?.with(read::columns(row, kind)?));
+        let records: Vec<Record> = rows.iter().map(record).collect::<Result<_, StoreError>>()?;
+        let Some(last) = records.last().filter(|_| kind.terms) else {
+            return Ok((records, Vec::new()));
+        };
+        let rows = self.query(&sql.terms_between, &[&number, &last.number]).await?;
+        let term = |row| Ok((read::value(row, 0)?, read::value(row, 1)?));
+        let terms = rows.iter().map(term).collect::<Result<_, StoreError>>()?;
+        Ok((records, terms))
     }
 
     pub(crate) async fn get_by_uuid(

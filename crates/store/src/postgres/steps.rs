@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::ask::Parameter;
-use crate::sql::{Schema, changed_columns, changed_terms};
+use crate::sql::{Schema, changed_columns, changed_terms, every_column};
 use crate::{Batch, Index, Kind, Record, StoreError, Value, Write};
 
 /// What a statement must have done.
@@ -72,15 +72,17 @@ fn push_write<'b>(
         }
         Write::Replace { kind, after, before_columns, before_terms } => {
             let changed = changed_columns(before_columns, &after.columns);
-            let sql = schema.kind(kind)?.replace(changed).to_string().into();
-            let Record { tenant, number, revision, doc, .. } = after;
-            let mut params = params![*number, *tenant, revision - 1, *revision, doc];
-            let columns = after.columns.iter().enumerate();
-            let columns = columns.filter(|(at, _)| changed & (1 << at) != 0);
-            params.extend(columns.map(|(_, value)| boxed(value)));
-            let expect = Expect::One(StoreError::Conflict { kind: kind.name, number: *number });
-            steps.push(Step { sql, params, expect, kind: Some(kind) });
+            push_update(schema, steps, kind, (after, after.revision - 1, changed))?;
             push_terms(schema, steps, kind, after, before_terms)
+        }
+        Write::Derive { kind, record } => {
+            push_update(schema, steps, kind, (record, record.revision, every_column(kind)))?;
+            if kind.terms {
+                let sql = schema.kind(kind)?.terms_remove.as_str().into();
+                let params = params![record.number];
+                steps.push(Step { sql, params, expect: Expect::Anything, kind: None });
+            }
+            push_terms(schema, steps, kind, record, &[])
         }
         Write::Remove { kind, tenant, number, revision } => {
             let sql = schema.kind(kind)?;
@@ -110,6 +112,24 @@ fn push_write<'b>(
     }
 }
 
+/// Writes a record over the one at a revision: document, revision and some of the columns.
+fn push_update<'b>(
+    schema: &'b Schema,
+    steps: &mut Vec<Step<'b>>,
+    kind: &'static Kind,
+    (after, expected, changed): (&'b Record, i64, u64),
+) -> Result<(), StoreError> {
+    let sql = schema.kind(kind)?.replace(changed).to_string().into();
+    let Record { tenant, number, revision, doc, .. } = after;
+    let mut params = params![*number, *tenant, expected, *revision, doc];
+    let columns = after.columns.iter().enumerate();
+    let columns = columns.filter(|(at, _)| changed & (1 << at) != 0);
+    params.extend(columns.map(|(_, value)| boxed(value)));
+    let expect = Expect::One(StoreError::Conflict { kind: kind.name, number: *number });
+    steps.push(Step { sql, params, expect, kind: Some(kind) });
+    Ok(())
+}
+
 fn boxed(value: &Value) -> Box<dyn Parameter + Send + '_> {
     Box::new(value)
 }
@@ -134,7 +154,7 @@ fn push_terms<'b>(
 /// Whether a write may meet a value that must be unique.
 pub(super) fn may_violate(write: &Write) -> bool {
     match write {
-        Write::Insert { .. } => true,
+        Write::Insert { .. } | Write::Derive { .. } => true,
         Write::Replace { kind, after, before_columns, .. } => {
             let changed = changed_columns(before_columns, &after.columns);
             let unique = |index| matches!(index, Index::Unique | Index::UniqueEverywhere);

@@ -134,7 +134,9 @@ async fn next_group(shared: &Shared, queue: &Queue) -> Option<Vec<Job>> {
 
 fn first_number(batch: &Batch) -> i64 {
     let numbers = batch.writes.iter().map(|write| match write {
-        Write::Insert { record, .. } | Write::Replace { after: record, .. } => record.number,
+        Write::Insert { record, .. }
+        | Write::Replace { after: record, .. }
+        | Write::Derive { record, .. } => record.number,
         Write::Remove { number, .. }
         | Write::Assert { number, .. }
         | Write::Blank { number, .. } => *number,

@@ -38,7 +38,7 @@ use crate::page::{self, INLINE_ROWS_MAX};
 use crate::patience::Patience;
 use crate::sql::{Dialect, Schema};
 use crate::statistics::{Counters, Statistics};
-use crate::store::{Committed, EngineInfo, Found};
+use crate::store::{Committed, EngineInfo, Found, Recorded};
 use crate::{Answer, Batch, Entry, Kind, Options, Predicate, Query, Row, StoreError, Synchronous};
 
 /// The SQLite engine.
@@ -217,6 +217,18 @@ impl Sqlite {
         number: i64,
     ) -> Result<Option<Row>, StoreError> {
         self.read(|c, schema| read::row(c, &schema.kind(kind)?.get_anywhere, (number,)))
+    }
+
+    pub(crate) async fn records_after(
+        &self,
+        kind: &'static Kind,
+        number: i64,
+        limit: u32,
+    ) -> Result<Recorded, StoreError> {
+        self.scan(move |connection, schema, _| {
+            read::records_after(connection, schema.kind(kind)?, number, limit)
+        })
+        .await
     }
 
     pub(crate) async fn get_by_uuid(

@@ -9,8 +9,9 @@ use super::readers::Bounds;
 use crate::batch::related_from;
 use crate::filter::{Param, Residual, Slot, SlotType};
 use crate::page::{Page, Statement};
-use crate::store::Found;
-use crate::{Answer, Entry, Row, StoreError, Value};
+use crate::sql::KindSql;
+use crate::store::{Found, Recorded};
+use crate::{Answer, Entry, Record, Row, StoreError, Value};
 
 /// Findings of the integrity check at most.
 const FINDINGS_MAX: u32 = 100;
@@ -70,6 +71,28 @@ pub(super) fn column(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Val
         ValueRef::Integer(int) => Value::Int(int),
         _ => Value::Text(row.get(at)?),
     })
+}
+
+/// Whole records behind a number, and the terms of theirs.
+pub(super) fn records_after(
+    connection: &Connection,
+    sql: &KindSql,
+    number: i64,
+    limit: u32,
+) -> Result<Recorded, StoreError> {
+    let mut statement = connection.prepare_cached(&sql.records_after).map_err(failed)?;
+    let records = statement.query_map((number, limit), |row| {
+        let columns = (5..5 + sql.kind.columns.len()).map(|at| column(row, at));
+        Ok(record(row, 0)?.with(columns.collect::<rusqlite::Result<_>>()?))
+    });
+    let records: Vec<Record> = records.and_then(|records| records.collect()).map_err(failed)?;
+    let Some(last) = records.last().filter(|_| sql.kind.terms) else {
+        return Ok((records, Vec::new()));
+    };
+    let mut statement = connection.prepare_cached(&sql.terms_between).map_err(failed)?;
+    let terms = statement.query_map((number, last.number), |row| Ok((row.get(0)?, row.get(1)?)));
+    let terms = terms.and_then(|terms| terms.collect()).map_err(failed)?;
+    Ok((records, terms))
 }
 
 fn slots(row: &rusqlite::Row<'_>, from: usize, types: &[SlotType]) -> rusqlite::Result<Vec<Slot>> {

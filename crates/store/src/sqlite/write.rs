@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::read;
 use crate::batch::related_text;
-use crate::sql::{KindSql, Schema, changed_columns, changed_terms};
+use crate::sql::{KindSql, Schema, changed_columns, changed_terms, every_column};
 use crate::store::Committed;
 use crate::{Answer, Batch, Counts, Kind, Record, StoreError, Value, Write, purge};
 
@@ -110,6 +110,14 @@ impl<'c> Transaction<'c> {
                 self.replace(sql, after, before_columns)?;
                 self.terms(sql, after, before_terms)
             }
+            Write::Derive { kind, record } => {
+                let sql = self.schema.kind(kind)?;
+                self.update(sql, record, record.revision, every_column(kind))?;
+                if kind.terms {
+                    self.execute(&sql.terms_remove, [record.number])?;
+                }
+                self.terms(sql, record, &[])
+            }
             Write::Remove { kind, tenant, number, revision } => {
                 let sql = self.schema.kind(kind)?;
                 let removed = self.execute(&sql.remove, (number, tenant, revision))?;
@@ -145,8 +153,17 @@ impl<'c> Transaction<'c> {
     }
 
     fn replace(&self, sql: &KindSql, after: &Record, before: &[Value]) -> Result<(), Failure> {
-        let changed = changed_columns(before, &after.columns);
-        let expected = after.revision - 1;
+        self.update(sql, after, after.revision - 1, changed_columns(before, &after.columns))
+    }
+
+    /// Writes a record over the one at a revision: document, revision and some of the columns.
+    fn update(
+        &self,
+        sql: &KindSql,
+        after: &Record,
+        expected: i64,
+        changed: u64,
+    ) -> Result<(), Failure> {
         let fixed: [&dyn ToSql; 5] =
             [&after.number, &after.tenant, &expected, &after.revision, &after.doc];
         let columns = after.columns.iter().enumerate();

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use patron_store::{
-    Batch, Committed, NewEntry, Predicate, Query, RELATED_MAX, Row, Store, StoreError, Write,
+    Batch, Committed, NewEntry, Predicate, Query, RELATED_MAX, Record, Row, Store, StoreError,
+    Write,
 };
 
 use crate::on_every_engine;
@@ -21,6 +22,7 @@ on_every_engine!(
     related_records_are_bounded,
     answers,
     terms_follow_the_record,
+    what_is_derived_is_written_anew,
     reserves_disjoint_blocks,
     many_batches_at_once,
     refuses_what_cannot_be_kept,
@@ -381,6 +383,41 @@ async fn terms_follow_the_record(stand: Stand) {
     store.commit(batch(1, vec![remove(&newer)])).await.unwrap();
     assert_eq!(scan(&store, "z", None, 9).await, pairs(&[]));
     assert!(store.scan_terms(&COMMENT, 1, "", None, 9).await.is_err());
+}
+
+async fn what_is_derived_is_written_anew(stand: Stand) {
+    let store = stand.open().await;
+    let one = customer(1, 1).with("email", "a").terms(&["ab", "b"]);
+    let two = customer(2, 2).terms(&["ab"]);
+    add(&store, &[one.clone(), two.clone(), customer(2, 5)]).await;
+    let derived = one.clone().with("name", "n").doc("{\"a\":1}").terms(&["b", "c"]);
+    let head = store.head(1).await.unwrap();
+    let write = |record: &Record| Write::Derive { kind: &CUSTOMER, record: record.clone() };
+    store.commit(batch(1, vec![write(&derived)])).await.unwrap();
+    assert_eq!(store.get(&CUSTOMER, 1, 1).await.unwrap(), Some(row(&derived)));
+    assert_eq!(store.head(1).await.unwrap(), head, "no journal entry");
+    assert_eq!(scan(&store, "", None, 9).await, pairs(&[("b", 1)]));
+    let after = store.records_after(&CUSTOMER, 0, 2).await.unwrap();
+    assert_eq!(format!("{after:?}"), format!("{:?}", [&derived, &two]));
+    let numbers = async |after, limit| {
+        let records = store.records_after(&CUSTOMER, after, limit).await.unwrap();
+        records.into_iter().map(|record| record.number).collect::<Vec<_>>()
+    };
+    assert_eq!((numbers(2, 9).await, numbers(5, 9).await), (vec![5], vec![]));
+    // Together with a change that builds on it, whatever was there.
+    let newer = derived.clone().next().with("name", "m").terms(&["c"]);
+    let both = vec![write(&derived), replace(&derived, &newer)];
+    store.commit(batch(1, both)).await.unwrap();
+    assert_eq!(scan(&store, "", None, 9).await, pairs(&[("c", 1)]));
+    assert_eq!(
+        format!("{:?}", store.records_after(&CUSTOMER, 0, 1).await),
+        format!("{:?}", Ok::<_, StoreError>([&newer]))
+    );
+    for stale in [derived, newer.next(), customer(2, 1)] {
+        let refused = store.commit(batch(stale.tenant, vec![write(&stale)])).await;
+        assert!(matches!(refused, Err(StoreError::Conflict { number: 1, .. })), "{refused:?}");
+    }
+    assert_eq!(scan(&store, "", None, 9).await, pairs(&[("c", 1)]));
 }
 
 async fn reserves_disjoint_blocks(stand: Stand) {

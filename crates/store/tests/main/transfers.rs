@@ -13,6 +13,7 @@ on_every_engine!(
     refuses_damaged_dumps,
     checks_columns,
     checks_faces,
+    what_is_read_with_the_help_of_others_may_differ_from_the_journal,
     reopening_and_growing,
 );
 
@@ -116,7 +117,7 @@ async fn checks_columns(stand: Stand) {
             let mut columns = vec![Value::Null; 6];
             columns[0] = email;
             columns[2] = Some(-5).filter(|_| row.number == 1).into();
-            Implied { columns, face: None }
+            Implied { columns, face: None, own: None }
         })
     };
     let report = store.check(&implied).await.unwrap();
@@ -143,11 +144,37 @@ async fn checks_faces(stand: Stand) {
     for (face, findings) in [(Some(r#"{"b":2}"#), 0), (Some(r#"{"b":3}"#), 1), (None, 1)] {
         let implied = |_: &Kind, _: &patron_store::Row| {
             let face = face.map(str::to_owned);
-            Some(Implied { columns: record.columns.clone(), face })
+            Some(Implied { columns: record.columns.clone(), face, own: None })
         };
         let report = store.check(&implied).await.unwrap();
         assert_eq!(report.findings.len(), findings, "{face:?}: {report:?}");
     }
+}
+
+async fn what_is_read_with_the_help_of_others_may_differ_from_the_journal(stand: Stand) {
+    let store = stand.open().await;
+    let record = customer(1, 1).doc(r#"{"own":1}"#);
+    let kept = entry(&record, "created");
+    let writes = vec![insert(&record)];
+    store
+        .commit(Batch { tenant: 1, writes, entries: vec![kept], ..Batch::default() })
+        .await
+        .unwrap();
+    let read = record.clone().doc(r#"{"own":1,"read":2}"#);
+    let writes = vec![Write::Derive { kind: &CUSTOMER, record: read }];
+    store.commit(Batch { tenant: 1, writes, ..Batch::default() }).await.unwrap();
+    for (own, findings) in [(Some("same"), 0), (None, 1)] {
+        let implied = |_: &Kind, _: &patron_store::Row| {
+            let own = own.map(str::to_owned);
+            Some(Implied { columns: record.columns.clone(), face: None, own })
+        };
+        assert_eq!(store.check(&implied).await.unwrap().findings.len(), findings, "{own:?}");
+    }
+    let implied = |_: &Kind, row: &patron_store::Row| {
+        let own = Some(row.doc.clone());
+        Some(Implied { columns: record.columns.clone(), face: None, own })
+    };
+    assert_eq!(store.check(&implied).await.unwrap().findings.len(), 1);
 }
 
 static GROWN: Kind = Kind {
