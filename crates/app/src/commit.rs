@@ -88,7 +88,7 @@ impl<T: Document> Settled for Saved<T> {
 const UNCHANGED: &str = "unchanged";
 
 /// The state a caller expects a record to be in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expect {
     /// Any.
     Any,
@@ -96,6 +96,8 @@ pub enum Expect {
     Version(i64),
     /// Exactly this revision of the whole document, addresses included.
     Revision(i64),
+    /// Whichever of these; none fits where there are none.
+    AnyOf(Vec<Expect>),
 }
 
 impl Expect {
@@ -103,13 +105,24 @@ impl Expect {
     ///
     /// # Errors
     /// `Stale`.
-    pub fn check(self, version: i64, revision: i64) -> Result<(), Failure> {
+    pub fn check(&self, version: i64, revision: i64) -> Result<(), Failure> {
+        let stale = |have: i64, want: i64| Err(Failure::Stale { have, want });
         match self {
-            Expect::Version(want) if want != version => Err(Failure::Stale { have: version, want }),
-            Expect::Revision(want) if want != revision => {
-                Err(Failure::Stale { have: revision, want })
+            Expect::Any => Ok(()),
+            Expect::Version(want) if *want != version => stale(version, *want),
+            Expect::Revision(want) if *want != revision => stale(revision, *want),
+            Expect::Version(_) | Expect::Revision(_) => Ok(()),
+            Expect::AnyOf(states) => {
+                // The first one says what was expected.
+                let mut refusals = Vec::new();
+                for state in states {
+                    match state.check(version, revision) {
+                        Ok(()) => return Ok(()),
+                        Err(refusal) => refusals.push(refusal),
+                    }
+                }
+                refusals.into_iter().next().map_or_else(|| stale(version, 0), Err)
             }
-            Expect::Any | Expect::Version(_) | Expect::Revision(_) => Ok(()),
         }
     }
 }

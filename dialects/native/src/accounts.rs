@@ -146,7 +146,7 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
         return Err(Failure::WrongState { is, needs });
     }
     let patch = AccountPatch { name: name(body.name)?, archived };
-    let expect = condition.expect(None);
+    let expect = condition.expect();
     let account = spaces::update_account(&request.cx, number, expect, patch).await?;
     Ok(Reply::json(200, &AccountOut::of(&account))?.with("etag", conditions::tag(account.version)))
 }

@@ -187,14 +187,7 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::of_change(&request)?;
     let (customer, id) = (customer_id(&request)?, address_id(&request)?);
     let patch = patches::body::<AddressIn>(&request)?.into_patch(Reading::NullClears)?;
-    let now = match condition.has_several_tags() {
-        true => {
-            let (customer, address) = addresses::get(&request.cx, customer, id).await?;
-            Some((address.version, customer.revision))
-        }
-        false => None,
-    };
-    let expect = condition.expect(now);
+    let expect = condition.expect();
     let placed = addresses::update(&request.cx, customer, id, expect, patch).await?;
     reply(&request, 200, &placed)
 }
@@ -210,6 +203,6 @@ pub(crate) async fn set_default(request: Request) -> Result<Reply, Failure> {
 pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::of_change(&request)?;
     let (customer, id) = (customer_id(&request)?, address_id(&request)?);
-    addresses::delete(&request.cx, customer, id, condition.expect(None)).await?;
+    addresses::delete(&request.cx, customer, id, condition.expect()).await?;
     Ok(Reply::empty(204))
 }

@@ -95,7 +95,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::of_change(&request)?;
     let (customer, id, patch) = (customer_id(&request)?, comment_id(&request)?, patch(&request)?);
-    let expect = condition.expect(None);
+    let expect = condition.expect();
     let saved = comments::update(&request.cx, customer, id, expect, patch).await?;
     reply(&request, 200, &saved)
 }
@@ -104,7 +104,7 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
 pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::of_change(&request)?;
     let (customer, id) = (customer_id(&request)?, comment_id(&request)?);
-    comments::delete(&request.cx, customer, id, condition.expect(None)).await?;
+    comments::delete(&request.cx, customer, id, condition.expect()).await?;
     Ok(Reply::empty(204))
 }
 

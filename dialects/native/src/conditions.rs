@@ -22,8 +22,8 @@ pub(crate) enum Condition {
     None,
     /// That the record exists.
     Exists,
-    /// One of these tags.
-    Tags(Vec<Expect>),
+    /// One of the tags it lists.
+    Tags(Expect),
 }
 
 /// Reads `If-Match`. A weak tag never matches (RFC 9110 §13.1.1).
@@ -46,7 +46,7 @@ pub(crate) fn if_match(request: &Request) -> Result<Condition, Failure> {
         // A tag that is none of ours is well formed and matches nothing.
         tags.push(parse(inner).unwrap_or(Expect::Version(-1)));
     }
-    Ok(Condition::Tags(tags))
+    Ok(Condition::Tags(Expect::AnyOf(tags)))
 }
 
 fn parse(inner: &str) -> Option<Expect> {
@@ -57,22 +57,12 @@ fn parse(inner: &str) -> Option<Expect> {
 }
 
 impl Condition {
-    /// The state to expect, given what is there now (for lists of several tags).
-    pub(crate) fn expect(&self, now: Option<(i64, i64)>) -> Expect {
+    /// The state to expect.
+    pub(crate) fn expect(self) -> Expect {
         match self {
             Condition::None | Condition::Exists => Expect::Any,
-            Condition::Tags(tags) => {
-                let fits = |tag: &&Expect| {
-                    now.is_some_and(|(version, revision)| tag.check(version, revision).is_ok())
-                };
-                tags.iter().find(fits).or(tags.first()).copied().unwrap_or(Expect::Version(-1))
-            }
+            Condition::Tags(expect) => expect,
         }
-    }
-
-    /// Whether several tags make a look at the record necessary.
-    pub(crate) fn has_several_tags(&self) -> bool {
-        matches!(self, Condition::Tags(tags) if tags.len() > 1)
     }
 }
 

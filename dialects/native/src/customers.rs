@@ -411,7 +411,7 @@ pub(crate) async fn put_by_reference(request: Request) -> Result<Reply, Failure>
                 .map_err(|_| Failure::PreconditionFailed { what: "If-Match" })?;
             Expect::Any
         }
-        other => other.expect(None),
+        other => other.expect(),
     };
     let put =
         customers::put_by_reference(&request.cx, &reference, expect, create_only, patch).await?;
@@ -419,22 +419,9 @@ pub(crate) async fn put_by_reference(request: Request) -> Result<Reply, Failure>
     saved(&request, status, &put).await
 }
 
-/// The state that a change expects; looks at the record only for lists of several tags.
-async fn expect(request: &Request, condition: &Condition) -> Result<Expect, Failure> {
-    let now = match condition.has_several_tags() {
-        true => {
-            let customer = customers::get(&request.cx, id(request)?).await?;
-            Some((customer.version, customer.revision))
-        }
-        false => None,
-    };
-    Ok(condition.expect(now))
-}
-
 /// A changed customer: JSON Merge Patch or JSON Patch.
 pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
-    let condition = conditions::of_change(&request)?;
-    let expect = expect(&request, &condition).await?;
+    let expect = conditions::of_change(&request)?.expect();
     let id = id(&request)?;
     let updated = match patches::read(&request)? {
         Change::Merge(patch) => customers::update(&request.cx, id, expect, *patch).await?,
@@ -449,8 +436,7 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
 
 /// Hides a customer; it can be restored.
 pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
-    let condition = conditions::of_change(&request)?;
-    let expect = expect(&request, &condition).await?;
+    let expect = conditions::of_change(&request)?.expect();
     customers::delete(&request.cx, id(&request)?, expect).await?;
     Ok(Reply::empty(204))
 }
@@ -472,8 +458,7 @@ pub(crate) struct MergeIn {
 
 /// Takes another customer over. `Prefer: dry-run` shows the outcome first.
 pub(crate) async fn merge(request: Request) -> Result<Reply, Failure> {
-    let condition = conditions::of_change(&request)?;
-    let expect = expect(&request, &condition).await?;
+    let expect = conditions::of_change(&request)?.expect();
     let body: MergeIn = patches::body(&request)?;
     let absorbed = match body.absorb.value() {
         Some(serde_json::Value::String(text)) => Id::parse(&text, Noun::Customer)?,

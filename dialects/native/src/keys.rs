@@ -430,7 +430,7 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
         return Err(Failure::invalid(name, Why::ReadOnly));
     }
     let id = Id::Number(number);
-    let saved = keys::update(&request.cx, id, condition.expect(None), &patch(body)?).await?;
+    let saved = keys::update(&request.cx, id, condition.expect(), &patch(body)?).await?;
     let last = request.cx.app.key_uses(&[number]).await?;
     let out = KeyOut::of(&saved, saved.revision, last.get(&number), request.cx.now);
     Ok(Reply::json(200, &out)?.with("etag", conditions::tag(saved.revision)))

@@ -385,7 +385,7 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
         expiry(f, std::mem::take(&mut body.expiry_month), std::mem::take(&mut body.expiry_year));
     let details = Details { expiry: Patch::keep_or(expiry), ..body.details(f) };
     fields.finish()?;
-    let expect = condition.expect(None);
+    let expect = condition.expect();
     let saved = payment_methods::update(&request.cx, customer, id, expect, details).await?;
     reply(&request, 200, &saved)
 }
@@ -394,7 +394,7 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
 pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::of_change(&request)?;
     let (customer, id) = (customer_id(&request)?, method_id(&request)?);
-    payment_methods::delete(&request.cx, customer, id, condition.expect(None)).await?;
+    payment_methods::delete(&request.cx, customer, id, condition.expect()).await?;
     Ok(Reply::empty(204))
 }
 

@@ -191,7 +191,7 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
         dialects: body.dialects.value(),
         archived: body.archived.value(),
     };
-    let expect = condition.expect(None);
+    let expect = condition.expect();
     let space = spaces::update_space(&request.cx, number, expect, patch).await?;
     Ok(Reply::json(200, &SpaceOut::of(&space))?.with("etag", conditions::tag(space.version)))
 }
@@ -239,7 +239,7 @@ pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
         return Err(Failure::PreconditionRequired);
     }
     let export = export_made(&request)?;
-    let space = offboarding::begin(&request.cx, number, condition.expect(None), export).await?;
+    let space = offboarding::begin(&request.cx, number, condition.expect(), export).await?;
     offboarding::finish_later(&request.cx, number);
     let deletion = space.deletion.as_ref().ok_or(Failure::internal("a deletion left no mark"))?;
     let out = LeavingOut {

@@ -372,3 +372,57 @@ async fn who_takes_another_over_gets_every_member_it_lacks() {
     own.retain(|name| !matches!(name.as_str(), "addresses" | "merge"));
     assert_eq!(own, stays);
 }
+/// A record and a change of it, whose state the answers name in an entity tag.
+async fn assert_any_tag_will_do(native: &Native, method: &str, target: &str, body: Option<Value>) {
+    let tag = native.call("GET", target, None).await.expect(200).header("etag").to_owned();
+    let tags = |tags: &[&str]| tags.join(", ");
+    for (wrong, status) in [(tags(&["\"98\"", "\"99.99\""]), 412), (tags(&["W/\"1\""]), 412)] {
+        let asked = native.with(method, target, &[("if-match", &wrong)], body.clone()).await;
+        assert_eq!(asked.status, status, "{method} {target}: {}", asked.text());
+    }
+    let fits = tags(&["\"98\"", "\"another's\"", &tag]);
+    let asked = native.with(method, target, &[("if-match", &fits)], body).await;
+    assert!(asked.status < 300, "{method} {target} {fits}: {}", asked.text());
+}
+
+#[tokio::test]
+async fn any_of_several_entity_tags_will_do() {
+    let native = Native::start().await;
+    let customer = native.create(json!({"reference": "r-1"})).await;
+    let other = native.create(json!({})).await;
+    let one = format!("/v1/customers/{}", customer["number"]);
+    let post = async |target: String, body: Value| {
+        let made = native.call("POST", &target, Some(body)).await.expect(201).json();
+        format!("{target}/{}", made["number"])
+    };
+    let address = post(format!("{one}/addresses"), json!({"city": "Bern"})).await;
+    let comment = post(format!("{one}/comments"), json!({"content": "x"})).await;
+    let method = post(format!("{one}/payment-methods"), json!({"type": "wallet"})).await;
+    let space = post("/v1/spaces".into(), json!({"name": "second"})).await;
+    let key = post("/v1/keys".into(), json!({"dialect": "native"})).await;
+    let account = "/v1/accounts/1".to_owned();
+    let changes = [
+        ("PATCH", &one, Some(json!({"title": "Dr"}))),
+        ("PUT", &"/v1/customers/by-reference/r-1".to_owned(), Some(json!({"title": "Prof"}))),
+        ("PATCH", &address, Some(json!({"city": "Basel"}))),
+        ("DELETE", &address, None),
+        ("PATCH", &comment, Some(json!({"pinned": true}))),
+        ("DELETE", &comment, None),
+        ("PATCH", &method, Some(json!({"issuer": "Bank"}))),
+        ("DELETE", &method, None),
+        ("PATCH", &space, Some(json!({"name": "third"}))),
+        ("PATCH", &key, Some(json!({"name": "named"}))),
+        ("PATCH", &account, Some(json!({"name": "renamed"}))),
+    ];
+    for (method, target, body) in changes {
+        assert_any_tag_will_do(&native, method, target, body).await;
+    }
+    // A merge is guarded by the tag of the customer that stays.
+    let merge = format!("{one}/merge");
+    let absorb = || Some(json!({"absorb": other["number"]}));
+    let tag = native.call("GET", &one, None).await.header("etag").to_owned();
+    for (tags, status) in [("\"98\", \"99\"".to_owned(), 412), (format!("\"98\", {tag}"), 200)] {
+        native.with("POST", &merge, &[("if-match", &tags)], absorb()).await.expect(status);
+    }
+    assert_any_tag_will_do(&native, "DELETE", &one, None).await;
+}
