@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -22,6 +22,9 @@ use crate::{
     tls,
 };
 
+/// Time for what is still to be written after the last request, beyond limits.stop_seconds_max:
+/// together less than the 10 s after which containers are killed.
+const CLOSE_MAX: Duration = Duration::from_millis(1_500);
 /// How often deletions of spaces are looked after.
 const FINISH_EVERY: Duration = Duration::from_secs(60);
 const SECONDS_PER_DAY: i64 = 24 * 3600;
@@ -176,21 +179,34 @@ pub async fn serve(
     let leaving = tokio::spawn(finish_deletions(Arc::clone(&app)));
     let keeper = tokio::spawn(keep_key_uses(Arc::clone(&app)));
     let watcher = tokio::spawn(watch_keyring(Arc::clone(&app)));
+    let asked = OnceLock::new();
     let stop = async {
         stop.await;
         app.stop();
+        let _ = asked.set(Instant::now());
     };
     server::serve_with(gateway, doors.public, doors.tls, stop).await?;
     operations.inspect(tokio::task::JoinHandle::abort);
     sweeper.abort();
     leaving.abort();
     keeper.abort();
-    write_key_uses(&app).await;
     watcher.abort();
+    let longest = Duration::from_secs(settings.limits.stop_seconds_max) + CLOSE_MAX;
+    let until = asked.get().copied().unwrap_or_else(Instant::now) + longest;
+    if tokio::time::timeout_at(until.into(), close(&app)).await.is_err() {
+        tracing::warn!(
+            "the store does not end its work in time and is left; nothing answered is lost"
+        );
+    }
+    Ok(())
+}
+
+/// Writes what is still to be written, and closes the store.
+async fn close(app: &App) {
+    write_key_uses(app).await;
     app.finish_audit().await;
     tracing::info!("all requests are finished, closing the store");
     app.store.clone().close().await;
-    Ok(())
 }
 
 /// Writes now and then when and from where keys were used.

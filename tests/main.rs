@@ -29,6 +29,7 @@ mod pki;
 mod planted;
 mod postgres;
 mod program;
+mod proxies;
 mod refusals;
 mod rights;
 mod sixth_dialect;

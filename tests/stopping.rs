@@ -92,3 +92,29 @@ async fn a_second_signal_ends_the_program() {
         assert!(said.contains("Everything agrees."), "{said}");
     }
 }
+
+/// Containers are killed after this.
+const KILLED_AFTER: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_settings_as_they_come_a_stop_is_over_before_containers_are_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let made = succeed(patron().args(["space", "create", "First", "--json", "--data"]).arg(data));
+    let made: Value = serde_json::from_str(&made).unwrap();
+    let key = made["native"]["api_key"].as_str().unwrap();
+    let running = Running::serve(data).await;
+    let poll = begin(&running, key, "GET /v1/events?wait=60").await;
+    // Neither of them ever sends its body: one of many callers is always slow.
+    let _unfinished = begin(&running, key, "POST /v1/customers").await;
+    let _silent = begin(&running, key, "PATCH /v1/customers/1").await;
+    let begun = std::time::Instant::now();
+    ask_to_stop(&running, "-TERM");
+    let page = finish(poll).await;
+    assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(ended(running).await.success());
+    assert!(begun.elapsed() < KILLED_AFTER, "{:?}", begun.elapsed());
+    let said = succeed(patron().args(["check", "--data"]).arg(data));
+    assert!(said.contains("Everything agrees."), "{said}");
+}

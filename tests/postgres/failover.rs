@@ -1,6 +1,7 @@
 //! A primary and its standby under one URL: the primary goes, the standby takes its place, and what
 //! was answered is there. Commits wait for the standby, however long it is away.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use patron_testkit::Answer;
@@ -108,6 +109,24 @@ async fn a_commit_without_its_standby_is_not_answered() {
     running.get("/livez").await.expect(200);
     pair.standby.restart();
     waits.await.expect(201);
+}
+
+/// A commit that waits for its standby keeps nothing from ending.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_does_not_wait_for_a_standby() {
+    let Some(pair) = Pair::start().await else { return };
+    let key = new_space(&pair.url);
+    let mut serve = patron_on(&pair.url);
+    serve.env("PATRON__LIMITS__STOP_SECONDS_MAX", "1");
+    let mut running = Running::serve_on(serve.arg("serve")).await;
+    create(&running, &key).await.expect(201);
+    pair.standby.stop_at_once();
+    let waits = tokio::time::timeout(LONG_FOR_A_STATEMENT, create(&running, &key)).await;
+    assert!(waits.is_err(), "answered without the standby");
+    let begun = Instant::now();
+    succeed(Command::new("kill").args(["-TERM", &running.child.id().to_string()]));
+    assert!(running.child.wait().unwrap().success());
+    assert!(begun.elapsed() < BACK_WITHIN, "{:?}", begun.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
