@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::settings::Settings;
 
@@ -81,7 +81,7 @@ enum Command {
     Sandbox(sandbox::SandboxArgs),
     /// Start the server.
     Serve(serve::ServeArgs),
-    /// Make spaces, and delete them for good.
+    /// Make, list and archive spaces, and delete them for good.
     #[command(subcommand)]
     Space(commands::space::SpaceCommand),
     /// Make, list and revoke single keys.
@@ -108,15 +108,21 @@ enum Command {
     /// Show or check the settings.
     #[command(subcommand)]
     Config(commands::config::ConfigCommand),
+    /// Look at what the deployment stands on, from settings to backups, and say what to do.
+    Doctor(commands::doctor::DoctorArgs),
     /// Print the headers that sign a request, for use with curl.
     Sign(commands::sign::SignArgs),
+    /// Print what a shell needs to complete command lines.
+    Completions(commands::manual::CompletionsArgs),
+    /// Print the manual page, or write one for every command to a folder.
+    Manual(commands::manual::ManualArgs),
 }
 
 /// Does what the command line says, and says in one line what kept it from being done.
 pub async fn run() -> ExitCode {
     files::keep_others_out();
     match done(Cli::parse().command).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // One line, whatever it is made of.
             eprintln!("Error: {error:#}");
@@ -125,8 +131,8 @@ pub async fn run() -> ExitCode {
     }
 }
 
-async fn done(command: Command) -> Result<()> {
-    match command {
+async fn done(command: Command) -> Result<ExitCode> {
+    let done = match command {
         Command::Sandbox(args) => sandbox::run(args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Space(command) => commands::space::run(command).await,
@@ -141,6 +147,10 @@ async fn done(command: Command) -> Result<()> {
         Command::Migrate(args) => commands::backup::migrate(args).await,
         Command::Reindex(args) => commands::reindex::run(args).await,
         Command::Config(command) => commands::config::run(&command).await,
+        Command::Doctor(args) => return commands::doctor::run(args).await,
         Command::Sign(args) => commands::sign::run(&args),
-    }
+        Command::Completions(args) => commands::manual::completions(&args, Cli::command()),
+        Command::Manual(args) => commands::manual::manual(&args, Cli::command()),
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

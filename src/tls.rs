@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use patron_gateway::server;
+use patron_model::Timestamp;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
@@ -52,6 +53,22 @@ pub fn check(settings: &TlsSettings) -> Result<()> {
         true => config(settings, &read(settings)?).map(drop),
         false => Ok(()),
     }
+}
+
+/// When the server's certificate begins and ends to be good.
+///
+/// # Errors
+/// When its file cannot be read.
+pub fn term(settings: &TlsSettings) -> Result<(Timestamp, Timestamp)> {
+    let path = &settings.certificate;
+    let chain = certificates(path, &read(settings)?.certificate)?;
+    let first = chain.first().map(|certificate| certificate.as_ref()).unwrap_or_default();
+    let parsed = x509_parser::parse_x509_certificate(first);
+    let (_, parsed) = parsed.map_err(|error| anyhow!("{}: {error}", path.display()))?;
+    let at = |moment: x509_parser::time::ASN1Time| {
+        Timestamp::from_micros(moment.timestamp().saturating_mul(1_000_000))
+    };
+    Ok((at(parsed.validity().not_before), at(parsed.validity().not_after)))
 }
 
 /// Takes what is new in the files for as long as somebody serves with it.

@@ -11,19 +11,29 @@ use serde_json::{Value, json};
 use crate::program::patron;
 
 /// A deployment with one space, on the engine of the run.
-struct Place {
+pub struct Place {
     engine: TestEngine,
     folder: tempfile::TempDir,
 }
 
 impl Place {
-    async fn new() -> Place {
+    pub async fn new() -> Place {
         let place = Place { engine: TestEngine::new().await, folder: tempfile::tempdir().unwrap() };
         place.run(&["space", "create", "Shop", "--json"]);
         place
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    /// Where it is.
+    pub fn location(&self) -> &Location {
+        self.engine.location()
+    }
+
+    /// Where its commands run.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = patron();
         command.args(args).current_dir(self.folder.path());
         match self.engine.location() {
@@ -39,31 +49,31 @@ impl Place {
         command
     }
 
-    fn output(&self, args: &[&str]) -> Output {
+    pub fn output(&self, args: &[&str]) -> Output {
         self.command(args).output().unwrap()
     }
 
     /// What a command that goes well prints.
-    fn run(&self, args: &[&str]) -> String {
+    pub fn run(&self, args: &[&str]) -> String {
         let output = self.output(args);
         assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
         text(&output.stdout)
     }
 
     /// What a command that fails says.
-    fn fail(&self, args: &[&str]) -> String {
+    pub fn fail(&self, args: &[&str]) -> String {
         let output = self.output(args);
         assert!(!output.status.success(), "{args:?}: {}", text(&output.stdout));
         text(&output.stderr)
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+    pub fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
         path
     }
 
-    fn import(&self, args: &[&str]) -> String {
+    pub fn import(&self, args: &[&str]) -> String {
         self.run(&[&["import", "--space", "1"], args].concat())
     }
 
@@ -199,7 +209,10 @@ async fn rows_find_their_customer_by_reference_number_or_e_mail() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_exported_changes_nothing_where_it_came_from() {
     let place = Place::new().await;
-    let address = |purpose: &str, city: &str| json!({"purpose": purpose, "city": city, "line1": "=1+1", "country": "CH"});
+    let address = |purpose: &str, city: &str| {
+        let line1 = "=1+1";
+        json!({"purpose": purpose, "city": city, "line1": line1, "country": "CH"})
+    };
     let people = [
         json!({"reference": "=r-1", "given_name": "Ann", "family_name": "Lee",
             "phone": "+41446681800", "metadata": {"a": {"b": 1}}, "balance": "-12.50",

@@ -6,6 +6,7 @@ mod answers;
 mod api;
 mod audit;
 mod cards;
+mod commands;
 mod crash;
 mod documents;
 mod doors;

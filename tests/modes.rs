@@ -122,7 +122,7 @@ async fn commands_on_a_place_that_is_none_fail_and_make_nothing() {
     let (out, people) = (folder.path().join("out.ndjson"), folder.path().join("people.csv"));
     std::fs::write(&people, "reference\nr-1\n").unwrap();
     let (out, people) = (out.display().to_string(), people.display().to_string());
-    let lines: [&[&str]; 12] = [
+    let lines: [&[&str]; 15] = [
         &["key", "list"],
         &["key", "create", "--space", "1"],
         &["key", "revoke", "1"],
@@ -135,6 +135,9 @@ async fn commands_on_a_place_that_is_none_fail_and_make_nothing() {
         &["compact"],
         &["space", "delete", "1", "--without-export", "--yes"],
         &["audit"],
+        &["space", "list"],
+        &["space", "show", "1"],
+        &["space", "archive", "1"],
     ];
     let before = modes(folder.path());
     let nowhere = folder.path().join("nowhere");

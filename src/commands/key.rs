@@ -48,6 +48,10 @@ pub enum KeyCommand {
         /// How long the old key goes on: 0 to 30 days, like 90s, 30m, 12h or 7d.
         #[arg(long, value_name = "DURATION", value_parser = seconds)]
         overlap: Option<i64>,
+        /// When the new key ends by itself: a moment (RFC 3339), a day, a time from now like 90d,
+        /// or never; as the old one when nothing is said.
+        #[arg(long, value_name = "WHEN")]
+        expires: Option<String>,
         #[command(flatten)]
         deployment: Deployment,
     },
@@ -160,12 +164,13 @@ pub async fn run(command: KeyCommand) -> Result<()> {
             let shown = show(&app.operator(0, "key show"), number).await;
             finish(app, shown).await
         }
-        KeyCommand::Rotate { number, overlap, deployment } => {
+        KeyCommand::Rotate { number, overlap, expires, deployment } => {
             let settings = deployment.settings()?;
             let app = open::existing_app(&settings).await?;
             let overlap = overlap.unwrap_or(OVERLAP_SECONDS);
             let cx = app.operator(0, "key rotate");
-            let rotated = rotate(&cx, number, overlap, &settings).await;
+            let expires = expires.as_deref();
+            let rotated = rotate(&cx, number, overlap, expires, &settings).await;
             finish(app, rotated).await
         }
         KeyCommand::RotateMaster(args) => super::rotate::run(args).await,
@@ -222,14 +227,25 @@ async fn create(cx: &Cx, args: CreateArgs, settings: &Settings) -> Result<Value>
     Ok(credentials(settings, dialect, &space, &made.key, &shown))
 }
 
-async fn rotate(cx: &Cx, number: i64, overlap: i64, settings: &Settings) -> Result<Value> {
+async fn rotate(
+    cx: &Cx,
+    number: i64,
+    overlap: i64,
+    expires: Option<&str>,
+    settings: &Settings,
+) -> Result<Value> {
+    let expires_at = match expires {
+        None => None,
+        Some("never") => Some(None),
+        Some(when) => Some(Some(moment(when, cx.now)?)),
+    };
     let id = Id::Number(number);
     let old = keys::get(cx, id).await.map_err(|failure| explain(&failure))?;
     let dialect = dialect(&old.dialect)?;
     let space = space(cx, old.space).await?;
     let Minted { handle, secret, shown } = (dialect.credentials.mint)();
     let handle = handle.filter(|_| !dialect.credentials.keeps_user);
-    let halves = NewHalves { handle, secret, shown };
+    let halves = NewHalves { handle, secret, shown, expires_at };
     let made = keys::rotate(cx, id, overlap, &halves).await;
     let made = made.map_err(|failure| explain(&failure))?;
     Ok(credentials(settings, dialect, &space, &made.key, &halves.shown))

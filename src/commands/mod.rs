@@ -3,9 +3,11 @@
 pub mod audit;
 pub mod backup;
 pub mod config;
+pub mod doctor;
 pub mod export;
 pub mod import;
 pub mod key;
+pub mod manual;
 pub mod reindex;
 pub mod rotate;
 pub mod sign;

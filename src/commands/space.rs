@@ -1,4 +1,4 @@
-//! `patron space`: spaces with a key for every API.
+//! `patron space`: spaces with a key for every API, which there are, whether their keys work.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,21 +8,27 @@ use clap::{Args, Subcommand};
 use patron_app::{
     App, Cx, Expect,
     audit::{self, Act},
+    customers,
     documents::{ACCOUNT, KEY, SPACE},
     keys, offboarding,
+    record::Loaded,
+    search::{After, Field, Filter, Query, customer as fields},
     spaces::{self, SpacePatch},
     vault,
 };
 use patron_gateway::provision::{self, KeySource, NewSpace};
 use patron_model::{Failure, Patch, country::Country, space::Space};
-use patron_native::audit_log::ReceiptOut;
+use patron_native::{audit_log::ReceiptOut, spaces::SpaceOut};
 use patron_store::Part;
 use serde_json::{Value, json};
 
 use super::{backup, explain};
 use crate::{Deployment, dialects::DIALECTS, open};
 
-/// Make spaces, and delete them for good.
+/// Spaces read at a time.
+const PAGE_SPACES: u32 = 200;
+
+/// Make, list, change and archive spaces, and delete them for good.
 #[derive(Debug, Subcommand)]
 pub enum SpaceCommand {
     /// Make a space with a key for every API, and show the keys this once.
@@ -46,6 +52,34 @@ pub enum SpaceCommand {
     },
     /// Change a space.
     Update(UpdateArgs),
+    /// List spaces.
+    List {
+        /// Number of an account; otherwise all.
+        #[arg(long, value_name = "NUMBER")]
+        account: Option<i64>,
+        /// Print JSON, one space a line.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        deployment: Deployment,
+    },
+    /// Show a space, and how many customers it has.
+    Show {
+        /// Number of the space.
+        number: i64,
+        #[command(flatten)]
+        deployment: Deployment,
+    },
+    /// Make a space inactive: running servers refuse its keys within half a second, its data stays.
+    Archive {
+        /// Number of the space.
+        number: i64,
+        /// Make it active again.
+        #[arg(long)]
+        undo: bool,
+        #[command(flatten)]
+        deployment: Deployment,
+    },
     /// Delete a space for good, with everything in it: export first, receipt in the end.
     Delete(DeleteArgs),
 }
@@ -96,6 +130,19 @@ pub async fn run(command: SpaceCommand) -> Result<()> {
             (name, account, country, base_url, json, deployment)
         }
         SpaceCommand::Update(args) => return update(args).await,
+        SpaceCommand::List { account, json, deployment } => {
+            return list(account, json, &deployment).await;
+        }
+        SpaceCommand::Show { number, deployment } => {
+            let app = open::existing_app(&deployment.settings()?).await?;
+            let shown = show(&app.operator(0, "space show"), number).await;
+            return finish(app, shown).await;
+        }
+        SpaceCommand::Archive { number, undo, deployment } => {
+            let app = open::existing_app(&deployment.settings()?).await?;
+            let shown = archive(&app.operator(0, "space archive"), number, !undo).await;
+            return finish(app, shown).await;
+        }
         SpaceCommand::Delete(args) => return delete(args).await,
     };
     let settings = deployment.settings()?;
@@ -147,6 +194,71 @@ async fn update(args: UpdateArgs) -> Result<()> {
         println!("Customers that are there already keep how they were read until: patron reindex");
     }
     Ok(())
+}
+
+/// Closes the store and prints what is to be shown.
+async fn finish(app: Arc<App>, shown: Result<Value>) -> Result<()> {
+    app.store.clone().close().await;
+    println!("{}", serde_json::to_string_pretty(&shown?)?);
+    Ok(())
+}
+
+async fn list(account: Option<i64>, json: bool, deployment: &Deployment) -> Result<()> {
+    let app = open::existing_app(&deployment.settings()?).await?;
+    let listed = all(&app.operator(0, "space list"), account).await;
+    app.store.clone().close().await;
+    for space in listed? {
+        if json {
+            println!("{}", described(&space)?);
+        } else {
+            let (number, made) = (space.number, space.created_at.rfc3339_seconds());
+            let (account, state, name) = (space.account, state(&space), space.name.as_str());
+            println!("{number:>6}  {state:<8} account {account:<6} made {made}  {name}");
+        }
+    }
+    Ok(())
+}
+
+/// All spaces that are not being deleted, or those of an account, by number.
+async fn all(cx: &Cx, account: Option<i64>) -> Result<Vec<Loaded<Space>>> {
+    let predicate =
+        account.map_or(Filter::All, |account| Filter::equal(Field::Column("account"), account));
+    let mut query = Query { predicate, limit: PAGE_SPACES, ..Query::of(0) };
+    let mut all = Vec::new();
+    loop {
+        let page = spaces::list::<Space>(cx, query.clone()).await;
+        let page = page.map_err(|failure| explain(&failure))?;
+        all.extend(page.items);
+        query.after = all.last().map(|last| After { keys: Vec::new(), number: last.number });
+        if !page.more {
+            return Ok(all);
+        }
+    }
+}
+
+/// Whether keys open it.
+fn state(space: &Space) -> &'static str {
+    if space.archived_at.is_some() { "inactive" } else { "active" }
+}
+
+fn described(space: &Space) -> Result<Value> {
+    let mut shown = serde_json::to_value(SpaceOut::of(space))?;
+    shown["state"] = state(space).into();
+    Ok(shown)
+}
+
+async fn show(cx: &Cx, number: i64) -> Result<Value> {
+    let space = spaces::get::<Space>(cx, number).await.map_err(|failure| explain(&failure))?;
+    let customers = customers::count(cx, &[number], &fields::living()).await;
+    let mut shown = described(&space)?;
+    shown["customers"] = customers.map_err(|failure| explain(&failure))?.into();
+    Ok(shown)
+}
+
+async fn archive(cx: &Cx, number: i64, archived: bool) -> Result<Value> {
+    let patch = SpacePatch { archived: Some(archived), ..SpacePatch::default() };
+    let saved = spaces::update_space(cx, number, Expect::Any, patch).await;
+    described(&saved.map_err(|failure| explain(&failure))?.record)
 }
 
 /// Deletes a space, and prints the receipt.
@@ -208,6 +320,7 @@ async fn export(app: &Arc<App>, cx: &Cx, number: i64, file: &Path) -> Result<Str
     };
     audit::note(cx, act).await.map_err(failed)?;
     let part = Part { tenant: number, with };
-    let summary = backup::write(file, async |out| Ok(app.store.dump_part(&part, out).await?));
+    let dump = async |out: &mut backup::Out| Ok(app.store.dump_part(&part, &mut **out).await?);
+    let summary = backup::write(file, backup::Compression::of(file), dump);
     Ok(summary.await.context("nothing was deleted")?.sha256)
 }

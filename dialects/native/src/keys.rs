@@ -151,6 +151,9 @@ pub(crate) struct KeyIn {
 pub(crate) struct RotateIn {
     /// Seconds that the old key goes on, at most 30 days; a day when absent.
     overlap_seconds: Member<i64>,
+    /// When the new key ends by itself, at most two years away; null: never; as the one before when
+    /// absent.
+    expires_at: Member<String>,
 }
 
 // ---- which keys -----------------------------------------------------------------------------
@@ -451,11 +454,19 @@ pub(crate) async fn rotate(request: Request) -> Result<Reply, Failure> {
         false => patches::body(&request)?,
     };
     let overlap = body.overlap_seconds.value().unwrap_or(OVERLAP_SECONDS);
+    let mut fields = Fields::new(Reading::NullClears);
+    let ends = fields.text("expires_at", body.expires_at, Timestamp::parse);
+    fields.finish()?;
+    let expires_at = match ends {
+        Patch::Keep => None,
+        Patch::Clear => Some(None),
+        Patch::Set(at) => Some(Some(at)),
+    };
     let dialect = dialect(&request, Some(&key.dialect))?;
     let space = spaces::get::<Space>(&request.cx, key.space).await?.record;
     let Minted { handle, secret, shown } = (dialect.credentials.mint)();
     let handle = handle.filter(|_| !dialect.credentials.keeps_user);
-    let halves = NewHalves { handle, secret, shown };
+    let halves = NewHalves { handle, secret, shown, expires_at };
     let issued = keys::rotate(&request.cx, Id::Number(key.number), overlap, &halves).await?;
     answer(&request, dialect, &space, &issued)
 }

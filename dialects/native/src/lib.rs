@@ -21,7 +21,7 @@ mod operations;
 mod patches;
 mod payment_methods;
 pub mod rows;
-mod spaces;
+pub mod spaces;
 mod wire;
 
 pub use errors::problems;

@@ -26,7 +26,7 @@ use crate::{
 /// A space.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Space")]
-pub(crate) struct SpaceOut<'a> {
+pub struct SpaceOut<'a> {
     /// UUID.
     id: uuid::Uuid,
     /// Number; names the space in paths and in `Patron-Space`.
@@ -57,7 +57,8 @@ pub(crate) struct SpaceOut<'a> {
 }
 
 impl<'a> SpaceOut<'a> {
-    fn of(space: &'a Space) -> Self {
+    /// A space as this API shows it.
+    pub fn of(space: &'a Space) -> Self {
         SpaceOut {
             id: space.uuid,
             number: space.number,

@@ -1,7 +1,7 @@
 //! Changes of keys: other rights or limits, and rotation.
 
 use patron_model::{
-    Failure, Identity, Why,
+    Failure, Identity, Timestamp, Why,
     event::KeyEvent,
     space::{Key, KeyPatch, NewHalf},
 };
@@ -54,6 +54,8 @@ pub struct NewHalves {
     pub secret: NewSecret,
     /// Secret half, as it is shown.
     pub shown: String,
+    /// When the new key ends by itself; `Some(None)`: never; `None`: as the one before.
+    pub expires_at: Option<Option<Timestamp>>,
 }
 
 /// Makes a new key with the same rights; the old one ends after the overlap.
@@ -61,7 +63,7 @@ pub struct NewHalves {
 /// # Errors
 /// `NotFound`; `Forbidden` when the key has rights that the caller lacks; `WrongState` when it has
 /// ended, was replaced already, or its user has [`patron_model::space::SECRETS_MAX`] good secrets;
-/// `Invalid` for an overlap that is too long.
+/// `Invalid` for an overlap that is too long, or an end that is over or too far away.
 pub async fn rotate(
     cx: &Cx,
     id: Id,
@@ -80,6 +82,7 @@ pub async fn rotate(
             id: Identity { number: next_number(cx).await?, uuid: new_uuid() },
             handle: halves.handle.clone(),
             hint: hint(&halves.shown),
+            expires_at: halves.expires_at,
         };
         let (old, new) = before.rotated(half, overlap_seconds, cx.now)?;
         // The old one first: its handle must be free before the new one can take it.

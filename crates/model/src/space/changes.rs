@@ -141,6 +141,8 @@ pub struct NewHalf {
     pub handle: Option<String>,
     /// The last characters of its secret.
     pub hint: String,
+    /// When it ends by itself; `Some(None)`: never; `None`: as the one before.
+    pub expires_at: Option<Option<Timestamp>>,
 }
 
 fn ended() -> Failure {
@@ -223,7 +225,7 @@ impl Key {
     ///
     /// # Errors
     /// `WrongState` when it has ended, was replaced already, or its user has [`SECRETS_MAX`] good
-    /// secrets.
+    /// secrets; `Invalid` for an end that is over or too far away.
     pub fn rotated(
         &self,
         new: NewHalf,
@@ -236,7 +238,7 @@ impl Key {
         if self.replaced_by.is_some() {
             return Err(replaced());
         }
-        let NewHalf { id, handle, hint } = new;
+        let NewHalf { id, handle, hint, expires_at } = new;
         let end = now.plus_seconds(overlap_seconds);
         let until = self.expires_at.map_or(end, |own| own.min(end));
         let keeps_user = handle.is_none();
@@ -257,6 +259,7 @@ impl Key {
             ..self.clone()
         };
         let new = Key {
+            expires_at: expires_at.unwrap_or(self.expires_at),
             number: id.number,
             uuid: id.uuid,
             handle: handle.unwrap_or_else(|| self.handle.clone()),
@@ -266,6 +269,7 @@ impl Key {
             created_at: now,
             ..self.clone()
         };
+        new.check(now, expires_at.is_some())?;
         Ok((old, new))
     }
 
@@ -295,7 +299,7 @@ mod tests {
 
     fn half(number: i64, handle: Option<&str>) -> NewHalf {
         let id = Identity { number, uuid: Uuid::nil() };
-        NewHalf { id, handle: handle.map(str::to_owned), hint: "wxyz".to_owned() }
+        NewHalf { id, handle: handle.map(str::to_owned), hint: "wxyz".to_owned(), expires_at: None }
     }
 
     #[test]
@@ -331,6 +335,22 @@ mod tests {
         assert!(matches!(old.rotated(half(9, None), 1, at(1)), Err(Failure::WrongState { .. })));
         let (_, other) = key().rotated(half(8, Some("cd")), 100, at(0)).expect("allowed");
         assert_eq!((other.handle.as_str(), other.earlier), ("cd", Vec::new()));
+    }
+
+    #[test]
+    fn a_new_key_may_end_at_another_time_than_the_one_before() {
+        let ending = Key { expires_at: Some(at(60)), ..key() };
+        for (wanted, ends) in
+            [(None, Some(at(60))), (Some(None), None), (Some(Some(at(9_000))), Some(at(9_000)))]
+        {
+            let half = NewHalf { expires_at: wanted, ..half(8, None) };
+            let (old, new) = ending.rotated(half, 100, at(0)).expect("allowed");
+            assert_eq!((old.expires_at, new.expires_at), (Some(at(60)), ends));
+        }
+        for wrong in [at(0), at(EXPIRY_SECONDS_MAX + 1)] {
+            let half = NewHalf { expires_at: Some(Some(wrong)), ..half(8, None) };
+            assert!(matches!(ending.rotated(half, 100, at(0)), Err(Failure::Invalid(_))));
+        }
     }
 
     #[test]
