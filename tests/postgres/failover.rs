@@ -94,7 +94,8 @@ async fn a_primary_that_only_stops_taking_writes_is_left() {
     assert_agreed(&pair.url);
 }
 
-/// PostgreSQL calls a commit done that is cancelled while it waits for the standby.
+/// However little time a statement has: nothing cancels the wait, after which PostgreSQL would call
+/// the commit done.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_without_its_standby_is_not_answered() {
     let Some(pair) = Pair::start().await else { return };

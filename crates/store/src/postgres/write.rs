@@ -242,9 +242,6 @@ async fn commit(
             rows.map(Answered::Rows)
         }));
     }
-    // Where a commit waits for a standby and is cancelled, PostgreSQL calls it committed though the
-    // standby does not have it. The time for a statement must not do that.
-    running.push(steer(client, "SET LOCAL statement_timeout = 0".to_owned()));
     running.push(steer(client, "COMMIT".to_owned()));
     let mut answers = pipelined(running).await;
     let committed = answers.pop();
