@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use clap::Args;
 use patron_app::{
-    App, Clock,
+    App, Clock, keys,
     reindex::{self, Progress},
 };
 
@@ -17,7 +17,8 @@ use crate::{Deployment, open};
 const TOLD_EVERY: Duration = Duration::from_secs(5);
 
 /// Make anew what customers are found by and shown as: phone numbers in the country of their
-/// address or space, search terms. The server may go on; a run that was interrupted is simply begun again.
+/// address or space, search terms. The server may go on; a run that was interrupted is simply
+/// begun again.
 #[derive(Debug, Args)]
 pub struct ReindexArgs {
     #[command(flatten)]
@@ -31,6 +32,8 @@ pub struct ReindexArgs {
 pub async fn run(args: ReindexArgs) -> Result<()> {
     let store = open::store(&args.deployment.settings()?).await?;
     let app = App::without_secrets(store.clone(), Clock::System);
+    // Servers remember the country of a space for half of this.
+    tokio::time::sleep(keys::REMEMBERED * 2).await;
     let is_watched = std::io::stderr().is_terminal();
     let mut told = Instant::now();
     let done = reindex::reindex(&app, |progress| {

@@ -1,7 +1,8 @@
 //! What is derived of customers is made anew: how their phone numbers are read, the columns and
-//! terms they are found by, and what is shown most. For records that an earlier version wrote, or that
-//! were written while their space had another country. Nothing else changes: no version, no journal
-//! entry. Other work may go on: whoever changes a customer meanwhile makes all of that anew too.
+//! terms they are found by, and what is shown most. For records that an earlier version wrote, or
+//! that were written while their space had another country. Nothing else changes: no version, no
+//! journal entry. Other work may go on: whoever changes a customer meanwhile makes all of that
+//! anew too.
 
 use std::sync::Arc;
 
@@ -27,8 +28,8 @@ pub struct Progress {
 }
 
 /// Goes through all customers of all spaces, in the order of their numbers. What is right already
-/// is only read, so a run that was interrupted is simply begun again. Tells after each page how far it
-/// is.
+/// is only read, so a run that was interrupted is simply begun again. Tells after each page how
+/// far it is.
 ///
 /// # Errors
 /// When a document cannot be read; whatever the store says.
