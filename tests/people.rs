@@ -205,6 +205,64 @@ async fn customers_that_are_there_are_read_anew_without_a_new_version() {
     clean(app).await;
 }
 
+#[tokio::test]
+async fn people_are_found_as_their_names_are_typed_elsewhere() {
+    let server = TestServer::start(&ALL).await;
+    let keys = server.new_space(None).await;
+    let native = async |method: &str, path: &str, body: Option<Value>| {
+        call(&server, &keys, "native", method, path, body).await
+    };
+    let names =
+        ["Jürg Müller", "Slavoj Žižek", "Großmann & Söhne", "Siobhan O'Neil", "Иван Петров"];
+    for name in names {
+        let body = Some(json!({"full_name": name}));
+        native("POST", "/v1/customers", body).await.expect(201);
+    }
+    let found = async |q: &str| {
+        let listed = native("GET", &format!("/v1/customers?q={}", encoded(q)), None).await;
+        let listed = listed.expect(200).json();
+        let data = listed["data"].as_array().unwrap().iter();
+        data.map(|one| one["full_name"].as_str().unwrap_or("-").to_owned()).collect::<Vec<_>>()
+    };
+    for (q, name) in [
+        ("muller", names[0]),
+        ("mueller", names[0]),
+        ("juerg muel", names[0]),
+        ("m%C3%BCller", names[0]),
+        ("mu%CC%88ller", names[0]),
+        ("zizek", names[1]),
+        ("grossmann", names[2]),
+        ("soehne", names[2]),
+        ("oneil", names[3]),
+        ("o'neil", names[3]),
+        ("ivan petrov", names[4]),
+        ("%D0%BF%D0%B5%D1%82%D1%80", names[4]),
+    ] {
+        assert_eq!(found(q).await, [name], "{q}");
+    }
+    for q in ["muller", "mueller", "zizek", "grossmann", "oneil"] {
+        let path = format!("/customers?search={q}");
+        let listed = call(&server, &keys, "notchpay", "GET", &path, None).await.expect(200).json();
+        assert_eq!(listed["totals"], 1, "{q}: {listed}");
+    }
+    // An absorbed customer's e-mail address finds the one that took it over.
+    let post = async |body: Value| {
+        let made = native("POST", "/v1/customers", Some(body)).await.expect(201).json();
+        made["number"].as_i64().unwrap()
+    };
+    let stays = post(json!({"full_name": "Stays", "email": "stays@example.com"})).await;
+    let goes = post(json!({"full_name": "Goes", "email": "goes@example.com"})).await;
+    let body = Some(json!({"absorb": goes}));
+    native("POST", &format!("/v1/customers/{stays}/merge"), body).await.expect(200);
+    for email in ["stays@example.com", "goes@example.com"] {
+        assert_eq!(found(email).await, ["Stays"], "{email}");
+        let path = format!("/customers?search={email}");
+        let listed = call(&server, &keys, "notchpay", "GET", &path, None).await.expect(200).json();
+        assert_eq!(listed["items"][0]["email"], "stays@example.com", "{email}: {listed}");
+    }
+    clean(&server.app).await;
+}
+
 /// A folder with so many customers whose numbers were typed while their space had no country.
 fn unread(folder: &Path, customers: usize) {
     let file = folder.join("customers.ndjson");
@@ -240,7 +298,7 @@ fn a_reindex_that_was_killed_is_begun_again() {
     let mut killed = 0;
     let last = loop {
         let mut child = reindex().stdout(Stdio::piped()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(100 + 40 * killed));
+        std::thread::sleep(Duration::from_millis(1_000 + 40 * killed));
         let pid = child.id().to_string();
         if child.try_wait().unwrap().is_some() {
             let said = child.wait_with_output().unwrap();

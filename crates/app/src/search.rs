@@ -4,6 +4,8 @@
 //! terms that are written in the same batch as the record, so every search sees the caller's last
 //! write.
 
+mod folding;
+
 use std::collections::BTreeSet;
 
 use patron_model::customer::Customer;
@@ -195,9 +197,9 @@ pub(crate) fn terms(customer: &Customer) -> Vec<String> {
             }
         }
     }
+    add_folded(customer, &mut terms);
     // Words are cut off somewhere; a typed phone number and metadata pairs, which are bounded
     // themselves, never are.
-    let mut terms: BTreeSet<String> = terms.into_iter().take(TERMS_MAX).collect();
     let read = customer.phone.as_ref().filter(|phone| phone.e164().is_some());
     // An international number is its own key.
     let national = read.filter(|phone| !phone.is_international());
@@ -206,6 +208,28 @@ pub(crate) fn terms(customer: &Customer) -> Vec<String> {
         terms.extend(metadata_term(key, &patron_model::metadata::text_of(value)));
     }
     terms.into_iter().collect()
+}
+
+/// Adds what else a customer is found by, as far as there is room: its names without diacritics and
+/// in Latin letters, and the e-mail addresses it had before, those of absorbed customers included.
+fn add_folded(customer: &Customer, terms: &mut BTreeSet<String>) {
+    while terms.len() > TERMS_MAX {
+        terms.pop_last();
+    }
+    let names = [&customer.given_name, &customer.family_name, &customer.full_name]
+        .into_iter()
+        .flatten()
+        .chain(&customer.company_name);
+    let folded = names
+        .flat_map(|name| folding::folded(name.as_str()))
+        .flat_map(|form| words(&form).collect::<Vec<_>>());
+    let former = customer.former_emails.iter().map(|former| cut(&former.email.key()));
+    for term in folded.chain(former) {
+        if terms.len() >= TERMS_MAX {
+            return;
+        }
+        terms.insert(term);
+    }
 }
 
 /// Whether two customers agree in everything that [`terms`] looks at.
@@ -217,6 +241,7 @@ pub(crate) fn same_terms(one: &Customer, other: &Customer) -> bool {
         && one.company_name == other.company_name
         && one.reference == other.reference
         && one.email == other.email
+        && one.former_emails == other.former_emails
         && one.phone == other.phone
         && one.work_phone == other.work_phone
         && one.metadata == other.metadata
@@ -251,6 +276,7 @@ pub fn words(text: &str) -> impl Iterator<Item = String> {
 
 /// The words somebody searches for, longest first: the most selective one leads.
 pub fn searched_words(text: &str) -> Vec<String> {
+    let text = &*folding::composed(text);
     // A phone number is one word, however it is spaced.
     let has_letter = text.chars().any(|c| c.is_alphanumeric() && !c.is_ascii_digit());
     let number = digits(text);

@@ -1,8 +1,7 @@
 //! Pages and filters of lists (dossier §3).
 
-use patron_app::search::{Compare, Field, Filter, customer};
-use patron_model::Failure;
-use patron_model::country::Country;
+use patron_app::search::{Compare, Field, Filter, customer, searched_words};
+use patron_model::{Failure, country::Country};
 
 use crate::{envelope::Paging, input::Asked};
 
@@ -87,6 +86,11 @@ fn found_by(text: &str, home: Option<&Country>) -> Filter {
     if is_phone && !digits.is_empty() {
         any.push(Filter::Contains(customer::phone_key(), digits));
         any.push(customer::has_phone(text, home));
+    }
+    // Whole words, as they are typed on another keyboard; an e-mail address of before is one.
+    let words: Vec<Filter> = searched_words(text).into_iter().map(Filter::HasTerm).collect();
+    if !words.is_empty() {
+        any.push(Filter::And(words));
     }
     // A name kept in two parts is shown as one, so a text may run from one part into the other.
     for (at, gap) in text.match_indices(' ').take(GAPS_MAX) {
