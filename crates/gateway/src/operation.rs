@@ -17,7 +17,7 @@ use crate::{
     schema::Schemas,
 };
 
-pub use self::line::{Nameless, Unguarded, delete, get, group, patch, post, put};
+pub use self::line::{Nameless, Unguarded, delete, get, group, on, patch, post, put};
 
 /// What a caller needs for an operation. There is no default: every line says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

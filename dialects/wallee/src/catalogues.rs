@@ -2,7 +2,7 @@
 //! no space and tell nothing about anybody, so any key may read them.
 
 use patron_gateway::{
-    Access, Exchange, Operation, Reply, Request,
+    Exchange, Operation, Reply, Request,
     catalogue::{Catalogue, Expand, Row},
     schema::{Field, Holds, Shape},
 };
@@ -36,11 +36,8 @@ fn of_family(family: &'static Family) -> Vec<Operation> {
                 _ => list(family, &request),
             }
         };
-        row.operation(Access::AnyKey, negotiated(handler)).answers(
-            row.status,
-            CATALOGUES.schemas(),
-            row.reply,
-        )
+        let line = row.line(negotiated(handler)).any_key();
+        table::described(line).answers(row.status, CATALOGUES.schemas(), row.reply)
     };
     rows.map(line).collect()
 }

@@ -2,11 +2,13 @@
 
 use std::future::Future;
 
-use http::Method;
-use patron_gateway::{Access, BoxFuture, Operation, Reply, Request, operation::Parameter};
+use patron_gateway::{
+    BoxFuture, Operation, Reply, Request,
+    operation::{Parameter, Unguarded},
+};
 use patron_model::{
     Failure,
-    Permission::{self, CommentRead, CommentWrite, CustomerMerge, CustomerRead, CustomerWrite},
+    Permission::{CommentRead, CommentWrite, CustomerMerge, CustomerRead, CustomerWrite},
 };
 
 use crate::{
@@ -52,356 +54,82 @@ pub fn all() -> Vec<Operation> {
 }
 
 fn served() -> Vec<Operation> {
-    [
-        of_customers(),
-        changes_of_customers(),
-        changes_of_many_customers(),
-        of_addresses(),
-        changes_of_addresses(),
-        of_comments(),
-        changes_of_comments(),
-        catalogues::operations(),
-    ]
-    .concat()
+    let typed = [of_customers(), of_addresses(), of_comments()].concat();
+    typed.into_iter().map(table::described).chain(catalogues::operations()).collect()
 }
 
+#[rustfmt::skip]
 fn of_customers() -> Vec<Operation> {
-    tagged(
-        "Customers",
-        vec![
-            read(
-                CustomerRead,
-                "/api/v2.0/customers",
-                "customers_list",
-                "List all customers",
-                customers::list,
-            )
-            .takes(&LIST)
+    vec![
+        on("customers_list", customers::list).needs(CustomerRead)
             .replies::<ListResponse<Customer<'_>>>(200),
-            read(
-                CustomerRead,
-                "/api/v2.0/customers/{id}",
-                "customers_retrieve",
-                "Retrieve a customer",
-                customers::retrieve,
-            )
-            .takes(&[EXPAND])
+        on("customers_retrieve", customers::retrieve).needs(CustomerRead)
             .replies::<Customer<'_>>(200),
-            read(
-                CustomerRead,
-                "/api/v2.0/customers/{id}/email-addresses",
-                "customers_list_email_addresses",
-                "List a customer's email addresses",
-                customers::list_email_addresses,
-            )
-            .takes(&[EXPAND])
+        on("customers_list_email_addresses", customers::list_email_addresses).needs(CustomerRead)
             .replies::<ListResponse<RestCustomerEmailAddress>>(200),
-            read(
-                CustomerRead,
-                "/api/v2.0/customers/search",
-                "customers_search",
-                "Search customers",
-                customers::search,
-            )
-            .takes(&SEARCH)
+        on("customers_search", customers::search).needs(CustomerRead)
             .replies::<SearchResponse<Customer<'_>>>(200),
-        ],
-    )
+        on("customers_create", customers::create).needs(CustomerWrite)
+            .body::<CustomerCreate>().replies::<Customer<'_>>(201),
+        on("customers_merge", customers::merge).needs(CustomerMerge).replies::<Customer<'_>>(200),
+        on("customers_update", customers::update).needs(CustomerWrite)
+            .body::<CustomerActive>().replies::<Customer<'_>>(200),
+        on("customers_delete", customers::delete).needs(CustomerWrite).replies_empty(204),
+        on("customers_create_many", bulk::create).needs(CustomerWrite)
+            .body::<Vec<CustomerCreate>>().replies::<Vec<BulkResult>>(200),
+        on("customers_update_many", bulk::update).needs(CustomerWrite)
+            .body::<Vec<CustomerActive>>().replies::<Vec<BulkResult>>(200),
+        on("customers_delete_many", bulk::delete).needs(CustomerWrite)
+            .body::<Vec<i64>>().replies::<Vec<BulkResult>>(200),
+    ]
 }
 
-fn changes_of_customers() -> Vec<Operation> {
-    tagged(
-        "Customers",
-        vec![
-            write(
-                CustomerWrite,
-                Method::POST,
-                "/api/v2.0/customers",
-                "customers_create",
-                "Create a customer",
-                customers::create,
-            )
-            .takes(&[EXPAND])
-            .body::<CustomerCreate>()
-            .replies::<Customer<'_>>(201),
-            write(
-                CustomerMerge,
-                Method::POST,
-                "/api/v2.0/customers/{id}/merge/{other}",
-                "customers_merge",
-                "Merge two customers",
-                customers::merge,
-            )
-            .takes(&[EXPAND])
-            .replies::<Customer<'_>>(200),
-            write(
-                CustomerWrite,
-                Method::PATCH,
-                "/api/v2.0/customers/{id}",
-                "customers_update",
-                "Update a customer",
-                customers::update,
-            )
-            .takes(&[EXPAND])
-            .body::<CustomerActive>()
-            .replies::<Customer<'_>>(200),
-            write(
-                CustomerWrite,
-                Method::DELETE,
-                "/api/v2.0/customers/{id}",
-                "customers_delete",
-                "Delete a customer",
-                customers::delete,
-            )
-            .replies_empty(204),
-        ],
-    )
-}
-
-fn changes_of_many_customers() -> Vec<Operation> {
-    tagged(
-        "Customers",
-        vec![
-            write(
-                CustomerWrite,
-                Method::POST,
-                "/api/v2.0/customers/bulk",
-                "customers_create_many",
-                "Create multiple customers",
-                bulk::create,
-            )
-            .body::<Vec<CustomerCreate>>()
-            .replies::<Vec<BulkResult>>(200),
-            write(
-                CustomerWrite,
-                Method::PATCH,
-                "/api/v2.0/customers/bulk",
-                "customers_update_many",
-                "Update multiple customers",
-                bulk::update,
-            )
-            .body::<Vec<CustomerActive>>()
-            .replies::<Vec<BulkResult>>(200),
-            write(
-                CustomerWrite,
-                Method::DELETE,
-                "/api/v2.0/customers/bulk",
-                "customers_delete_many",
-                "Delete multiple customers",
-                bulk::delete,
-            )
-            .body::<Vec<i64>>()
-            .replies::<Vec<BulkResult>>(200),
-        ],
-    )
-}
-
+#[rustfmt::skip]
 fn of_addresses() -> Vec<Operation> {
-    tagged(
-        "Customer Addresses",
-        vec![
-            read(
-                CustomerRead,
-                "/api/v2.0/customers/{customerId}/addresses",
-                "customer_addresses_list",
-                "List all customer addresses",
-                addresses::list,
-            )
-            .takes(&LIST)
+    vec![
+        on("customer_addresses_list", addresses::list).needs(CustomerRead)
             .replies::<ListResponse<CustomerAddress<'_>>>(200),
-            read(
-                CustomerRead,
-                "/api/v2.0/customers/{customerId}/addresses/{id}",
-                "customer_addresses_retrieve",
-                "Retrieve a customer address",
-                addresses::retrieve,
-            )
-            .takes(&[EXPAND])
+        on("customer_addresses_retrieve", addresses::retrieve).needs(CustomerRead)
             .replies::<CustomerAddress<'_>>(200),
-            read(
-                CustomerRead,
-                "/api/v2.0/customers/{customerId}/addresses/search",
-                "customer_addresses_search",
-                "Search customer addresses",
-                addresses::search,
-            )
-            .takes(&SEARCH)
+        on("customer_addresses_search", addresses::search).needs(CustomerRead)
             .replies::<SearchResponse<CustomerAddress<'_>>>(200),
-        ],
-    )
+        on("customer_addresses_create", addresses::create).needs(CustomerWrite)
+            .body::<CustomerAddressCreate>().replies::<CustomerAddress<'_>>(201),
+        on("customer_addresses_set_default", addresses::set_default).needs(CustomerWrite)
+            .replies_empty(204),
+        on("customer_addresses_update", addresses::update).needs(CustomerWrite)
+            .body::<CustomerAddressActive>().replies::<CustomerAddress<'_>>(200),
+        on("customer_addresses_delete", addresses::delete).needs(CustomerWrite).replies_empty(204),
+    ]
 }
 
-fn changes_of_addresses() -> Vec<Operation> {
-    tagged(
-        "Customer Addresses",
-        vec![
-            write(
-                CustomerWrite,
-                Method::POST,
-                "/api/v2.0/customers/{customerId}/addresses",
-                "customer_addresses_create",
-                "Create a customer address",
-                addresses::create,
-            )
-            .takes(&[EXPAND])
-            .body::<CustomerAddressCreate>()
-            .replies::<CustomerAddress<'_>>(201),
-            write(
-                CustomerWrite,
-                Method::POST,
-                "/api/v2.0/customers/{customerId}/addresses/{id}/default",
-                "customer_addresses_set_default",
-                "Set the default address for a customer",
-                addresses::set_default,
-            )
-            .replies_empty(204),
-            write(
-                CustomerWrite,
-                Method::PATCH,
-                "/api/v2.0/customers/{customerId}/addresses/{id}",
-                "customer_addresses_update",
-                "Update a customer address",
-                addresses::update,
-            )
-            .takes(&[EXPAND])
-            .body::<CustomerAddressActive>()
-            .replies::<CustomerAddress<'_>>(200),
-            write(
-                CustomerWrite,
-                Method::DELETE,
-                "/api/v2.0/customers/{customerId}/addresses/{id}",
-                "customer_addresses_delete",
-                "Delete a customer address",
-                addresses::delete,
-            )
-            .replies_empty(204),
-        ],
-    )
-}
-
+#[rustfmt::skip]
 fn of_comments() -> Vec<Operation> {
-    tagged(
-        "Customer Comments",
-        vec![
-            read(
-                CommentRead,
-                "/api/v2.0/customers/{customerId}/comments",
-                "customer_comments_list",
-                "List all customer comments",
-                comments::list,
-            )
-            .takes(&LIST)
+    vec![
+        on("customer_comments_list", comments::list).needs(CommentRead)
             .replies::<ListResponse<CustomerComment<'_>>>(200),
-            read(
-                CommentRead,
-                "/api/v2.0/customers/{customerId}/comments/{id}",
-                "customer_comments_retrieve",
-                "Retrieve a customer comment",
-                comments::retrieve,
-            )
-            .takes(&[EXPAND])
+        on("customer_comments_retrieve", comments::retrieve).needs(CommentRead)
             .replies::<CustomerComment<'_>>(200),
-            read(
-                CommentRead,
-                "/api/v2.0/customers/{customerId}/comments/search",
-                "customer_comments_search",
-                "Search customer comments",
-                comments::search,
-            )
-            .takes(&SEARCH)
+        on("customer_comments_search", comments::search).needs(CommentRead)
             .replies::<SearchResponse<CustomerComment<'_>>>(200),
-        ],
-    )
+        on("customer_comments_create", comments::create).needs(CommentWrite)
+            .body::<CustomerCommentCreate>().replies::<CustomerComment<'_>>(201),
+        on("customer_comments_pin", comments::pin).needs(CommentWrite).replies_empty(204),
+        on("customer_comments_unpin", comments::unpin).needs(CommentWrite).replies_empty(204),
+        on("customer_comments_update", comments::update).needs(CommentWrite)
+            .body::<CustomerCommentActive>().replies::<CustomerComment<'_>>(200),
+        on("customer_comments_delete", comments::delete).needs(CommentWrite).replies_empty(204),
+    ]
 }
 
-fn changes_of_comments() -> Vec<Operation> {
-    tagged(
-        "Customer Comments",
-        vec![
-            write(
-                CommentWrite,
-                Method::POST,
-                "/api/v2.0/customers/{customerId}/comments",
-                "customer_comments_create",
-                "Create a customer comment",
-                comments::create,
-            )
-            .takes(&[EXPAND])
-            .body::<CustomerCommentCreate>()
-            .replies::<CustomerComment<'_>>(201),
-            write(
-                CommentWrite,
-                Method::POST,
-                "/api/v2.0/customers/{customerId}/comments/{id}/pin",
-                "customer_comments_pin",
-                "Pin a comment to the top",
-                comments::pin,
-            )
-            .replies_empty(204),
-            write(
-                CommentWrite,
-                Method::POST,
-                "/api/v2.0/customers/{customerId}/comments/{id}/unpin",
-                "customer_comments_unpin",
-                "Remove a pinned comment from the top",
-                comments::unpin,
-            )
-            .replies_empty(204),
-            write(
-                CommentWrite,
-                Method::PATCH,
-                "/api/v2.0/customers/{customerId}/comments/{id}",
-                "customer_comments_update",
-                "Update a customer comment",
-                comments::update,
-            )
-            .takes(&[EXPAND])
-            .body::<CustomerCommentActive>()
-            .replies::<CustomerComment<'_>>(200),
-            write(
-                CommentWrite,
-                Method::DELETE,
-                "/api/v2.0/customers/{customerId}/comments/{id}",
-                "customer_comments_delete",
-                "Delete a customer comment",
-                comments::delete,
-            )
-            .replies_empty(204),
-        ],
-    )
-}
-
-fn tagged(tag: &'static str, operations: Vec<Operation>) -> Vec<Operation> {
-    operations.into_iter().map(|operation| operation.tag(tag).takes(&[SPACE])).collect()
-}
-
-fn read<F, Fut>(
-    permission: Permission,
-    path: &'static str,
-    id: &'static str,
-    title: &'static str,
-    handler: F,
-) -> Operation
+/// The line of an operation: who may call it, its body and what it answers. All else stands in the
+/// row of the table; the handler is behind the check of media types.
+fn on<F, Fut>(id: &str, handler: F) -> Unguarded<impl Fn(Request) -> Answering + use<F, Fut>>
 where
     F: Fn(Request) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Reply, Failure>> + Send + 'static,
 {
-    Operation::new(Method::GET, Access::Needs(permission), path, id, title, negotiated(handler))
-}
-
-fn write<F, Fut>(
-    permission: Permission,
-    method: Method,
-    path: &'static str,
-    id: &'static str,
-    title: &'static str,
-    handler: F,
-) -> Operation
-where
-    F: Fn(Request) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<Reply, Failure>> + Send + 'static,
-{
-    Operation::new(method, Access::Needs(permission), path, id, title, negotiated(handler))
+    table::row(id).line(negotiated(handler))
 }
 
 pub type Answering = BoxFuture<'static, Result<Reply, Failure>>;

@@ -2,15 +2,13 @@
 //! [`crate::operations`] serves is answered 501 to whoever signs in.
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::sync::LazyLock;
 
 use http::Method;
 use patron_gateway::{
-    Access, Operation, Reply, Request,
-    operation::{NOT_SERVED, Parameter},
+    Operation,
+    operation::{self, NOT_SERVED, Parameter, Unguarded},
 };
-use patron_model::Failure;
 
 use crate::operations::{LIST, SEARCH, SPACE};
 
@@ -80,16 +78,9 @@ fn read(line: &'static str) -> Option<Row> {
 }
 
 impl Row {
-    /// The operation, with all that the row says of it.
-    pub fn operation<F, Fut>(&self, access: Access, handler: F) -> Operation
-    where
-        F: Fn(Request) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Reply, Failure>> + Send + 'static,
-    {
-        let method = self.method.clone();
-        let line = Operation::new(method, access, self.path, self.id, self.title, handler);
-        let line = line.tag(self.group).takes(&self.parameters());
-        if self.scope == Scope::Space { line.takes(&[SPACE]) } else { line }
+    /// The beginning of its operation; [`described`] adds the rest of the row.
+    pub fn line<F>(&self, handler: F) -> Unguarded<F> {
+        operation::on(self.method.clone(), self.path, handler).named(self.id, self.title)
     }
 
     fn parameters(&self) -> Vec<Parameter> {
@@ -103,6 +94,18 @@ impl Row {
         };
         self.parameters.iter().map(parameter).collect()
     }
+}
+
+/// The row of an operation.
+pub fn row(id: &str) -> &'static Row {
+    BY_ID.get(id).expect("every line of operations.rs has a row, or no server starts")
+}
+
+/// An operation with its group and parameters.
+pub fn described(operation: Operation) -> Operation {
+    let row = row(operation.id);
+    let line = operation.tag(row.group).takes(&row.parameters());
+    if row.scope == Scope::Space { line.takes(&[SPACE]) } else { line }
 }
 
 /// The rows of a family: those whose ids begin with its name.

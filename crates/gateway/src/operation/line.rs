@@ -51,7 +51,8 @@ pub fn delete<F>(path: &'static str, handler: F) -> Nameless<F> {
     on(Method::DELETE, path, handler)
 }
 
-fn on<F>(method: Method, path: &'static str, handler: F) -> Nameless<F> {
+/// A method of a path: for lines that take both from a table.
+pub fn on<F>(method: Method, path: &'static str, handler: F) -> Nameless<F> {
     Nameless { method, path, handler }
 }
 
