@@ -59,7 +59,7 @@ pub struct Parameter {
     pub name: &'static str,
     /// `query` or `header`.
     pub place: &'static str,
-    /// JSON type of the value: `string`, `integer`, `boolean`.
+    /// JSON type of the value: `string`, `integer`, `boolean`; or `date-time`, a text of RFC 3339.
     pub kind: &'static str,
     /// Whether it must be given.
     pub required: bool,
@@ -113,6 +113,8 @@ pub struct Operation {
     pub body: Option<Shape>,
     /// Media types of the body, for the description.
     pub media: &'static [&'static str],
+    /// Media types in which the body has a schema of its own.
+    pub other_bodies: Vec<(&'static str, Shape)>,
     /// Statuses and schemas of the replies; failures in the usual shape are not among them.
     pub replies: Vec<(u16, Option<Shape>)>,
     /// Media types of the replies, for the description.
@@ -133,9 +135,9 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// An operation from its parts, for lines that are made of data; others begin with [`get`],
-    /// [`post`], [`put`], [`patch`] or [`delete`].
-    pub fn new<F, Fut>(
+    /// An operation from its parts; lines begin with [`get`], [`post`], [`put`], [`patch`],
+    /// [`delete`] or, where a table names the method, [`on`].
+    pub(crate) fn new<F, Fut>(
         method: Method,
         access: Access,
         path: &'static str,
@@ -156,6 +158,7 @@ impl Operation {
             access,
             body: None,
             media: &["application/json"],
+            other_bodies: Vec::new(),
             replies: Vec::new(),
             reply_media: &["application/json"],
             failure: None,
@@ -187,6 +190,13 @@ impl Operation {
     #[must_use]
     pub fn media(mut self, media: &'static [&'static str]) -> Operation {
         self.media = media;
+        self
+    }
+
+    /// Takes a body of this type too, in a media type of its own.
+    #[must_use]
+    pub fn body_in<T: JsonSchema>(mut self, media: &'static str) -> Operation {
+        self.other_bodies.push((media, Shape::Wire(|generator| generator.subschema_for::<T>())));
         self
     }
 

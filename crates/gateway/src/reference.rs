@@ -107,8 +107,9 @@ fn bodies(operation: &Value, html: &mut String) {
     html.push_str("<h3>Answers</h3><ul>");
     let replies = operation["responses"].as_object();
     for (status, reply) in replies.into_iter().flatten() {
-        let schema = &reply["content"]["application/json"]["schema"];
-        let body = if schema.is_null() { "empty".to_owned() } else { type_name(schema) };
+        // The same in every media type.
+        let content = reply["content"].as_object().and_then(|content| content.values().next());
+        let body = content.map_or("empty".to_owned(), |content| type_name(&content["schema"]));
         let status = if status == "default" { "failure" } else { status };
         let _ = write!(html, "<li><code>{}</code>: {body}", escape(status));
     }
@@ -202,6 +203,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn failures_show_their_shape_whatever_their_media_type() {
+        let failure = json!({"$ref": "#/components/schemas/Problem"});
+        let content = json!({"application/problem+json": {"schema": failure}});
+        let responses = json!({"default": {"content": content}, "204": {"description": "Gone"}});
+        let document = json!({"info": {"title": "x"},
+            "paths": {"/x": {"delete": {"operationId": "x", "responses": responses}}}});
+        let html = page(&document, "x", &[], "");
+        assert!(
+            html.contains("<code>failure</code>: <a href='#type-Problem'>Problem</a>"),
+            "{html}"
+        );
+        assert!(html.contains("<code>204</code>: empty"), "{html}");
+    }
 
     #[test]
     fn everything_shown_is_escaped() {

@@ -77,12 +77,14 @@ pub struct ShownCustomer<'a> {
     /// Your own pairs.
     metadata: &'a BTreeMap<String, Value>,
     /// `active`, `inactive`, `locked`, `blocked` or `deleted`.
+    #[schemars(extend("enum" = ["active", "inactive", "locked", "blocked", "deleted"]))]
     status: &'static str,
     /// Why it has this status.
     #[serde(skip_serializing_if = "Option::is_none")]
     status_reason: Option<&'a str>,
     /// Until when; afterwards the customer counts as active.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     status_until: Option<String>,
     /// Balance, a decimal number as text.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,11 +97,14 @@ pub struct ShownCustomer<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     identifier_fields: Vec<&'a str>,
     /// When it was created (RFC 3339, UTC, microseconds).
+    #[schemars(extend("format" = "date-time"))]
     created_at: String,
     /// When one of its own fields was last changed.
+    #[schemars(extend("format" = "date-time"))]
     updated_at: String,
     /// When it was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     deleted_at: Option<String>,
     /// Number of the customer that took this one over.
     #[serde(skip_serializing_if = "Option::is_none")]

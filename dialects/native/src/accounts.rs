@@ -28,11 +28,14 @@ pub(crate) struct AccountOut<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     parent: Option<i64>,
     /// When it was created.
+    #[schemars(extend("format" = "date-time"))]
     created_at: String,
     /// When it was last changed.
+    #[schemars(extend("format" = "date-time"))]
     updated_at: String,
     /// When it was archived.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     archived_at: Option<String>,
 }
 

@@ -20,6 +20,7 @@ use serde::Deserialize;
 use crate::{
     conditions, patches,
     wire::{AddressOut, ListOut},
+    words,
 };
 
 /// An address as it is written. Members that only the server sets are ignored.
@@ -28,6 +29,7 @@ use crate::{
 #[schemars(rename = "AddressInput")]
 pub(crate) struct AddressIn {
     /// `billing`, `shipping`, `both` or `other`.
+    #[schemars(with = "Option<words::Purpose>")]
     purpose: Member<String>,
     /// Whether it is preferred over others of its purpose.
     default: Member<bool>,
@@ -37,6 +39,7 @@ pub(crate) struct AddressIn {
     organization_name: Member<String>,
     salutation: Member<String>,
     /// `male` or `female`.
+    #[schemars(with = "Option<words::Gender>")]
     gender: Member<String>,
     /// `YYYY-MM-DD`.
     date_of_birth: Member<String>,

@@ -21,6 +21,7 @@ use crate::{
     cursor::{self, Key, Place},
     customers::PAGE_MAX,
     wire::ListOut,
+    words,
 };
 
 /// Entries of one exported file.
@@ -42,6 +43,7 @@ pub struct AuditOut<'a> {
     /// Number; serves in paths just as well.
     number: i64,
     /// When.
+    #[schemars(extend("format" = "date-time"))]
     at: String,
     /// Number of the account it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,6 +58,7 @@ pub struct AuditOut<'a> {
     /// Noun and what happened: `key.created`, `sign_in.refused`, `customer.read`, …
     action: &'a str,
     /// `done` or `refused`.
+    #[schemars(with = "words::Outcome")]
     outcome: &'static str,
     /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,8 +96,10 @@ pub struct ReceiptOut<'a> {
     /// Keys that opened this space only.
     keys: u64,
     /// When the deletion began.
+    #[schemars(extend("format" = "date-time"))]
     deleted_at: String,
     /// When nothing was left.
+    #[schemars(extend("format" = "date-time"))]
     purged_at: String,
     /// SHA-256 of the export that was taken before.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -40,6 +40,7 @@ pub(crate) struct EventOut {
     #[schemars(with = "Vec<String>")]
     changed: Box<RawValue>,
     /// When.
+    #[schemars(extend("format" = "date-time"))]
     at: String,
     /// Who: `key:<number>` or `operator`.
     actor: String,

@@ -1,9 +1,11 @@
 //! Filters and orders of the customer list: `field=value` and `field[operator]=value`.
 
+use std::sync::LazyLock;
+
 use patron_app::search::{
     CONDITIONS_MAX, Compare, Field, Filter, Order, SEARCHES_MAX, SortKey, VALUES_MAX, customer,
 };
-use patron_gateway::decode::Params;
+use patron_gateway::{decode::Params, operation::Parameter};
 use patron_model::{Failure, Problems, Timestamp, Why, country::Country};
 
 /// Parameters of a list that are no filters.
@@ -43,6 +45,30 @@ const OTHERS: [&str; 14] = [
     "work_phone",
     "portal_user_name",
 ];
+
+/// The filters, for the description: each field alone, and the comparisons that make most sense of
+/// it. Every field takes every operator.
+pub(crate) static PARAMETERS: LazyLock<Vec<Parameter>> = LazyLock::new(|| {
+    let named = |name: String, kind, about| Parameter::query(name.leak(), kind, about);
+    let of = |name: &&'static str| {
+        let (alone, more): (_, &[_]) = match field(name).map(|(_, shape)| shape) {
+            Some(Shape::Time) => ("date-time", &[("[gte]", "from then on"), ("[lt]", "before")]),
+            Some(Shape::Int) => ("integer", &[("[gte]", "at least"), ("[lte]", "at most")]),
+            Some(Shape::Decimal) => ("string", &[("[gte]", "at least"), ("[lte]", "at most")]),
+            Some(Shape::Text) | None => ("string", &[("[prefix]", "how it begins")]),
+        };
+        let own = Parameter::query(
+            name,
+            alone,
+            "equal to this; [ne], [lt], [lte], [gt], [gte], [in], [missing], [prefix] and \
+             [contains] behind the name compare otherwise",
+        );
+        let more = more.iter();
+        let more = more.map(|(operator, about)| named(format!("{name}{operator}"), alone, about));
+        std::iter::once(own).chain(more).collect::<Vec<_>>()
+    };
+    TEXTS.iter().chain(&OTHERS).flat_map(of).collect()
+});
 
 /// Why a parameter is refused that names no field.
 fn unknown(name: &str) -> Why {

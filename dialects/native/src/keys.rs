@@ -27,6 +27,7 @@ use crate::{
     customers::PAGE_MAX,
     patches,
     wire::ListOut,
+    words,
 };
 
 /// Keys of a page when nothing is said.
@@ -58,11 +59,13 @@ pub(crate) struct KeyOut<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
     /// `active`, `expiring` (replaced, or ends within two weeks), `expired`, `revoked`.
+    #[schemars(with = "words::KeyState")]
     state: &'static str,
     /// Networks it may be used from; empty: any.
     addresses: Vec<String>,
     /// When it ends by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     expires_at: Option<String>,
     /// Number of the key it replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,12 +78,15 @@ pub(crate) struct KeyOut<'a> {
     /// Counts the changes, from 1.
     version: i64,
     /// When it was made.
+    #[schemars(extend("format" = "date-time"))]
     created_at: String,
     /// When it was revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     revoked_at: Option<String>,
     /// The minute it was used last, a few minutes late where several nodes serve.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     last_used_at: Option<String>,
     /// From where.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -139,6 +145,7 @@ pub(crate) struct KeyIn {
     /// Networks it may be used from, like `192.0.2.0/24`, at most 20; empty: any.
     addresses: Member<Vec<String>>,
     /// When it ends by itself, at most two years away; `null`: never.
+    #[schemars(extend("format" = "date-time"))]
     expires_at: Member<String>,
     /// What its public half may do alone, where keys are pairs: `none`, `create`, `full`.
     public_rights: Member<String>,

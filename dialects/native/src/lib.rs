@@ -23,6 +23,7 @@ mod payment_methods;
 pub mod rows;
 pub mod spaces;
 mod wire;
+mod words;
 
 pub use errors::problems;
 

@@ -21,7 +21,8 @@ use crate::{
     comments::{self, CommentIn},
     customers::{self, MergeIn},
     events::{self, EventsOut},
-    patches::{CustomerIn, JSON_PATCH, MERGE_PATCH},
+    filters,
+    patches::{CustomerIn, JSON_PATCH, MERGE_PATCH, PatchOperation},
     payment_methods::{self, MethodIn, MethodOut},
     wire::{AddressOut, CommentOut, CustomerOut, ListOut, MergedOut},
 };
@@ -34,11 +35,18 @@ const EXPAND: Parameter =
 const IF_MATCH: Parameter = Parameter::header("If-Match", "ETag the record must still have");
 const IF_NONE_MATCH: Parameter =
     Parameter::header("If-None-Match", "* creates only; an ETag answers 304 when unchanged");
+const SPACE: Parameter = Parameter {
+    name: "Patron-Space",
+    place: "header",
+    kind: "integer",
+    required: false,
+    about: "Space to work in, for keys that open several; the key's own when absent.",
+};
 const KEY: Parameter =
     Parameter::header("Idempotency-Key", "repeat with the same key gives the same answer");
 const PREFER: Parameter = Parameter::header("Prefer", "dry-run: check and show, change nothing");
 const PAST: [Parameter; 2] = [
-    Parameter::query("as_of", "string", "a moment (RFC 3339): the customer as it was then"),
+    Parameter::query("as_of", "date-time", "a moment (RFC 3339): the customer as it was then"),
     Parameter::query("version", "integer", "the customer in that version"),
 ];
 const RECORD: Parameter =
@@ -55,17 +63,11 @@ const LIST: &[Parameter] = &[
     Parameter::query("deleted", "string", "false (default), true, only"),
     Parameter::query("total", "boolean", "true: count all matches too"),
     EXPAND,
-    Parameter::query(
-        "email",
-        "string",
-        "a field filters; field[op] compares: ne lt lte gt gte in missing prefix contains",
-    ),
     Parameter::query("metadata[key]", "string", "value of a metadata key"),
 ];
 
 /// Media types of a change.
 const MERGED: &[&str] = &[MERGE_PATCH, "application/json"];
-const PATCHED: &[&str] = &[MERGE_PATCH, JSON_PATCH, "application/json"];
 /// Where a card number may come in.
 const CARD: &[card::Member] = &[card::Member { path: "card.number", takes: card::Taken::Number }];
 
@@ -94,8 +96,12 @@ fn strict(operation: Operation) -> Operation {
     }
 }
 
-/// What all share: a write takes an idempotency key and can be tried out.
+/// What all share: the place, where a key opens several; a write takes an idempotency key and can
+/// be tried out.
 fn kept(mut operation: Operation) -> Operation {
+    if !operation.is_for_deployment {
+        operation.parameters.insert(0, SPACE);
+    }
     if operation.method == Method::GET {
         return operation;
     }
@@ -114,7 +120,8 @@ fn of_customers() -> Vec<Operation> {
     const HISTORY: &str = "/v1/customers/{id}/history";
     group("Customers", [
         get(ALL, customers::list).named("list_customers", "List and search customers")
-            .needs(CustomerRead).takes(LIST).replies::<ListOut<CustomerOut<'_>>>(200),
+            .needs(CustomerRead).takes(LIST).takes(&filters::PARAMETERS)
+            .replies::<ListOut<CustomerOut<'_>>>(200),
         post(ALL, customers::create).named("create_customer", "Create a customer")
             .needs(CustomerWrite).body::<CustomerIn>().replies::<CustomerOut<'_>>(201),
         get(OWN, customers::get_by_reference)
@@ -130,7 +137,8 @@ fn of_customers() -> Vec<Operation> {
             .replies::<CustomerOut<'_>>(200).replies_empty(304),
         patch(ONE, customers::update)
             .named("update_customer", "Change a customer: JSON Merge Patch or JSON Patch")
-            .needs(CustomerWrite).takes(&[IF_MATCH]).body::<CustomerIn>().media(PATCHED)
+            .needs(CustomerWrite).takes(&[IF_MATCH]).body::<CustomerIn>().media(MERGED)
+            .body_in::<Vec<PatchOperation>>(JSON_PATCH)
             .replies::<CustomerOut<'_>>(200),
         delete(ONE, customers::delete)
             .named("delete_customer", "Delete a customer; it can be restored")

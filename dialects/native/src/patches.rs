@@ -26,6 +26,7 @@ use serde_json::{Map, Value, json};
 
 use self::gathered::Faults;
 use crate::addresses::AddressIn;
+use crate::words;
 
 /// Media type of JSON Merge Patch.
 pub(crate) const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -33,6 +34,21 @@ pub(crate) const MERGE_PATCH: &str = "application/merge-patch+json";
 pub(crate) const JSON_PATCH: &str = "application/json-patch+json";
 /// Most operations of one JSON Patch.
 const PATCH_OPERATIONS_MAX: usize = 200;
+
+/// An operation of a JSON Patch (RFC 6902), for the description: they are read as they come.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only described")]
+pub(crate) struct PatchOperation {
+    /// What to do.
+    #[schemars(with = "words::PatchVerb")]
+    op: String,
+    /// JSON Pointer (RFC 6901) to the member it is done to.
+    path: String,
+    /// JSON Pointer to the member that is moved or copied.
+    from: Option<String>,
+    /// The value to add, to put in place, or to compare with.
+    value: Option<Value>,
+}
 
 /// A customer as it is written. Members that only the server sets (`id`, `version`, …) are ignored,
 /// so that what was read can be sent back.
@@ -56,8 +72,10 @@ pub(crate) struct CustomerIn {
     time_zone: Member<String>,
     description: Member<String>,
     metadata: Member<BTreeMap<String, Value>>,
+    #[schemars(with = "Option<words::SettableStatus>")]
     status: Member<String>,
     status_reason: Member<String>,
+    #[schemars(extend("format" = "date-time"))]
     status_until: Member<String>,
     #[schemars(with = "Option<String>")]
     balance: Member<Value>,

@@ -19,7 +19,7 @@ use patron_model::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{conditions, events, patches, wire::ListOut};
+use crate::{conditions, events, patches, wire::ListOut, words};
 
 /// A saved payment method.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -33,6 +33,7 @@ pub(crate) struct MethodOut<'a> {
     version: i64,
     /// `card`, `bank_account`, `mobile_money` or `wallet`.
     #[serde(rename = "type")]
+    #[schemars(with = "words::PaymentMethodType")]
     method_type: &'static str,
     /// Card scheme.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,12 +82,15 @@ pub(crate) struct MethodOut<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     issuer: Option<&'a str>,
     /// `active` or `inactive`.
+    #[schemars(with = "words::PaymentMethodState")]
     state: &'static str,
     /// Whether it is the customer's preferred one.
     default: bool,
     /// When it was saved.
+    #[schemars(extend("format" = "date-time"))]
     created_at: String,
     /// When it was last changed.
+    #[schemars(extend("format" = "date-time"))]
     updated_at: String,
 }
 
@@ -144,6 +148,7 @@ pub(crate) struct CardIn {
 pub(crate) struct MethodIn {
     /// `card`, `bank_account`, `mobile_money` or `wallet`; creation only.
     #[serde(rename = "type")]
+    #[schemars(with = "Option<words::PaymentMethodType>")]
     method_type: Member<String>,
     /// A card to be tokenised; creation only.
     card: Option<CardIn>,
@@ -167,6 +172,7 @@ pub(crate) struct MethodIn {
     country: Member<String>,
     issuer: Member<String>,
     /// `active` or `inactive`.
+    #[schemars(with = "Option<words::PaymentMethodState>")]
     state: Member<String>,
     /// Whether it becomes the preferred one.
     default: Member<bool>,

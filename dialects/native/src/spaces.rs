@@ -48,11 +48,14 @@ pub struct SpaceOut<'a> {
     /// Switches of single APIs, by name.
     dialects: &'a BTreeMap<String, Value>,
     /// When it was created.
+    #[schemars(extend("format" = "date-time"))]
     created_at: String,
     /// When it was last changed.
+    #[schemars(extend("format" = "date-time"))]
     updated_at: String,
     /// When it was archived.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     archived_at: Option<String>,
 }
 
@@ -209,6 +212,7 @@ pub(crate) struct LeavingOut<'a> {
     keys: u64,
     /// When the deletion began; absent in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     deleted_at: Option<String>,
     /// Where the receipt will be, once nothing is left; absent in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]

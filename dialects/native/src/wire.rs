@@ -14,6 +14,8 @@ use uuid::Uuid;
 
 use crate::conditions;
 
+use crate::words;
+
 /// A customer, with what was asked for beside it.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Customer")]
@@ -103,14 +105,17 @@ pub(crate) struct AddressOut<'a> {
     /// Counts the changes of this address, from 1.
     version: i64,
     /// `billing`, `shipping`, `both` or `other`.
+    #[schemars(with = "words::Purpose")]
     purpose: &'static str,
     /// Whether it is preferred over others of its purpose.
     default: bool,
     #[serde(flatten)]
     postal: PostalOut<'a>,
     /// When it was added.
+    #[schemars(extend("format" = "date-time"))]
     created_at: String,
     /// When it was last changed.
+    #[schemars(extend("format" = "date-time"))]
     updated_at: String,
 }
 
@@ -130,6 +135,7 @@ pub(crate) struct PostalOut<'a> {
     salutation: Option<&'a str>,
     /// `male` or `female`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<words::Gender>")]
     gender: Option<&'static str>,
     /// `YYYY-MM-DD`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -236,14 +242,17 @@ pub(crate) struct CommentOut {
     /// Number of the key that wrote it.
     created_by: i64,
     /// When it was written.
+    #[schemars(extend("format" = "date-time"))]
     created_at: String,
     /// Number of the key that last changed the text.
     #[serde(skip_serializing_if = "Option::is_none")]
     edited_by: Option<i64>,
     /// When the text was last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     edited_at: Option<String>,
     /// When it was last changed in any way.
+    #[schemars(extend("format" = "date-time"))]
     updated_at: String,
 }
 
@@ -267,6 +276,7 @@ impl CommentOut {
 
 /// A page of a list.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{T}List")]
 pub(crate) struct ListOut<T> {
     /// The records of this page.
     pub(crate) data: Vec<T>,

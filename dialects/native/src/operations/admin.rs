@@ -82,8 +82,8 @@ pub(super) fn of_the_audit_log() -> Vec<Operation> {
         Parameter::query("account", "integer", "number of an account"),
         Parameter::query("space", "integer", "number of a space"),
         Parameter::query("address", "string", "address of the client"),
-        Parameter::query("since", "string", "a moment (RFC 3339): entries not before it"),
-        Parameter::query("until", "string", "a moment (RFC 3339): entries before it"),
+        Parameter::query("since", "date-time", "a moment (RFC 3339): entries not before it"),
+        Parameter::query("until", "date-time", "a moment (RFC 3339): entries before it"),
         CURSOR,
     ];
     const FILE: [Parameter; 2] = [

@@ -1,0 +1,41 @@
+//! Closed lists of words, for the description: generators of clients make a type of each.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident: $($word:literal)+;)+) => {$(
+        $(#[$doc])*
+        pub(crate) struct $name;
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({"type": "string", "enum": [$($word),+]})
+            }
+        }
+    )+};
+}
+
+words! {
+    /// What an address is for.
+    Purpose: "billing" "shipping" "both" "other";
+    /// Gender of whoever is found at an address.
+    Gender: "male" "female";
+    /// Statuses that can be set.
+    SettableStatus: "active" "inactive" "locked" "blocked";
+    /// Kinds of payment methods.
+    PaymentMethodType: "card" "bank_account" "mobile_money" "wallet";
+    /// States of payment methods.
+    PaymentMethodState: "active" "inactive";
+    /// States of keys.
+    KeyState: "active" "expiring" "expired" "revoked";
+    /// What became of what the audit log tells.
+    Outcome: "done" "refused";
+    /// What an operation of a JSON Patch does.
+    PatchVerb: "add" "remove" "replace" "move" "copy" "test";
+}
