@@ -15,6 +15,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long a read works before it is another one's turn.
 const SLICE: Duration = Duration::from_millis(2);
+/// How long a read works before it lets the processor go to whoever waits for that. The system by
+/// itself looks at its ticks only, every 4 ms as Linux is mostly built: a short request that was
+/// woken on the processor of a long read would wait for one or two of them.
+const YIELD_EVERY: Duration = Duration::from_micros(200);
 
 /// The places on processors for long reads.
 #[derive(Debug, Clone)]
@@ -29,6 +33,7 @@ pub(crate) struct Core {
     cores: Cores,
     place: Option<OwnedSemaphorePermit>,
     since: Instant,
+    yielded: Instant,
 }
 
 impl Cores {
@@ -51,17 +56,22 @@ impl Cores {
     /// Waits for a place to work.
     pub(crate) fn take(&self) -> Core {
         let place = self.wait();
-        Core { cores: self.clone(), place, since: Instant::now() }
+        let since = Instant::now();
+        Core { cores: self.clone(), place, since, yielded: since }
     }
 }
 
 impl Core {
     /// Passes the place on when it was used for long, and waits for the next turn.
     pub(crate) fn share(&mut self) {
-        if self.since.elapsed() >= SLICE {
+        let now = Instant::now();
+        if now - self.since >= SLICE {
             self.place = None;
             self.place = self.cores.wait();
             self.since = Instant::now();
+        } else if now - self.yielded >= YIELD_EVERY {
+            std::thread::yield_now();
+            self.yielded = Instant::now();
         }
     }
 }
