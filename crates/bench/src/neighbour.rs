@@ -1,7 +1,8 @@
 //! The times of one tenant alone, and while another does the worst it can, in turn on one server
 //! with its default limits. Only the ratio is worth anything.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use crate::{
@@ -38,6 +40,8 @@ const SEARCHES: usize = 32;
 const EXPORTS: usize = 12;
 const WRONG: usize = 16;
 const FLOODS: usize = 64;
+/// Threads of its clients.
+const CLIENT_THREADS: usize = 2;
 /// Pause of a connection that was refused or broken off, as a client that is eager to go on.
 const AGAIN: Duration = Duration::from_millis(5);
 
@@ -77,7 +81,11 @@ pub async fn run(patron: &Patron, args: NeighbourArgs) -> Result<()> {
     for round in 1..=args.rounds {
         let alone = times(&program.address, &neighbour, args.seconds).await?;
         let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let mut other = worst(&program.address, &data, &stop, &done)?;
+        let elsewhere = elsewhere()?;
+        let mut other = {
+            let _inside = elsewhere.enter();
+            worst(&program.address, &data, &stop, &done)?
+        };
         tokio::time::sleep(WARM_UP).await;
         let before = done.load(Ordering::Relaxed);
         let beside = times(&program.address, &neighbour, args.seconds).await?;
@@ -86,6 +94,7 @@ pub async fn run(patron: &Patron, args: NeighbourArgs) -> Result<()> {
         stop.store(true, Ordering::Relaxed);
         other.abort_all();
         while other.join_next().await.is_some() {}
+        elsewhere.shutdown_background();
         let ratio = beside.ms(0.99) / alone.ms(0.99);
         println!(
             "| {round} | {:.2} | {:.2} | {:.2} | {:.2} | {ratio:.2} | {rate:.0} | {memory} |",
@@ -133,6 +142,18 @@ fn mix(signer: Signer, numbers: Arc<[i64]>, n: usize) -> Asker {
 }
 
 // ---- the other one ----------------------------------------------------------------------------
+
+/// Threads for the other tenant's clients. Those would run on machines of their own: here they get
+/// the time that nobody else wants, so that what they do for themselves is no delay of the server.
+fn elsewhere() -> Result<Runtime> {
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    threads.worker_threads(CLIENT_THREADS).enable_all().on_thread_start(|| {
+        let thread = std::fs::read_link("/proc/thread-self").ok();
+        let number = thread.as_deref().and_then(Path::file_name).unwrap_or_default();
+        let _ = Command::new("chrt").args(["--idle", "--pid", "0"]).arg(number).status();
+    });
+    Ok(threads.build()?)
+}
 
 /// Everything at once: long polls, unfinished bodies, expensive searches, exports, wrong sign-ins
 /// and a flood of reads.
