@@ -20,6 +20,7 @@ mod linear;
 mod master_key;
 mod memory;
 mod modes;
+mod monitoring;
 mod neighbours;
 mod offboarding;
 mod operations;
