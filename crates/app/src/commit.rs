@@ -113,15 +113,12 @@ impl Expect {
             Expect::Revision(want) if *want != revision => stale(revision, *want),
             Expect::Version(_) | Expect::Revision(_) => Ok(()),
             Expect::AnyOf(states) => {
+                let fits = |state: &&Expect| state.check(version, revision).is_ok();
                 // The first one says what was expected.
-                let mut refusals = Vec::new();
-                for state in states {
-                    match state.check(version, revision) {
-                        Ok(()) => return Ok(()),
-                        Err(refusal) => refusals.push(refusal),
-                    }
+                match states.iter().find(fits).or(states.first()) {
+                    Some(state) => state.check(version, revision),
+                    None => stale(version, 0),
                 }
-                refusals.into_iter().next().map_or_else(|| stale(version, 0), Err)
             }
         }
     }

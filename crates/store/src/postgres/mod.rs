@@ -272,13 +272,7 @@ impl Postgres {
     }
 
     pub(crate) async fn forget_answers(&self, before_us: i64) -> Result<u64, StoreError> {
-        let mut attempts = Attempts::default();
-        loop {
-            match self.forget_answers_once(before_us).await {
-                Ok(forgotten) => return Ok(forgotten),
-                Err(trouble) => self.again(&mut attempts, trouble).await?,
-            }
-        }
+        self.again(|| self.forget_answers_once(before_us)).await
     }
 
     async fn forget_answers_once(&self, before_us: i64) -> Result<u64, Trouble> {
@@ -291,11 +285,19 @@ impl Postgres {
         Ok(forgotten)
     }
 
-    /// Waits for another attempt at what the server undid.
-    async fn again(&self, attempts: &mut Attempts, trouble: Trouble) -> Result<(), StoreError> {
-        attempts.next(trouble).await?;
-        self.shared.counters.retries.fetch_add(1, Relaxed);
-        Ok(())
+    /// Does what the server may undo, again as often as that is worth it.
+    async fn again<T, F>(&self, once: impl Fn() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, Trouble>>,
+    {
+        let mut attempts = Attempts::default();
+        loop {
+            match once().await {
+                Ok(done) => return Ok(done),
+                Err(trouble) => attempts.next(trouble).await?,
+            }
+            self.shared.counters.retries.fetch_add(1, Relaxed);
+        }
     }
 
     /// Repeated after a lost connection, a block may be lost; that is what a counter allows.
@@ -310,13 +312,7 @@ impl Postgres {
     }
 
     pub(crate) async fn count_tenant(&self, tenant: i64) -> Result<Counts, StoreError> {
-        let mut attempts = Attempts::default();
-        loop {
-            match self.count_tenant_once(tenant).await {
-                Ok(counts) => return Ok(counts),
-                Err(trouble) => self.again(&mut attempts, trouble).await?,
-            }
-        }
+        self.again(|| self.count_tenant_once(tenant)).await
     }
 
     async fn count_tenant_once(&self, tenant: i64) -> Result<Counts, Trouble> {
@@ -331,13 +327,7 @@ impl Postgres {
     }
 
     pub(crate) async fn purge(&self, tenant: i64, limit: u32) -> Result<Counts, StoreError> {
-        let mut attempts = Attempts::default();
-        loop {
-            match self.purge_once(tenant, limit).await {
-                Ok(counts) => return Ok(counts),
-                Err(trouble) => self.again(&mut attempts, trouble).await?,
-            }
-        }
+        self.again(|| self.purge_once(tenant, limit)).await
     }
 
     async fn purge_once(&self, tenant: i64, limit: u32) -> Result<Counts, Trouble> {
