@@ -79,7 +79,9 @@ pub fn cards(data: &[u8]) {
     if let Ok(value) = serde_json::from_slice::<Value>(data) {
         let thorough = cards::found_in(&value);
         let quick = cards::found(&exchange(data.to_vec()), &[]);
-        assert_eq!(format!("{thorough:?}"), format!("{quick:?}"), "{value}");
+        // In the order of the body, and with members that a later one of the same name replaced.
+        let hidden = thorough.iter().find(|problem| quick.iter().all(|found| found != *problem));
+        assert!(hidden.is_none(), "{hidden:?} in {value}");
     }
     let Some((choices, text)) = data.split_at_checked(20) else { return };
     // Other digits beside the number would make it another one, a plus sign a phone number.
