@@ -74,8 +74,8 @@ pub struct Options {
     pub group_max: usize,
     /// SQLite connections for bounded reads, called without a change of thread.
     pub sqlite_readers: usize,
-    /// Longest time of a SQLite read on the thread that asks (milliseconds): one that takes longer
-    /// begins anew on a blocking thread.
+    /// Time of a SQLite read on the thread that asks (milliseconds), what the system gave to others
+    /// not counted: one that takes twice as long begins anew on a blocking thread.
     pub sqlite_inline_ms: u64,
     /// SQLite connections for long reads, called on blocking threads.
     pub sqlite_scanners: usize,

@@ -23,8 +23,8 @@ const INLINE_STEPS_MAX: u32 = 100;
 enum Bound {
     /// As far as it takes: a read that is short by its nature, or the operator's.
     None,
-    /// So many times [`STEPS`], and until then.
-    Brief { left: u32, until: Instant },
+    /// So many times [`STEPS`], and about as long as that.
+    Brief { left: u32, watch: Watch },
     /// As long as it is awaited, on a processor that others share.
     Patient(Patience, Core),
 }
@@ -33,9 +33,9 @@ impl Bound {
     fn is_over(&mut self) -> bool {
         match self {
             Bound::None => false,
-            Bound::Brief { left, until } => {
+            Bound::Brief { left, watch } => {
                 *left = left.saturating_sub(1);
-                *left == 0 || Instant::now() >= *until
+                *left == 0 || watch.is_over()
             }
             Bound::Patient(patience, core) => {
                 core.share();
@@ -43,6 +43,37 @@ impl Bound {
             }
         }
     }
+}
+
+/// The time of a brief read. A read that the system interrupts for others is not long, and to begin
+/// it anew elsewhere would only cost more: so when the clock says that its time is over, the
+/// thread's own time is measured from there, and decides.
+struct Watch {
+    max: Duration,
+    until: Instant,
+    own_until: Option<Duration>,
+}
+
+impl Watch {
+    fn start(max: Duration) -> Watch {
+        Watch { max, until: Instant::now() + max, own_until: None }
+    }
+
+    fn is_over(&mut self) -> bool {
+        // Reading the clock is cheap, the thread's own time a call of the system.
+        if Instant::now() < self.until {
+            return false;
+        }
+        let own = own_time();
+        own >= *self.own_until.get_or_insert(own + self.max)
+    }
+}
+
+/// Processor time of this thread until now.
+fn own_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    // Never negative, as it counts from the start of the thread.
+    Duration::try_from(time).unwrap_or_default()
 }
 
 /// The bound of a connection, shared with the function that SQLite calls meanwhile.
@@ -69,7 +100,7 @@ impl Bounds {
 pub(super) struct Reader {
     pub(super) connection: Connection,
     bounds: Bounds,
-    /// Longest time of a read on a thread of the runtime: steps over large documents are slow.
+    /// Time of a read on a thread of the runtime: steps over large documents are slow.
     inline_max: Duration,
 }
 
@@ -88,8 +119,8 @@ impl Reader {
         &self,
         read: impl FnOnce(&Connection, &Bounds) -> Result<T, StoreError>,
     ) -> Option<Result<T, StoreError>> {
-        let until = Instant::now() + self.inline_max;
-        let bound = Bound::Brief { left: INLINE_STEPS_MAX, until };
+        let watch = Watch::start(self.inline_max);
+        let bound = Bound::Brief { left: INLINE_STEPS_MAX, watch };
         match self.bounded(bound, read) {
             Err(StoreError::GivenUp) => None,
             outcome => Some(outcome),
@@ -155,4 +186,34 @@ impl Pool {
 fn unbound(reader: MutexGuard<'_, Reader>) -> MutexGuard<'_, Reader> {
     reader.bounds.set(Bound::None);
     reader
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX: Duration = Duration::from_millis(20);
+
+    /// Whether a read is over after so long a time, spent that way.
+    fn is_over_after(spend: impl Fn()) -> bool {
+        let mut watch = Watch::start(MAX);
+        (0..20).any(|_| {
+            spend();
+            watch.is_over()
+        })
+    }
+
+    #[test]
+    fn a_read_that_was_interrupted_goes_on() {
+        assert!(!is_over_after(|| std::thread::sleep(MAX)));
+    }
+
+    #[test]
+    fn a_read_that_works_for_long_is_over() {
+        let work = || {
+            let until = own_time() + MAX / 4;
+            while own_time() < until {}
+        };
+        assert!(is_over_after(work));
+    }
 }
