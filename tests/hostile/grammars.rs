@@ -1,7 +1,7 @@
 //! Search grammars: what was read, written out and read again, is the same; and every text, put
 //! into the parameter it is meant for, is answered.
 
-use patron_verifone::rsql;
+use patron_verifone::query as rsql;
 use patron_wallee::query;
 
 use super::{

@@ -9,7 +9,7 @@ use patron_gateway::{
 use patron_model::{Failure, Why};
 use serde_json::{Value, json};
 
-use crate::{digest::Signed, settings};
+use crate::{auth::digest::Signed, settings};
 
 /// The values of Monri's documentation, so that its examples run against the sandbox.
 const SANDBOX_TOKEN: &str = "7db11ea5d4a1af32421b564c79b946d1ead3daf0";

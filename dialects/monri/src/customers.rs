@@ -27,7 +27,7 @@ use uuid::Uuid;
 use crate::{
     errors::APPROVED,
     limits::{self, Length},
-    pages::{List, Page},
+    lists::{List, Page},
 };
 
 /// Digits and hyphens of a UUID in a path; other spellings of one name nothing.

@@ -2,10 +2,9 @@
 //!
 //! Read in this order:
 //! - [`operations`]: every call, one line each.
-//! - [`auth`]: three ways to sign in. [`digest`] is what two of them sign, [`borders`] why nothing
-//!   else has the same signature, [`tokens`] what the third carries, [`oauth`] where that one comes
-//!   from.
-//! - [`customers`] and [`payment_methods`]: wire shapes, conversions, handlers. [`pages`] is how
+//! - [`auth`]: three ways to sign in; beside it what two of them sign, and why nothing else has the
+//!   same signature. [`tokens`]: what the third carries, and where it comes from.
+//! - [`customers`] and [`payment_methods`]: wire shapes, conversions, handlers. [`lists`] is how
 //!   lists are cut, [`limits`] how long Monri's fields are.
 //! - [`errors`]: a failure as Monri says it.
 //! - [`settings`]: what a space can switch. [`credentials`]: how keys look.
@@ -13,20 +12,19 @@
 //! What is exact, what is assumed and what is missing stands in this crate's `README.md`. "Dossier"
 //! in comments is the description of Monri's API that this crate was built from.
 
-pub mod auth;
-pub mod borders;
+mod auth;
 mod claimed;
-pub mod credentials;
-pub mod customers;
-pub mod digest;
-pub mod errors;
-pub mod limits;
-pub mod oauth;
-pub mod operations;
-pub mod pages;
-pub mod payment_methods;
-pub mod settings;
-pub mod tokens;
+mod credentials;
+mod customers;
+mod errors;
+mod limits;
+mod lists;
+mod operations;
+mod payment_methods;
+mod settings;
+mod tokens;
+
+pub use auth::digest;
 
 use patron_gateway::{Dialect, Exchange, Reply, dialect::exact, limits::QuotaState};
 use serde_json::{Value, json};

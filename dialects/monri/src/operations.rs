@@ -8,9 +8,9 @@ use patron_model::Permission::{CustomerRead, CustomerWrite, PaymentMethodRead};
 
 use crate::{
     customers::{self, CustomerFields, CustomerObject, DeletedCustomer},
-    oauth::{self, TokenAnswer, TokenRequest},
-    pages::List,
+    lists::List,
     payment_methods::{self, PaymentMethodObject},
+    tokens::{self, TokenAnswer, TokenRequest},
 };
 
 const CUSTOMERS: &str = "/v2/customers";
@@ -61,7 +61,7 @@ fn of_payment_methods() -> Vec<Operation> {
 #[rustfmt::skip]
 fn of_sign_in() -> Vec<Operation> {
     group("OAuth", [
-        post(OAUTH, oauth::token).named("create_access_token", "Get an access token")
+        post(OAUTH, tokens::token).named("create_access_token", "Get an access token")
             .public().body::<TokenRequest>().replies::<TokenAnswer>(200),
     ])
 }

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::{
     customers::{Named, find, newest_first, uuid_of},
     errors::APPROVED,
-    pages::{List, Page},
+    lists::{List, Page},
 };
 
 /// A saved card. All members are there in every answer.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::merchant::{Merchant, assert_error, assert_refused, path_of};
+use crate::place::{Merchant, assert_error, assert_refused, path_of};
 
 const CREATED: &str = "2026-01-02T03:04:05Z";
 

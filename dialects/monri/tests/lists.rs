@@ -3,7 +3,7 @@
 use patron_testkit::Answer;
 use serde_json::{Value, json};
 
-use crate::merchant::{Merchant, assert_refused, path_of};
+use crate::place::{Merchant, assert_refused, path_of};
 
 fn uuids(answer: Answer) -> Vec<String> {
     let answer = answer.expect(200).json();

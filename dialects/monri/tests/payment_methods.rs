@@ -11,7 +11,7 @@ use patron_model::{
 };
 use serde_json::{Value, json};
 
-use crate::merchant::{Merchant, assert_error, assert_refused, path_of};
+use crate::place::{Merchant, assert_error, assert_refused, path_of};
 
 fn card(number: &str, year: i64, month: i64) -> NewMethod {
     let number = CardNumber::parse(number).expect("a card number");

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use patron_monri::NAME;
 use serde_json::json;
 
-use crate::merchant::Merchant;
+use crate::place::Merchant;
 
 #[tokio::test]
 #[ignore = "needs python3; run with --ignored"]

@@ -5,7 +5,7 @@ use patron_monri::digest::{Signed, is_same};
 use serde_json::json;
 use sha2::Digest as _;
 
-use crate::merchant::Merchant;
+use crate::place::Merchant;
 
 const KEY: &str = "qwert1234";
 const TOKEN: &str = "7db11ea5d4a1af32421b564c79b946d1ead3daf0";

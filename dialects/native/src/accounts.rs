@@ -10,7 +10,10 @@ use patron_model::{Failure, Noun, Patch, Timestamp, Why, space::Account, text::N
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{conditions, customers::PAGE_MAX, patches, wire::ListOut};
+use crate::{
+    conditions,
+    customers::{PAGE_MAX, read, show::ListOut},
+};
 
 /// An account.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -130,7 +133,7 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 /// A new account.
 pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
     let own = own_account(&request)?;
-    let body: AccountIn = patches::body(&request)?;
+    let body: AccountIn = read::body(&request)?;
     let name = name(body.name)?.ok_or(Failure::invalid("name", Why::Required))?;
     let account = spaces::create_account(&request.cx, Some(own), name).await?;
     Ok(Reply::json(201, &AccountOut::of(&account))?
@@ -142,7 +145,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::if_match(&request)?;
     let number = visible(&request, number(&request)?).await?.number;
-    let body: AccountIn = patches::body(&request)?;
+    let body: AccountIn = read::body(&request)?;
     let archived = body.archived.value();
     if archived == Some(true) && number == own_account(&request)? {
         let (is, needs) = ("the account of this key", "another");

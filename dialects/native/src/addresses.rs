@@ -18,8 +18,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    conditions, patches,
-    wire::{AddressOut, ListOut},
+    conditions,
+    customers::{
+        read,
+        show::{AddressOut, ListOut},
+    },
     words,
 };
 
@@ -105,7 +108,7 @@ impl AddressIn {
             sorting_code: f.text("sorting_code", self.sorting_code, Line::parse),
             postal_code: f.text("postal_code", self.postal_code, Line::parse),
             state: f.text("state", self.state, Line::parse),
-            country: patches::country(f, "country", self.country),
+            country: read::country(f, "country", self.country),
             email: f.text("email", self.email, Email::parse),
             phone: f.text("phone", self.phone, phone),
             mobile_phone: f.text("mobile_phone", self.mobile_phone, phone),
@@ -180,7 +183,7 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 
 /// A new address.
 pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
-    let patch = patches::body::<AddressIn>(&request)?.into_patch(Reading::NullClears)?;
+    let patch = read::body::<AddressIn>(&request)?.into_patch(Reading::NullClears)?;
     let placed = addresses::create(&request.cx, customer_id(&request)?, patch).await?;
     reply(&request, 201, &placed)
 }
@@ -189,7 +192,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::of_change(&request)?;
     let (customer, id) = (customer_id(&request)?, address_id(&request)?);
-    let patch = patches::body::<AddressIn>(&request)?.into_patch(Reading::NullClears)?;
+    let patch = read::body::<AddressIn>(&request)?.into_patch(Reading::NullClears)?;
     let expect = condition.expect();
     let placed = addresses::update(&request.cx, customer, id, expect, patch).await?;
     reply(&request, 200, &placed)

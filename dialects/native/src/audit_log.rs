@@ -18,9 +18,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    cursor::{self, Key, Place},
-    customers::PAGE_MAX,
-    wire::ListOut,
+    customers::{PAGE_MAX, show::ListOut},
+    lists::{self, Key, Place},
     words,
 };
 
@@ -295,16 +294,16 @@ async fn visible(request: &Request, mut wanted: Wanted) -> Result<Wanted, Failur
 fn question(params: &Params) -> String {
     let parts: Vec<&str> =
         FILTERS.iter().flat_map(|name| [*name, params.get(name).unwrap_or_default()]).collect();
-    cursor::question(&parts)
+    lists::question(&parts)
 }
 
 fn place(params: &Params, question: &str) -> Result<Option<(Timestamp, i64)>, Failure> {
     let Some(cursor) = params.get("cursor") else { return Ok(None) };
-    match cursor::read(cursor, question)? {
+    match lists::read(cursor, question)? {
         Place::List { key: Some(Key::Int(at)), number } => {
             Ok(Some((Timestamp::from_micros(at), number)))
         }
-        Place::List { .. } | Place::Text { .. } => Err(cursor::bad()),
+        Place::List { .. } | Place::Text { .. } => Err(lists::bad()),
     }
 }
 
@@ -312,7 +311,7 @@ fn next(page: &patron_app::Page<AuditEntry>, q: &str) -> Result<Option<String>, 
     let last = page.items.last().filter(|_| page.more);
     last.map(|entry| {
         let place = Place::List { key: Some(Key::Int(entry.at.micros())), number: entry.number };
-        cursor::write(q, place)
+        lists::write(q, place)
     })
     .transpose()
 }

@@ -11,10 +11,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    conditions, cursor,
-    cursor::Place,
-    events, patches,
-    wire::{CommentOut, ListOut},
+    conditions,
+    customers::{
+        read,
+        show::{CommentOut, ListOut},
+    },
+    events,
+    lists::{self, Place},
 };
 
 /// A comment as it is written.
@@ -37,7 +40,7 @@ fn customer_id(request: &Request) -> Result<Id, Failure> {
 }
 
 fn patch(request: &Request) -> Result<CommentPatch, Failure> {
-    let body: CommentIn = patches::body(request)?;
+    let body: CommentIn = read::body(request)?;
     let mut fields = Fields::new(Reading::NullClears);
     let content = fields.text("content", body.content, Content::parse);
     fields.finish()?;
@@ -57,11 +60,11 @@ fn reply(request: &Request, status: u16, saved: &Saved<Comment>) -> Result<Reply
 pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
     let params = request.query();
     let limit = params.int("limit", 50, 1, 100)?;
-    let question = cursor::question(&["comments", request.param("id")]);
+    let question = lists::question(&["comments", request.param("id")]);
     let after: Option<After> = match params.get("cursor") {
         Some(text) => {
-            let place = cursor::read(text, &question)?;
-            Some(place.after(false).ok_or_else(cursor::bad)?)
+            let place = lists::read(text, &question)?;
+            Some(place.after(false).ok_or_else(lists::bad)?)
         }
         None => None,
     };
@@ -69,7 +72,7 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
     let query = Query { order: Order::newest_first(), after, limit, ..Query::of(request.cx.space) };
     let page = comments::list(&request.cx, customer_id(&request)?, query).await?;
     let last = page.items.last().filter(|_| page.more).map(|comment| comment.number);
-    let next = last.map(|number| cursor::write(&question, Place::List { key: None, number }));
+    let next = last.map(|number| lists::write(&question, Place::List { key: None, number }));
     let data: Vec<CommentOut> = page.items.iter().map(|comment| CommentOut::of(comment)).collect();
     let next_cursor = next.transpose()?;
     Reply::json(200, &ListOut { data, has_more: page.more, next_cursor, total: None })

@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
-use crate::{customers::PAGE_MAX, wire::CustomerOut};
+use crate::customers::{PAGE_MAX, show::CustomerOut};
 
 /// One entry of the journal.
 #[derive(Debug, Serialize, JsonSchema)]

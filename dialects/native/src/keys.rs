@@ -23,10 +23,8 @@ use serde_json::Value;
 
 use crate::{
     accounts, conditions,
-    cursor::{self, Place},
-    customers::PAGE_MAX,
-    patches,
-    wire::ListOut,
+    customers::{PAGE_MAX, read, show::ListOut},
+    lists::{self, Place},
     words,
 };
 
@@ -263,11 +261,11 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
     let params = request.query();
     let limit = u32::try_from(params.int("limit", PAGE_DEFAULT, 1, PAGE_MAX)?).unwrap_or(50);
     let asked = ["dialect", "space", "state"].map(|name| params.get(name).unwrap_or_default());
-    let question = cursor::question(&[&["keys"][..], &asked].concat());
+    let question = lists::question(&[&["keys"][..], &asked].concat());
     let after: Option<After> = match params.get("cursor") {
         Some(text) => {
-            let place = cursor::read(text, &question)?;
-            Some(place.after(false).ok_or_else(cursor::bad)?)
+            let place = lists::read(text, &question)?;
+            Some(place.after(false).ok_or_else(lists::bad)?)
         }
         None => None,
     };
@@ -280,7 +278,7 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
     let shown = |key| shown_in(key, &last, request.cx.now);
     let data: Vec<KeyOut<'_>> = page.items.iter().map(shown).collect();
     let next = page.items.last().filter(|_| page.more).map(|key| key.number);
-    let next = next.map(|number| cursor::write(&question, Place::List { key: None, number }));
+    let next = next.map(|number| lists::write(&question, Place::List { key: None, number }));
     let next_cursor = next.transpose()?;
     Reply::json(200, &ListOut { data, has_more: page.more, next_cursor, total: None })
 }
@@ -301,7 +299,7 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 
 /// A new key; its credentials are shown this once.
 pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
-    let body: KeyIn = patches::body(&request)?;
+    let body: KeyIn = read::body(&request)?;
     let dialect = dialect(&request, body.dialect.as_ref())?;
     let space = place(&request, &body).await?;
     let account_wide = body.account_wide.as_ref().copied().unwrap_or(false);
@@ -430,7 +428,7 @@ fn answer(
 pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::if_match(&request)?;
     let number = visible(&request).await?.number;
-    let body: KeyIn = patches::body(&request)?;
+    let body: KeyIn = read::body(&request)?;
     let fixed = [
         ("dialect", body.dialect.is_absent()),
         ("space", body.space.is_absent()),
@@ -458,7 +456,7 @@ pub(crate) async fn rotate(request: Request) -> Result<Reply, Failure> {
     let key = visible(&request).await?;
     let body: RotateIn = match request.body.is_empty() {
         true => RotateIn::default(),
-        false => patches::body(&request)?,
+        false => read::body(&request)?,
     };
     let overlap = body.overlap_seconds.value().unwrap_or(OVERLAP_SECONDS);
     let mut fields = Fields::new(Reading::NullClears);

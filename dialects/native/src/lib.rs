@@ -11,20 +11,19 @@ mod auth;
 mod claimed;
 mod comments;
 mod conditions;
-mod cursor;
 mod customers;
 mod errors;
 mod events;
 mod filters;
+mod input;
 mod keys;
+mod lists;
 mod operations;
-mod patches;
 mod payment_methods;
-pub mod rows;
 pub mod spaces;
-mod wire;
 mod words;
 
+pub use customers::rows;
 pub use errors::problems;
 
 use patron_gateway::{

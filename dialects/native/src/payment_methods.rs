@@ -19,7 +19,11 @@ use patron_model::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{conditions, events, patches, wire::ListOut, words};
+use crate::{
+    conditions,
+    customers::{read, show::ListOut},
+    events, words,
+};
 
 /// A saved payment method.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -362,7 +366,7 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 /// Saves a payment method. The same card is not saved twice: the saved one is answered (200).
 pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
     let customer = customer_id(&request)?;
-    let new = patches::body::<MethodIn>(&request)?.into_new()?;
+    let new = read::body::<MethodIn>(&request)?.into_new()?;
     let saved = payment_methods::create(&request.cx, customer, new).await?;
     let status = if saved.is_new() { 201 } else { 200 };
     reply(&request, status, &saved)
@@ -372,7 +376,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::of_change(&request)?;
     let (customer, id) = (customer_id(&request)?, method_id(&request)?);
-    let mut body: MethodIn = patches::body(&request)?;
+    let mut body: MethodIn = read::body(&request)?;
     let mut fields = Fields::new(Reading::NullClears);
     let f = &mut fields;
     for (name, is_absent) in [

@@ -18,9 +18,7 @@ use serde_json::Value;
 use crate::{
     accounts::{name, own_account, own_and_made, visible},
     conditions,
-    customers::PAGE_MAX,
-    patches,
-    wire::ListOut,
+    customers::{PAGE_MAX, read, show::ListOut},
 };
 
 /// A space.
@@ -130,7 +128,7 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 /// A new space.
 pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
     let own = own_account(&request)?;
-    let body: SpaceIn = patches::body(&request)?;
+    let body: SpaceIn = read::body(&request)?;
     let account = body.account.value().unwrap_or(own);
     visible(&request, account).await?;
     let name = name(body.name)?.ok_or(Failure::invalid("name", Why::Required))?;
@@ -182,7 +180,7 @@ fn switches_are_known(
 pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::if_match(&request)?;
     let number = visible_space(&request).await?.number;
-    let body: SpaceIn = patches::body(&request)?;
+    let body: SpaceIn = read::body(&request)?;
     if body.account.as_ref().is_some() {
         return Err(Failure::invalid("account", Why::ReadOnly));
     }

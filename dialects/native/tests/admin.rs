@@ -7,7 +7,7 @@ use patron_native::DIALECT;
 use patron_testkit::TestServer;
 use serde_json::{Value, json};
 
-use crate::Native;
+use crate::place::Native;
 
 impl Native {
     /// A key that may read in a space.

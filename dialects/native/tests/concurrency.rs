@@ -10,7 +10,7 @@ use patron_model::{
 };
 use serde_json::json;
 
-use crate::Native;
+use crate::place::Native;
 
 #[tokio::test]
 async fn of_two_writers_with_the_same_tag_one_wins() {

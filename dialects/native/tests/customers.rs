@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::Native;
+use crate::place::Native;
 
 fn full() -> Value {
     json!({

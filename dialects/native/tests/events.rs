@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::Native;
+use crate::place::Native;
 
 #[tokio::test]
 async fn the_feed_is_ordered_complete_and_resumable() {

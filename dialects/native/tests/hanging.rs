@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::Native;
+use crate::place::Native;
 
 #[tokio::test]
 async fn addresses_have_lives_of_their_own() {

@@ -3,7 +3,7 @@
 use patron_native::DIALECT;
 use serde_json::{Value, json};
 
-use crate::Native;
+use crate::place::Native;
 
 #[tokio::test]
 async fn a_repeat_gives_the_same_answer_and_does_nothing() {

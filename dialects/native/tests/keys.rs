@@ -10,7 +10,7 @@ use patron_native::DIALECT;
 use patron_testkit::{Answer, TestServer};
 use serde_json::{Value, json};
 
-use crate::Native;
+use crate::place::Native;
 
 /// Header in which these servers are told the client's address.
 const ADDRESS: &str = "x-real-ip";

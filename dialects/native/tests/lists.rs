@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::Native;
+use crate::place::Native;
 
 async fn numbers(native: &Native, target: &str) -> Vec<i64> {
     let page = native.call("GET", target, None).await.expect(200).json();

@@ -6,7 +6,7 @@ use patron_app::{App, documents::implied, offboarding};
 use patron_native::DIALECT;
 use serde_json::{Value, json};
 
-use crate::Native;
+use crate::place::Native;
 
 const PLANTED: &str = "plantedperson";
 const EXPORT: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";

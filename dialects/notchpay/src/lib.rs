@@ -1,32 +1,25 @@
 //! Notch Pay's API over the common record: customers, their payment methods, and reference data.
 //!
 //! - [`operations`]: every operation, one line each. [`auth`]: keys, grants, sandbox or live.
-//! - [`envelope`]: the shape of answers and lists. [`errors`]: failures in the provider's words.
-//! - [`customers`]: handlers; [`customer_body`] what comes in, [`customer`] what goes out.
-//! - [`addresses`], [`phones`], [`ids`]: the parts of a customer that are translated.
-//! - [`payment_methods`]: what a customer may pay with. [`resources`]: channels, countries,
-//!   currencies, banks, from the files of [`catalogue`].
-//! - [`lists`]: pages and filters. [`answers`]: shapes for the description.
+//! - [`envelopes`]: the shape of answers and lists. [`errors`]: failures in the provider's words.
+//! - [`customers`]: what comes in, what goes out, handlers. [`ids`]: how records are named.
+//! - [`payment_methods`]: what a customer may pay with. [`catalogues`]: channels, countries,
+//!   currencies, banks.
+//! - [`lists`]: pages and filters.
 //! - [`input`]: JSON and form bodies, and query parameters.
 //!
 //! What is exact, what was assumed and what is missing stands in the README of this folder.
 
-pub mod addresses;
-pub mod answers;
 pub mod auth;
-pub mod catalogue;
-pub mod customer;
-pub mod customer_body;
-pub mod customers;
-pub mod envelope;
-pub mod errors;
+mod catalogues;
+mod customers;
+mod envelopes;
+mod errors;
 pub mod ids;
-pub mod input;
-pub mod lists;
-pub mod operations;
-pub mod payment_methods;
-pub mod phones;
-pub mod resources;
+mod input;
+mod lists;
+mod operations;
+mod payment_methods;
 
 use std::borrow::Cow;
 
@@ -46,7 +39,7 @@ pub static DIALECT: Dialect = Dialect {
     covers_body: |_| false,
     operations: operations::all,
     render: errors::render,
-    finish: envelope::finish,
+    finish: envelopes::finish,
     security: auth::security,
     error_schema: |generator| generator.subschema_for::<errors::ErrorBody>(),
     error_media: "application/json",

@@ -3,7 +3,7 @@
 use patron_app::search::{Compare, Field, Filter, customer, searched_words};
 use patron_model::{Failure, country::Country};
 
-use crate::{envelope::Paging, input::Asked};
+use crate::{envelopes::Paging, input::Asked};
 
 /// Rows of a page when nothing is said.
 const LIMIT_DEFAULT: u64 = 30;

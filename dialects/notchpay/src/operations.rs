@@ -8,13 +8,14 @@ use patron_gateway::{
 use patron_model::Permission::{CustomerRead, CustomerWrite, PaymentMethodRead};
 
 use crate::{
-    answers::{
+    catalogues,
+    customers::{self, read::CustomerBody},
+    envelopes::schemas::{
         BankAnswer, BankList, ChannelAnswer, ChannelList, CountryAnswer, CountryList,
         CurrencyAnswer, CurrencyList, CustomerAnswer, CustomerList, DeletedAnswer, MethodList,
         PaymentList,
     },
-    customer_body::CustomerBody,
-    customers, payment_methods, resources,
+    payment_methods,
 };
 
 const MEDIA: &[&str] = &["application/json", "application/x-www-form-urlencoded"];
@@ -111,11 +112,11 @@ fn of_what_hangs_on_them() -> Vec<Operation> {
 #[rustfmt::skip]
 fn of_catalogues() -> Vec<Operation> {
     group("Reference data", [
-        get("/channels", resources::channels).named("channels_list", "List all payment channels")
+        get("/channels", catalogues::channels).named("channels_list", "List all payment channels")
             .any_key().takes(&CHANNEL_FILTERS).replies::<ChannelList>(200),
-        get("/countries", resources::countries).named("countries_list", "List all countries")
+        get("/countries", catalogues::countries).named("countries_list", "List all countries")
             .any_key().replies::<CountryList>(200),
-        get("/currencies", resources::currencies).named("currencies_list", "List all currencies")
+        get("/currencies", catalogues::currencies).named("currencies_list", "List all currencies")
             .any_key().replies::<CurrencyList>(200),
     ])
 }
@@ -123,27 +124,27 @@ fn of_catalogues() -> Vec<Operation> {
 #[rustfmt::skip]
 fn of_guides() -> Vec<Operation> {
     group("Reference data", [
-        get("/resources/channels", resources::guide_channels)
+        get("/resources/channels", catalogues::guide_channels)
             .named("resources_channels_list", "List payment channels")
             .any_key().takes(&CHANNEL_FILTERS).replies::<ChannelList>(200),
-        get("/resources/channels/{id}", resources::channel)
+        get("/resources/channels/{id}", catalogues::channel)
             .named("resources_channel_retrieve", "Retrieve a channel")
             .any_key().replies::<ChannelAnswer>(200),
-        get("/resources/countries", resources::countries)
+        get("/resources/countries", catalogues::countries)
             .named("resources_countries_list", "List countries")
             .any_key().replies::<CountryList>(200),
-        get("/resources/countries/{code}", resources::country)
+        get("/resources/countries/{code}", catalogues::country)
             .named("resources_country_retrieve", "Retrieve a country")
             .any_key().replies::<CountryAnswer>(200),
-        get("/resources/currencies", resources::currencies)
+        get("/resources/currencies", catalogues::currencies)
             .named("resources_currencies_list", "List currencies")
             .any_key().replies::<CurrencyList>(200),
-        get("/resources/currencies/{code}", resources::currency)
+        get("/resources/currencies/{code}", catalogues::currency)
             .named("resources_currency_retrieve", "Retrieve a currency")
             .any_key().replies::<CurrencyAnswer>(200),
-        get("/resources/banks", resources::banks).named("resources_banks_list", "List banks")
+        get("/resources/banks", catalogues::banks).named("resources_banks_list", "List banks")
             .any_key().replies::<BankList>(200),
-        get("/resources/banks/{code}", resources::bank)
+        get("/resources/banks/{code}", catalogues::bank)
             .named("resources_bank_retrieve", "Retrieve a bank")
             .any_key().replies::<BankAnswer>(200),
     ])

@@ -14,7 +14,12 @@ use patron_model::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{auth, catalogue, customers::following, envelope, ids, phones};
+use crate::{
+    auth,
+    catalogues::data,
+    customers::{following, phones},
+    envelopes, ids,
+};
 
 /// A payment method.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -58,8 +63,8 @@ pub async fn list(request: Request) -> Result<Reply, Failure> {
     let sandbox = auth::is_sandbox(cx);
     let views: Vec<MethodView> =
         found.items.iter().filter_map(|method| MethodView::of(method, sandbox)).collect();
-    let outcome = envelope::ok("Payment methods retrieved");
-    envelope::reply(outcome, &["items", "data"], &views)
+    let outcome = envelopes::ok("Payment methods retrieved");
+    envelopes::reply(outcome, &["items", "data"], &views)
 }
 
 impl MethodView {
@@ -111,7 +116,7 @@ fn channel_of(method: &PaymentMethod) -> Option<String> {
 }
 
 fn is_listed(code: &str) -> bool {
-    catalogue::CHANNELS.iter().any(|channel| channel.listed && channel.code == code)
+    data::CHANNELS.iter().any(|channel| channel.listed && channel.code == code)
 }
 
 /// What is known of a card or account number.

@@ -13,7 +13,7 @@ use patron_gateway::{
 use patron_model::{Failure, Noun, Permissions, space::Space};
 use serde_json::{Value, json};
 
-use crate::{NAME, access_token};
+use crate::{NAME, tokens};
 
 /// Hexadecimal digits of an entry point (dossier §2.2: 10 or 11).
 const ENTRY_DIGITS: usize = 11;
@@ -57,7 +57,7 @@ async fn identify(
     if let Some((scheme, token)) = authorization
         && scheme.eq_ignore_ascii_case("bearer")
     {
-        let content = access_token::read(app, token.trim(), exchange.now)?;
+        let content = tokens::read(app, token.trim(), exchange.now)?;
         let caller = app.caller(NAME, &content.sub).await?;
         return Ok((caller, content.permissions.unwrap_or(Permissions::ALL)));
     }

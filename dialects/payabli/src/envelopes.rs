@@ -5,7 +5,7 @@ use patron_model::Failure;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::record::Record;
+use crate::customers::show::Record;
 
 /// Response code of success (dossier §3.3).
 const SUCCESS: i64 = 1;

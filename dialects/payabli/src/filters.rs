@@ -9,10 +9,12 @@ use serde_json::{Map, Value};
 
 use crate::{
     NAME,
-    fields::{TextField, name_contains},
-    paypoint::Paypoint,
+    customers::{
+        fields::{TextField, name_contains},
+        show,
+    },
     query::Parameters,
-    record,
+    spaces::Paypoint,
 };
 
 /// Most filters of one request.
@@ -142,7 +144,7 @@ pub fn compile(
         }
         if clause.field == "status" {
             let status = StatusFilter::parse(clause)?;
-            wants_deleted |= !status.negated && status.codes.contains(&record::DELETED);
+            wants_deleted |= !status.negated && status.codes.contains(&show::DELETED);
             conditions.push(status.condition(now));
         } else if let Some(condition) = of_customer(clause)? {
             conditions.push(condition);
@@ -311,7 +313,7 @@ impl StatusFilter {
 
 /// Whether no status was ever set, which is shown as inactive.
 fn stood_in() -> Filter {
-    Filter::equal(Field::text(&["extras", NAME, STAND_IN]), record::INACTIVE.to_string())
+    Filter::equal(Field::text(&["extras", NAME, STAND_IN]), show::INACTIVE.to_string())
 }
 
 /// A status is over when its term is; the customer counts as active then.
@@ -331,13 +333,13 @@ fn has_status(code: i64, now: Timestamp) -> Filter {
         ])
     };
     match code {
-        record::DELETED => Filter::Not(Box::new(customer::living())),
-        record::INACTIVE => Filter::Or(vec![
+        show::DELETED => Filter::Not(Box::new(customer::living())),
+        show::INACTIVE => Filter::Or(vec![
             still(&["inactive"]),
             Filter::And(vec![customer::living(), stood_in()]),
         ]),
-        record::LOCKED => still(&["locked", "blocked"]),
-        record::ACTIVE => Filter::And(vec![
+        show::LOCKED => still(&["locked", "blocked"]),
+        show::ACTIVE => Filter::And(vec![
             customer::living(),
             Filter::Or(vec![Filter::equal(field(), "active"), over]),
             Filter::Not(Box::new(stood_in())),

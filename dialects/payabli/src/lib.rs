@@ -1,10 +1,9 @@
 //! The Payabli dialect: customers of a paypoint over the common record.
 //!
 //! - [`operations`]: every operation on one page. [`auth`]: who asks, entry points, keys.
-//! - [`body`]: what comes in, as a change of the record. [`record`]: what goes out.
-//! - [`identifiers`]: which customer a request means. [`customers`]: add, get, update, delete.
-//! - [`filters`] and [`fields`]: the list grammar.
-//! - [`lists`], [`exports`], [`imports`]: many at once.
+//! - [`customers`]: what comes in as a change of the record, what goes out, which customer a request
+//!   means, files in and out. [`payment_methods`] are shown with them.
+//! - [`query`], [`filters`]: the list grammar. [`lists`]: many at once.
 //! - [`envelopes`] and [`errors`]: the shapes around every answer.
 //!
 //! Three rules shape it. An entry point is the alias of a space, and a key may open several: so a
@@ -12,27 +11,19 @@
 //! sends back as it was shown changes nothing, because several are shown in another form than they
 //! are kept (names, phone, time zone). And whatever is wrong is a 400: the SDKs retry a 409.
 
-pub mod access_token;
-pub mod auth;
-pub mod body;
+mod auth;
 mod claimed;
-pub mod consent;
-pub mod customers;
-pub mod envelopes;
-pub mod errors;
-pub mod exports;
-pub mod fields;
-pub mod filters;
-pub mod identifiers;
-pub mod imports;
-pub mod lists;
-pub mod operations;
-pub mod paypoint;
-pub mod query;
-pub mod record;
-pub mod settings;
-pub mod statistics;
-pub mod stored_methods;
+mod customers;
+mod envelopes;
+mod errors;
+mod filters;
+mod lists;
+mod operations;
+mod payment_methods;
+mod query;
+mod settings;
+mod spaces;
+mod tokens;
 
 use std::borrow::Cow;
 

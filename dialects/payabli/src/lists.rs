@@ -13,14 +13,12 @@ use patron_gateway::{Reply, Request};
 use patron_model::{Failure, Permission, Why, space::Space};
 
 use crate::{
+    customers::{exports, fields::TextField, show::Record},
     envelopes::Summary,
-    exports,
-    fields::TextField,
     filters,
-    paypoint::{self, Paypoint},
+    payment_methods::MethodsOf,
     query::Parameters,
-    record::Record,
-    stored_methods::MethodsOf,
+    spaces::{self, Paypoint},
 };
 
 /// Rows of a page when none are asked for.
@@ -51,7 +49,7 @@ impl Listing {
     /// # Errors
     /// `Malformed`.
     pub fn of(cx: &Cx, query: &Parameters, spaces: &[Arc<Space>]) -> Result<Listing, Failure> {
-        let caller = paypoint::caller(cx)?;
+        let caller = spaces::caller(cx)?;
         let paypoints: Vec<Paypoint> =
             spaces.iter().map(|space| Paypoint::of(space, caller)).collect();
         let asked = filters::compile(&filters::clauses(query)?, &paypoints, cx.now)?;
@@ -118,7 +116,7 @@ impl Listing {
 /// # Errors
 /// `NotFound`, `Malformed`.
 pub async fn of_entry(request: Request) -> Result<Reply, Failure> {
-    let space = Arc::clone(paypoint::space(&request.cx)?);
+    let space = Arc::clone(spaces::space(&request.cx)?);
     answer(&request, &[space]).await
 }
 
@@ -127,7 +125,7 @@ pub async fn of_entry(request: Request) -> Result<Reply, Failure> {
 /// # Errors
 /// `NotFound` for another organization, `Malformed`.
 pub async fn of_organization(request: Request) -> Result<Reply, Failure> {
-    let spaces = paypoint::of_organization(&request.cx, request.param("orgId"))?;
+    let spaces = spaces::of_organization(&request.cx, request.param("orgId"))?;
     answer(&request, spaces).await
 }
 
@@ -201,7 +199,7 @@ pub fn fits(bytes: usize) -> Result<(), Failure> {
 /// Tells the audit trail that a list went out as a file, as it is told of every export.
 async fn exported(cx: &Cx) -> Result<(), Failure> {
     let action = "customer.exported".to_owned();
-    let account = Some(paypoint::caller(cx)?.key.account);
+    let account = Some(spaces::caller(cx)?.key.account);
     let space = Some(cx.space).filter(|space| *space != 0);
     audit::note(cx, Act { action, account, space, ..Act::default() }).await
 }

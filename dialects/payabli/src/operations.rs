@@ -7,14 +7,16 @@ use patron_gateway::{
 use patron_model::Permission::{CustomerExport, CustomerImport, CustomerRead, CustomerWrite};
 
 use crate::{
-    access_token,
-    body::CustomerBody,
-    consent, customers,
+    customers::{
+        self, consent, exports, imports,
+        read::CustomerBody,
+        show::Record,
+        statistics::{self, Interval},
+    },
     envelopes::{Added, Imported, Listed, Simple},
-    exports, imports, lists,
-    record::Record,
+    lists,
     settings::{self, SettingsRecord},
-    statistics::{self, Interval},
+    tokens,
 };
 
 /// Seconds an idempotency key is remembered (dossier §3.4).
@@ -114,8 +116,8 @@ fn of_the_account() -> Vec<Operation> {
             .any_key().replies::<SettingsRecord>(200),
         get(ORGANIZATION, settings::of_organization).named("org_settings", "Settings of an org")
             .any_key().replies::<SettingsRecord>(200),
-        post(TOKEN, access_token::create).named("get_token", "Get a token")
-            .public().body::<access_token::Credentials>().replies::<access_token::Granted>(200)
-            .replies::<access_token::BadRequest>(400),
+        post(TOKEN, tokens::create).named("get_token", "Get a token")
+            .public().body::<tokens::Credentials>().replies::<tokens::Granted>(200)
+            .replies::<tokens::BadRequest>(400),
     ])
 }

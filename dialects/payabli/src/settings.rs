@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{NAME, paypoint};
+use crate::{NAME, spaces};
 
 /// Switch that lists the identifiers.
 const IDENTIFIERS: &str = "identifiers";
@@ -108,7 +108,7 @@ fn record(custom_fields: Vec<Setting>, identifiers: Vec<Setting>) -> SettingsRec
 /// # Errors
 /// `NotFound` for an entry point the caller's key does not open.
 pub async fn of_paypoint(request: Request) -> Result<Reply, Failure> {
-    let space = paypoint::space(&request.cx)?;
+    let space = spaces::space(&request.cx)?;
     Reply::json(200, &record(listed(space, CUSTOM_FIELDS), listed(space, IDENTIFIERS)))
 }
 
@@ -117,7 +117,7 @@ pub async fn of_paypoint(request: Request) -> Result<Reply, Failure> {
 /// # Errors
 /// `NotFound` for another organization.
 pub async fn of_organization(request: Request) -> Result<Reply, Failure> {
-    let spaces = paypoint::of_organization(&request.cx, request.param("orgId"))?;
+    let spaces = spaces::of_organization(&request.cx, request.param("orgId"))?;
     let shared = |switch: &str| {
         let mut lists = spaces.iter().map(|space| listed(space, switch));
         let mut first = lists.next().unwrap_or_default();

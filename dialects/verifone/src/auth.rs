@@ -12,7 +12,7 @@ use patron_gateway::{BoxFuture, Claim, Exchange};
 use patron_model::{Failure, Permissions};
 use serde_json::{Value, json};
 
-use crate::{NAME, token};
+use crate::{NAME, tokens};
 
 /// Base64 with or without padding: some clients leave it out.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -37,7 +37,7 @@ pub(crate) fn authenticate<'a>(
             let (user, key) = pair(rest.trim()).ok_or(refused("unreadable Basic credentials"))?;
             (by_key(app, exchange, &user, &key).await?, Permissions::ALL)
         } else if scheme.eq_ignore_ascii_case("bearer") {
-            token::accept(app, rest.trim(), exchange.now).await?
+            tokens::accept(app, rest.trim(), exchange.now).await?
         } else {
             return Err(refused("unknown scheme"));
         };

@@ -9,7 +9,7 @@ use patron_gateway::{
 use patron_model::Failure;
 use serde_json::{Value, json};
 
-use crate::entities;
+use crate::spaces;
 
 /// The sandbox's user: well known, of no use anywhere else.
 const SANDBOX_USER: &str = "a5d0c0de-5a4d-4b0c-9e1f-c0ffee5a4db0";
@@ -36,7 +36,7 @@ pub(crate) fn show(shown: &Shown<'_>) -> Value {
         "base_url": format!("{}/oidc/customer-service", shown.base_url),
         "user_id": shown.key.handle,
         "api_key": shown.secret,
-        "entity_id": entities::shown(shown.space),
+        "entity_id": spaces::shown(shown.space),
     })
 }
 

@@ -8,9 +8,10 @@ use patron_model::{Failure, Timestamp, Why, space::Space};
 use regex::{Regex, RegexBuilder};
 
 use crate::{
-    entities, limits,
-    rsql::{self, Comparison, Expression, Operator},
-    selectors::{Kind, Selector},
+    customers::fields::{Kind, Selector},
+    limits,
+    query::{self, Comparison, Expression, Operator},
+    spaces,
 };
 
 /// Most characters of a pattern.
@@ -27,7 +28,7 @@ const STEP_MICROS: i64 = 1_000;
 /// # Errors
 /// `Malformed` at `search`.
 pub(crate) fn compile(text: &str, spaces: &[Arc<Space>]) -> Result<Filter, Failure> {
-    let expression = rsql::parse(text).map_err(|fault| refused(fault.0))?;
+    let expression = query::parse(text).map_err(|fault| refused(fault.0))?;
     if searches(&expression) > SEARCHES_MAX {
         let what = "comparisons by =regex= and by name";
         return Err(refused(format!("it has more than {SEARCHES_MAX} {what}")));
@@ -97,9 +98,9 @@ fn equal_any(
     let field = selector.field();
     Ok(match selector.kind {
         Kind::Id | Kind::Text => one_of(field, values),
-        Kind::Entity => of_spaces(field, spaces, |space| {
-            values.iter().any(|value| entities::means(space, value))
-        }),
+        Kind::Entity => {
+            of_spaces(field, spaces, |space| values.iter().any(|value| spaces::means(space, value)))
+        }
         Kind::Email => {
             // The index finds it, the document confirms the case.
             let keys: Vec<String> = values.iter().map(|value| value.to_lowercase()).collect();
@@ -193,7 +194,7 @@ fn pattern(text: &str, place: usize) -> Result<Regex, Failure> {
 fn matching(selector: &Selector, pattern: Regex, spaces: &[Arc<Space>]) -> Result<Filter, Failure> {
     let field = selector.field();
     Ok(match selector.kind {
-        Kind::Entity => of_spaces(field, spaces, |space| pattern.is_match(&entities::shown(space))),
+        Kind::Entity => of_spaces(field, spaces, |space| pattern.is_match(&spaces::shown(space))),
         Kind::Digits => {
             let shown = Filter::Matches(field.clone(), fixed(r"^[0-9]{1,9}$")?);
             shown.and(Filter::Matches(field, pattern))

@@ -4,31 +4,26 @@
 //! the short `/v2/customer`, and the token endpoint of the sign-in host. Create answers 200, update
 //! is a `POST`, delete answers 204, a list is a bare array and needs an RSQL `search`.
 //!
-//! - [`operations`]: every operation. [`auth`]: Basic and Bearer; [`token`]: where bearers come
+//! - [`operations`]: every operation. [`auth`]: Basic and Bearer; [`tokens`]: where bearers come
 //!   from; [`credentials`]: how keys are made and shown.
-//! - [`entities`]: which spaces stand behind an `entity_id`.
-//! - [`wire`]: the bodies; [`limits`]: what their fields may hold; [`shown`] and [`written`]: the
-//!   two conversions; [`customers`]: create, read, update, delete.
-//! - [`lists`]: list and search; [`rsql`]: the grammar; [`selectors`]: the fields; [`filters`]:
-//!   from grammar to question.
+//! - [`spaces`]: which spaces stand behind an `entity_id`.
+//! - [`customers`]: the bodies, the two conversions, create, read, update, delete; [`limits`]: what
+//!   their fields may hold.
+//! - [`lists`]: list and search; [`query`]: the grammar; [`filters`]: from grammar to question.
 //! - [`errors`]: failures in Verifone's shape, and in OAuth's on the token endpoint.
 
 mod auth;
 mod claimed;
 mod credentials;
 mod customers;
-mod entities;
 mod errors;
 mod filters;
 mod limits;
 mod lists;
 mod operations;
-pub mod rsql;
-mod selectors;
-mod shown;
-mod token;
-mod wire;
-mod written;
+pub mod query;
+mod spaces;
+mod tokens;
 
 use patron_gateway::{
     Dialect,
@@ -61,7 +56,7 @@ pub static DIALECT: Dialect = Dialect {
         roles: KeyRoles::INTEGRATION,
         keeps_user: true,
         sandbox: credentials::sandbox,
-        switches: &entities::SWITCHES,
+        switches: &spaces::SWITCHES,
         sandbox_switches: || serde_json::Value::Null,
         mint: credentials::mint,
         show: credentials::show,

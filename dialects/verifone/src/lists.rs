@@ -12,10 +12,12 @@ use patron_gateway::{Reply, Request, decode::Params};
 use patron_model::{Failure, Why, customer::Customer, space::Space};
 
 use crate::{
-    entities, filters,
-    selectors::{Kind, Selector},
-    shown,
-    wire::CustomerShown,
+    customers::{
+        fields::{Kind, Selector},
+        show,
+        wire::CustomerShown,
+    },
+    filters, spaces,
 };
 
 /// Customers of a page when the request does not say.
@@ -34,7 +36,7 @@ struct Listing {
 
 /// `GET /v2/customer`.
 pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
-    let spaces = &entities::caller(&request.cx)?.spaces;
+    let spaces = &spaces::caller(&request.cx)?.spaces;
     let listing = Listing::read(&request.query(), spaces)?;
     let rows = if listing.selector.kind == Kind::Entity && spaces.len() > 1 {
         by_entity(&request, spaces, &listing).await?
@@ -99,8 +101,8 @@ async fn page(
     };
     let page = customers::list(&request.cx, &query).await?;
     let show = |customer: &Loaded<Customer>| {
-        let space = entities::of_record(&request.cx, customer.space)?;
-        Ok(shown::customer(customer, space))
+        let space = spaces::of_record(&request.cx, customer.space)?;
+        Ok(show::customer(customer, space))
     };
     page.items.iter().map(show).collect()
 }
@@ -112,7 +114,7 @@ async fn by_entity(
     listing: &Listing,
 ) -> Result<Vec<CustomerShown>, Failure> {
     let mut sorted: Vec<(String, i64)> =
-        spaces.iter().map(|space| (entities::shown(space), space.number)).collect();
+        spaces.iter().map(|space| (spaces::shown(space), space.number)).collect();
     if listing.is_descending {
         sorted.sort_by_key(|entry| Reverse(entry.clone()));
     } else {

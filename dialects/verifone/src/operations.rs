@@ -8,10 +8,12 @@ use patron_gateway::{
 use patron_model::Permission::{CustomerRead, CustomerWrite};
 
 use crate::{
-    customers,
+    customers::{
+        self,
+        wire::{CustomerBody, CustomerShown, TokenForm, TokenShown},
+    },
     errors::OauthError,
-    lists, token,
-    wire::{CustomerBody, CustomerShown, TokenForm, TokenShown},
+    lists, tokens,
 };
 
 /// Path of the token endpoint.
@@ -68,7 +70,7 @@ fn of_customers(at: &Mount) -> Vec<Operation> {
             .needs(CustomerRead).takes(LIST).replies::<Vec<CustomerShown>>(200),
         post(at.all, customers::create).named(at.create, "Create a customer")
             .needs(CustomerWrite).body::<CustomerBody>().replies::<CustomerShown>(200),
-        get(at.one, customers::read).named(at.read, "Read a customer")
+        get(at.one, customers::retrieve).named(at.read, "Read a customer")
             .needs(CustomerRead).replies::<CustomerShown>(200),
         post(at.one, customers::update).named(at.update, "Update a customer")
             .needs(CustomerWrite).body::<CustomerBody>().replies::<CustomerShown>(200),
@@ -80,7 +82,7 @@ fn of_customers(at: &Mount) -> Vec<Operation> {
 #[rustfmt::skip]
 fn of_sign_in() -> Vec<Operation> {
     group("Sign-in", [
-        post(TOKEN_PATH, token::issue).named("access_token", "Get a bearer token")
+        post(TOKEN_PATH, tokens::issue).named("access_token", "Get a bearer token")
             .public().body::<TokenForm>().media(&["application/x-www-form-urlencoded"])
             .replies::<TokenShown>(200).fails_with::<OauthError>(),
     ])

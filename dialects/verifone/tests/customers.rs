@@ -4,7 +4,7 @@ use patron_gateway::limits::Limits;
 use patron_verifone::DIALECT;
 use serde_json::{Value, json};
 
-use crate::{Caller, PATH, error, id_of, named};
+use crate::place::{Caller, PATH, error, id_of, named};
 
 /// Lengths: member, strict, compatible.
 const LENGTHS: [(&str, usize, usize); 9] = [

@@ -3,7 +3,7 @@
 use patron_testkit::Answer;
 use serde_json::{Value, json};
 
-use crate::{Caller, PATH, error, id_of};
+use crate::place::{Caller, PATH, error, id_of};
 
 /// Percent-encodes everything that a client would.
 fn encoded(text: &str) -> String {

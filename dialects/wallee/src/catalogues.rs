@@ -10,8 +10,8 @@ use patron_model::Failure;
 use serde_json::Value as Json;
 
 use crate::{
-    conditions::{Kind, Value},
     families::{CATALOGUES, FAMILIES, Family, Listing},
+    filters::{Kind, Value},
     lists::{ListParams, ListResponse, SearchParams, SearchResponse},
     operations::negotiated,
     table,

@@ -14,10 +14,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    conditions::{Check, Kind},
     customers::CustomerReference,
+    filters::{Check, Kind},
+    input::{Object, required, text},
     lists::{ListParams, SearchParams, expands},
-    members::{Object, required, text},
     transport::id,
 };
 

@@ -5,29 +5,26 @@
 //!   provider has.
 //! - [`auth`]: the token bound to method and path, and the `Space` header.
 //! - [`transport`]: what may be sent and accepted. [`errors`]: failures in the provider's shape.
-//! - [`customers`], [`addresses`], [`comments`]: wire types, both conversions, handlers;
-//!   [`bulk`] does many customers at once, [`postal`] is the address inside an address.
+//! - [`customers`], [`addresses`], [`comments`]: wire types, both conversions, handlers.
+//!   [`input`] is how members of bodies are read.
 //! - [`families`]: the catalogues, one line each; [`catalogues`] answers all of them.
-//! - [`query`] reads the search grammar, [`conditions`] gives it types and evaluates it, [`lists`]
+//! - [`query`] reads the search grammar, [`filters`] gives it types and evaluates it, [`lists`]
 //!   holds parameters and envelopes of lists and searches.
 //! - [`limits`]: what the official SDK refuses to read, and what is shown instead.
 
 mod addresses;
 mod auth;
-mod bulk;
 mod catalogues;
 mod claimed;
 mod comments;
-mod conditions;
-mod customer_search;
 mod customers;
 mod errors;
 pub mod families;
+mod filters;
+mod input;
 mod limits;
 mod lists;
-mod members;
 mod operations;
-mod postal;
 pub mod query;
 mod table;
 mod transport;

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    conditions::{self, Check, Condition, Resolve, Value},
+    filters::{self, Check, Condition, Resolve, Value},
     query,
 };
 
@@ -94,7 +94,7 @@ impl ListParams {
         }
         let direction = query.get("order").filter(|order| !order.is_empty()).unwrap_or("ASC");
         let is_descending =
-            conditions::descends(direction).map_err(|why| Failure::malformed("order", why))?;
+            filters::descends(direction).map_err(|why| Failure::malformed("order", why))?;
         Ok(ListParams {
             cursor: after.or(before),
             is_before: before.is_some(),
@@ -167,10 +167,10 @@ impl<F> SearchParams<F> {
         let in_query = |why| Failure::invalid("query", why);
         let condition = query::parse(params.get("query").unwrap_or_default())
             .map_err(in_query)?
-            .map(|expression| conditions::bind(&expression, resolve))
+            .map(|expression| filters::bind(&expression, resolve))
             .transpose()
             .map_err(in_query)?;
-        let keys = conditions::order(params.get("order").unwrap_or_default(), resolve)
+        let keys = filters::order(params.get("order").unwrap_or_default(), resolve)
             .map_err(|why| Failure::invalid("order", why))?;
         Ok(SearchParams { condition, keys, offset, limit })
     }

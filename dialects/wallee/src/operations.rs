@@ -13,10 +13,12 @@ use patron_model::{
 
 use crate::{
     addresses::{self, CustomerAddress, CustomerAddressActive, CustomerAddressCreate},
-    bulk::{self, BulkResult},
     catalogues,
     comments::{self, CustomerComment, CustomerCommentActive, CustomerCommentCreate},
-    customers::{self, Customer, CustomerActive, CustomerCreate, RestCustomerEmailAddress},
+    customers::{
+        self, Customer, CustomerActive, CustomerCreate, RestCustomerEmailAddress,
+        bulk::{self, BulkResult},
+    },
     lists::{ListResponse, SearchResponse},
     table, transport,
 };

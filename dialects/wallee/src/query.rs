@@ -1,5 +1,5 @@
 //! The search grammar (dossier §3), from text to expression. What fields mean is none of its
-//! business: that is what [`crate::conditions`] adds.
+//! business: that is what [`crate::filters`] adds.
 //!
 //! ```text
 //! query = [ or ]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::shop::{Shop, encoded, id, refused};
+use crate::place::{Shop, encoded, id, refused};
 
 fn postal() -> Value {
     json!({

@@ -15,7 +15,7 @@ use patron_testkit::{Answer, TestServer};
 use patron_wallee::DIALECT;
 use serde_json::{Value, json};
 
-use crate::shop::{Shop, refused};
+use crate::place::{Shop, refused};
 
 const TARGET: &str = "/api/v2.0/customers?limit=1";
 

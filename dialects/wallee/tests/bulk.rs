@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::shop::{Shop, id, refused, shaped};
+use crate::place::{Shop, id, refused, shaped};
 
 async fn bulk(shop: &Shop, method: &str, body: Value) -> Vec<Value> {
     let answer = shop.call(method, "/customers/bulk", Some(body)).await.expect(200);

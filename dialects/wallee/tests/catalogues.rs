@@ -13,7 +13,7 @@ use patron_wallee::{
 };
 use serde_json::{Value, json};
 
-use crate::shop::{Shop, encoded, refused};
+use crate::place::{Shop, encoded, refused};
 
 /// Most lines of Rust an operation on a table may take.
 const LINES_MAX: usize = 12;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::shop::{Shop, encoded, id, refused};
+use crate::place::{Shop, encoded, id, refused};
 
 async fn comment(shop: &Shop, customer: i64, content: &str) -> Value {
     let body = json!({"customer": customer, "content": content});

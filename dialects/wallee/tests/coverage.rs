@@ -7,7 +7,7 @@ use patron_gateway::{Operation, openapi};
 use patron_wallee::DIALECT;
 use serde_json::json;
 
-use crate::shop::{Shop, refused};
+use crate::place::{Shop, refused};
 
 /// Operations of `not_served.txt`. To be lowered when something is served, never raised.
 const NOT_SERVED: usize = 436;

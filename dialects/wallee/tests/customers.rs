@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::shop::{Shop, id, refused};
+use crate::place::{Shop, id, refused};
 
 fn anna() -> Value {
     json!({

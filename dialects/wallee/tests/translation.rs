@@ -17,7 +17,7 @@ use patron_model::{
 };
 use serde_json::json;
 
-use crate::shop::Shop;
+use crate::place::Shop;
 
 fn name(text: &str) -> Patch<Name> {
     Patch::Set(Name::parse(text).unwrap())

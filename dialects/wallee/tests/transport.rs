@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::shop::{Shop, refused};
+use crate::place::{Shop, refused};
 
 #[tokio::test]
 async fn answers_are_json_for_whoever_accepts_it() {

@@ -13,9 +13,9 @@ use super::{CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, MERGED};
 use crate::{
     accounts::{self, AccountIn, AccountOut},
     audit_log::{self, AuditOut},
+    customers::show::ListOut,
     keys::{self, KeyIn, KeyOut, RotateIn},
     spaces::{self, LeavingOut, SpaceIn, SpaceOut},
-    wire::ListOut,
 };
 
 /// A group of operations on records of the deployment.

@@ -1,0 +1,140 @@
+//! Many customers in one request (dossier §3): one verdict for each item, in order, not atomic.
+
+use patron_app::{Expect, Id, customers};
+use patron_gateway::{Member, Reply, Request, decode};
+use patron_model::{Failure, Timestamp, Why};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+
+use crate::{
+    MOUNT,
+    customers::{CustomerActive, CustomerCreate},
+    errors::{self, ErrorBody},
+    input::Object,
+};
+
+/// Most items of one request; the provider's limit is not known (dossier §3).
+pub const ITEMS_MAX: usize = 100;
+
+/// The verdict on one item.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "RestApiBulkOperationResult")]
+pub struct BulkResult {
+    /// Number of the customer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<i64>,
+    /// Status the single call would have answered.
+    status_code: u16,
+    /// Where the customer can be fetched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
+    /// Why nothing was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorBody>,
+}
+
+impl BulkResult {
+    fn of(
+        id: Option<i64>,
+        status: u16,
+        outcome: Result<i64, Failure>,
+        now: Timestamp,
+    ) -> BulkResult {
+        match outcome {
+            // What was deleted can no longer be fetched.
+            Ok(id) if status == 204 => {
+                BulkResult { id: Some(id), status_code: status, ..BulkResult::default() }
+            }
+            Ok(id) => {
+                let link = Some(format!("{MOUNT}/customers/{id}"));
+                BulkResult { id: Some(id), status_code: status, link, error: None }
+            }
+            Err(failure) => {
+                let (status_code, error) = errors::body(&failure, now);
+                BulkResult { id, status_code, link: None, error: Some(error) }
+            }
+        }
+    }
+}
+
+/// The customer an item is for. The SDK's update model has no such member (dossier §3), so only
+/// callers of their own making can send it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Target {
+    id: Member<i64>,
+}
+
+type Items = Vec<Box<RawValue>>;
+
+fn items(request: &Request) -> Result<Items, Failure> {
+    let items: Items = request.json()?;
+    if items.len() > ITEMS_MAX {
+        return Err(Failure::TooLarge { limit: ITEMS_MAX });
+    }
+    Ok(items)
+}
+
+fn item<T: DeserializeOwned>(raw: &RawValue) -> Result<T, Failure> {
+    decode::json(raw.get().as_bytes())
+}
+
+/// `POST /customers/bulk`
+pub async fn create(request: Request) -> Result<Reply, Failure> {
+    let mut results = Vec::new();
+    // One after the other: of two items with the same customerId the first one wins.
+    for raw in items(&request)? {
+        let outcome = match item::<Object<CustomerCreate>>(&raw).and_then(|body| body.0.patch(None))
+        {
+            Ok(patch) => customers::create(&request.cx, patch).await.map(|made| made.number),
+            Err(failure) => Err(failure),
+        };
+        results.push(BulkResult::of(None, 201, outcome, request.now));
+    }
+    Reply::json(200, &results)
+}
+
+/// `PATCH /customers/bulk`
+pub async fn update(request: Request) -> Result<Reply, Failure> {
+    let mut results = Vec::new();
+    for raw in items(&request)? {
+        let target = item::<Object<Target>>(&raw).map(|target| target.0.id.value());
+        let id = target.as_ref().ok().copied().flatten();
+        let outcome = match target {
+            Ok(Some(id)) => update_one(&request, id, &raw).await,
+            Ok(None) => Err(Failure::invalid("id", Why::Required)),
+            Err(failure) => Err(failure),
+        };
+        results.push(BulkResult::of(id, 200, outcome, request.now));
+    }
+    Reply::json(200, &results)
+}
+
+async fn update_one(request: &Request, id: i64, raw: &RawValue) -> Result<i64, Failure> {
+    let (expect, body) = item::<Object<CustomerActive>>(raw)?.0.split()?;
+    let decide = |current: &_| body.patch(Some(current));
+    let customer = customers::change(&request.cx, Id::Number(id), expect, decide).await?;
+    Ok(customer.number)
+}
+
+/// `DELETE /customers/bulk`
+pub async fn delete(request: Request) -> Result<Reply, Failure> {
+    let mut results = Vec::new();
+    for raw in items(&request)? {
+        let target = item::<i64>(&raw);
+        let id = target.as_ref().ok().copied();
+        let outcome = match target {
+            Ok(id) => delete_one(&request, id).await,
+            Err(failure) => Err(failure),
+        };
+        results.push(BulkResult::of(id, 204, outcome, request.now));
+    }
+    Reply::json(200, &results)
+}
+
+async fn delete_one(request: &Request, id: i64) -> Result<i64, Failure> {
+    let customer = customers::delete(&request.cx, Id::Number(id), Expect::Any).await?;
+    Ok(customer.number)
+}

@@ -1,0 +1,7 @@
+//! Customers (dossier §6.2): one, many at once, and what is searched.
+
+pub mod bulk;
+pub mod fields;
+mod handlers;
+
+pub use handlers::*;
