@@ -15,6 +15,8 @@ mod code;
 mod connections;
 #[path = "tidy/exceptions.rs"]
 mod exceptions;
+#[path = "tidy/plan.rs"]
+mod plan;
 #[path = "tidy/secrets.rs"]
 mod secrets;
 

@@ -11,6 +11,7 @@ mod auth;
 mod claimed;
 mod comments;
 mod conditions;
+mod credentials;
 mod customers;
 mod errors;
 mod events;
@@ -50,12 +51,12 @@ pub static DIALECT: Dialect = Dialect {
     credentials: Credentials {
         roles: KeyRoles { first: Role::Administrator, later: Role::ReadOnly },
         keeps_user: false,
-        sandbox: auth::sandbox,
+        sandbox: credentials::sandbox,
         switches: &[],
         sandbox_switches: || serde_json::Value::Null,
-        mint: auth::mint,
-        show: auth::show,
-        sign: auth::sign,
-        examples: auth::examples,
+        mint: credentials::mint,
+        show: credentials::show,
+        sign: credentials::sign,
+        examples: credentials::examples,
     },
 };

@@ -5,15 +5,8 @@
 
 use std::sync::Arc;
 
-use patron_app::{
-    Actor, App, Caller, Cx, journal,
-    keys::{self, NewSecret},
-    secrets::sha256_hex,
-};
-use patron_gateway::{
-    BoxFuture, Claim, Credentials, Exchange, Minted, Request, SignRequest,
-    dialect::{Example, KeyRoles, Shown, random_token},
-};
+use patron_app::{Actor, App, Caller, Cx, journal, keys, secrets::sha256_hex};
+use patron_gateway::{BoxFuture, Claim, Exchange, Request};
 use patron_model::{
     Failure, Noun, Permission, Permissions,
     customer::Customer,
@@ -21,7 +14,7 @@ use patron_model::{
 };
 use serde_json::{Value, json};
 
-use crate::{NAME, errors, route};
+use crate::{NAME, credentials::SANDBOX_PUBLIC, route};
 
 /// No key was sent.
 pub const NO_KEY: &str = "no key";
@@ -40,26 +33,6 @@ const KEY_CHARS_MAX: usize = 200;
 const TEST_MARK: &str = "test.";
 /// Hexadecimal digits of SHA-256.
 const HASH_CHARS: usize = 64;
-/// Random bytes of a key's public and private half.
-const PUBLIC_BYTES: usize = 16;
-const PRIVATE_BYTES: usize = 24;
-
-/// Keys of the sandbox: well known, worthless elsewhere.
-const SANDBOX_PUBLIC: &str = "pk_test.patronsandbox000000000000000000";
-const SANDBOX_PRIVATE: &str = "sk_test.patronsandbox000000000000000000";
-
-/// How keys look.
-pub const CREDENTIALS: Credentials = Credentials {
-    roles: KeyRoles::INTEGRATION,
-    keeps_user: false,
-    sandbox,
-    switches: &errors::SWITCHES,
-    sandbox_switches: || Value::Null,
-    mint,
-    show,
-    sign: sign_request,
-    examples,
-};
 
 /// Finds the holder of the public key and checks the grant, if one was sent.
 pub fn authenticate<'a>(
@@ -88,13 +61,8 @@ pub fn authenticate<'a>(
     })
 }
 
-/// Which key a request claims to hold, for the audit trail of refusals: nothing is checked here.
-pub fn claimed(exchange: &Exchange) -> Option<String> {
-    public_key(exchange).map(handle_of)
-}
-
 /// The public key: raw, or with the scheme `Bearer`. A header that is no text is an unknown key.
-fn public_key(exchange: &Exchange) -> Option<&str> {
+pub fn public_key(exchange: &Exchange) -> Option<&str> {
     let value = KEY_HEADERS.iter().find_map(|name| sent(exchange, name))?;
     let bare = match value.split_once(' ') {
         Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key.trim(),
@@ -221,53 +189,6 @@ pub fn security() -> Value {
                             decide: full, create (and read what it created) or none.",
         },
     })
-}
-
-fn sandbox() -> Minted {
-    minted(SANDBOX_PUBLIC.to_owned(), SANDBOX_PRIVATE.to_owned())
-}
-
-fn mint() -> Minted {
-    minted(random_token("pk.", PUBLIC_BYTES), random_token("sk.", PRIVATE_BYTES))
-}
-
-/// Neither half is kept as it is, so both are shown this once: with a blank between them.
-fn minted(public: String, private: String) -> Minted {
-    Minted {
-        handle: Some(handle_of(&public)),
-        shown: format!("{public} {private}"),
-        secret: NewSecret::Bearer(private),
-    }
-}
-
-fn show(shown: &Shown<'_>) -> Value {
-    let (public, private) = shown.secret.split_once(' ').unwrap_or_default();
-    json!({"base_url": shown.base_url, "public_key": public, "private_key": private})
-}
-
-fn sign_request(request: &SignRequest<'_>) -> Result<Vec<(&'static str, String)>, Failure> {
-    let key = request.credentials["public_key"].as_str();
-    let key = key.ok_or_else(|| Failure::internal("the credentials have no public_key"))?;
-    let grant = request.credentials["private_key"].as_str();
-    let grant = grant.map(|grant| ("X-Grant", grant.to_owned()));
-    Ok([("Authorization", key.to_owned())].into_iter().chain(grant).collect())
-}
-
-fn examples(_credentials: &Value) -> Vec<Example> {
-    let create =
-        json!({"name": "Awa Ndiaye", "email": "awa@example.org", "phone": "+237670000000"});
-    let example = |title, method, target: &str, body: Option<Value>| Example {
-        title,
-        method,
-        target: target.to_owned(),
-        body: body.map(|body| body.to_string()),
-        signed: false,
-    };
-    vec![
-        example("Create a customer", "POST", "/customers", Some(create)),
-        example("List customers", "GET", "/customers?limit=10", None),
-        example("Search customers", "GET", "/customers?search=awa", None),
-    ]
 }
 
 #[cfg(test)]

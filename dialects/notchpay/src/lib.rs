@@ -12,6 +12,8 @@
 
 pub mod auth;
 mod catalogues;
+mod claimed;
+mod credentials;
 mod customers;
 mod envelopes;
 mod errors;
@@ -35,7 +37,7 @@ pub static DIALECT: Dialect = Dialect {
     mounts: &["/customers", "/channels", "/countries", "/currencies", "/resources"],
     route,
     authenticate: auth::authenticate,
-    claimed: auth::claimed,
+    claimed: claimed::claimed,
     covers_body: |_| false,
     operations: operations::all,
     render: errors::render,
@@ -43,7 +45,7 @@ pub static DIALECT: Dialect = Dialect {
     security: auth::security,
     error_schema: |generator| generator.subschema_for::<errors::ErrorBody>(),
     error_media: "application/json",
-    credentials: auth::CREDENTIALS,
+    credentials: credentials::CREDENTIALS,
 };
 
 /// Slashes at the end do not matter: an official plugin sends one (dossier §1).

@@ -13,6 +13,7 @@
 
 mod auth;
 mod claimed;
+mod credentials;
 mod customers;
 mod envelopes;
 mod errors;
@@ -53,13 +54,13 @@ pub static DIALECT: Dialect = Dialect {
     credentials: Credentials {
         roles: KeyRoles::INTEGRATION,
         keeps_user: false,
-        sandbox: auth::sandbox,
+        sandbox: credentials::sandbox,
         switches: &settings::SWITCHES,
         sandbox_switches: || Value::Null,
-        mint: auth::mint,
-        show: auth::show,
-        sign: auth::sign,
-        examples: auth::examples,
+        mint: credentials::mint,
+        show: credentials::show,
+        sign: credentials::sign,
+        examples: credentials::examples,
     },
 };
 

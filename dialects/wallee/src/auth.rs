@@ -3,21 +3,17 @@
 
 use std::sync::Arc;
 
-use base64::{
-    Engine as _,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use patron_app::{
     App, Caller,
-    keys::NewSecret,
     secrets::{hmac_sha256, same},
 };
-use patron_gateway::{BoxFuture, Claim, Exchange, Minted, SignRequest, dialect::Shown};
+use patron_gateway::{BoxFuture, Claim, Exchange};
 use patron_model::{Failure, Timestamp, Why};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::{MOUNT, NAME, table};
+use crate::{NAME, table};
 
 /// Seconds a token's time of issue may differ from ours; the space switch [`WINDOW_SWITCH`] of the
 /// key's own space sets another number. The provider's window is not known (dossier §2).
@@ -25,8 +21,6 @@ const WINDOW_SECONDS: i64 = 300;
 const WINDOW_SWITCH: &str = "token_window_seconds";
 /// A time of issue beyond this is in milliseconds: seconds reach it in the year 33658.
 const SECONDS_MAX: f64 = 1e12;
-/// The sandbox's key: 32 bytes, as all keys have.
-const SANDBOX_KEY: &[u8; 32] = b"patron sandbox key: not a secret";
 
 #[derive(Deserialize)]
 struct Header {
@@ -150,57 +144,10 @@ fn space(caller: &Caller, exchange: &Exchange) -> Result<i64, Failure> {
     caller.space(number).map(|space| space.number).ok_or(Failure::Forbidden)
 }
 
-// ---- keys -------------------------------------------------------------------------------------
-
-fn minted(key: &[u8; 32]) -> Minted {
-    // Without a handle the key's own number becomes the user id.
-    let shown = STANDARD.encode(key);
-    Minted { handle: None, secret: NewSecret::Signing(key.to_vec()), shown }
-}
-
-/// The sandbox's well-known key.
-pub fn sandbox() -> Minted {
-    minted(SANDBOX_KEY)
-}
-
-/// A new random key of 32 bytes.
-pub fn mint() -> Minted {
-    let random = || uuid::Uuid::new_v4().into_bytes();
-    minted(&hmac_sha256(&random(), &random()))
-}
-
-/// What the SDK's `Configuration` is made with, and the space to name in its calls.
-pub fn show(shown: &Shown<'_>) -> Value {
-    json!({
-        "host": format!("{}{MOUNT}", shown.base_url),
-        "space_id": shown.space.number,
-        "user_id": shown.key.handle.parse::<i64>().unwrap_or(shown.key.number),
-        "authentication_key": shown.secret,
-    })
-}
-
-/// The headers the SDK would send.
-pub fn sign(request: &SignRequest<'_>) -> Result<Vec<(&'static str, String)>, Failure> {
-    let key = request.credentials["authentication_key"].as_str().unwrap_or_default();
-    let key = STANDARD.decode(key).map_err(Failure::internal)?;
-    let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let header = encode(json!({"alg": "HS256", "typ": "JWT", "ver": 1}));
-    let claims = encode(json!({
-        "sub": request.credentials["user_id"],
-        "iat": request.now.seconds(),
-        "requestPath": request.target,
-        "requestMethod": request.method,
-    }));
-    let signed = format!("{header}.{claims}");
-    let signature = URL_SAFE_NO_PAD.encode(hmac_sha256(&key, signed.as_bytes()));
-    Ok(vec![
-        ("authorization", format!("Bearer {signed}.{signature}")),
-        ("space", request.credentials["space_id"].to_string()),
-    ])
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -227,12 +174,5 @@ mod tests {
         ] {
             assert_eq!(is_fresh(issued, now, WINDOW_SECONDS), fresh, "{issued}");
         }
-    }
-
-    #[test]
-    fn keys_are_random_and_of_32_bytes() {
-        assert_ne!(mint().shown, mint().shown);
-        assert_eq!(STANDARD.decode(mint().shown).map(|key| key.len()), Ok(32));
-        assert_eq!(STANDARD.decode(sandbox().shown).map(|key| key.len()), Ok(32));
     }
 }

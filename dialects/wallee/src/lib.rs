@@ -17,6 +17,7 @@ mod auth;
 mod catalogues;
 mod claimed;
 mod comments;
+mod credentials;
 mod customers;
 mod errors;
 pub mod families;
@@ -31,7 +32,7 @@ mod transport;
 
 use patron_gateway::{
     Credentials, Dialect,
-    dialect::{Example, KeyRoles, exact},
+    dialect::{KeyRoles, exact},
 };
 use serde_json::{Value, json};
 
@@ -58,13 +59,13 @@ pub static DIALECT: Dialect = Dialect {
     credentials: Credentials {
         roles: KeyRoles::INTEGRATION,
         keeps_user: true,
-        sandbox: auth::sandbox,
+        sandbox: credentials::sandbox,
         switches: &[],
         sandbox_switches: || Value::Null,
-        mint: auth::mint,
-        show: auth::show,
-        sign: auth::sign,
-        examples,
+        mint: credentials::mint,
+        show: credentials::show,
+        sign: credentials::sign,
+        examples: credentials::examples,
     },
 };
 
@@ -75,28 +76,4 @@ fn security() -> Value {
         "bearerFormat": "JWT",
         "description": "HS256 over sub, iat, requestPath and requestMethod, anew for each request.",
     }})
-}
-
-fn examples(_: &Value) -> Vec<Example> {
-    let example = |title, method, path: &str, body: Option<Value>| Example {
-        title,
-        method,
-        target: format!("{MOUNT}{path}"),
-        body: body.map(|body| body.to_string()),
-        signed: true,
-    };
-    let anna = json!({
-        "emailAddress": "anna@example.com", "givenName": "Anna",
-        "familyName": "Muster", "language": "de-CH", "preferredCurrency": "CHF",
-    });
-    vec![
-        example("Create a customer", "POST", "/customers", Some(anna)),
-        example("List customers", "GET", "/customers?limit=5&order=DESC", None),
-        example(
-            "Search customers",
-            "GET",
-            "/customers/search?order=familyName%3AASC&query=emailAddress%3A~anna",
-            None,
-        ),
-    ]
 }

@@ -1,0 +1,177 @@
+//! One floor plan for all dialects: who has read one finds everything in the next. A name means the
+//! same in each of them, and one that is not on these lists is a decision. docs/architecture.md
+//! says what belongs where.
+
+use std::collections::BTreeSet;
+
+use super::{SOURCES, dialects, none};
+
+/// What every dialect has in `src`.
+const NEEDED: &[&str] =
+    &["auth", "claimed", "credentials", "customers", "errors", "lib", "operations"];
+/// Nouns: a file, or a folder of [`ROOMS`].
+const NOUNS: &[&str] = &[
+    "accounts",
+    "addresses",
+    "audit_log",
+    "catalogues",
+    "comments",
+    "customers",
+    "events",
+    "keys",
+    "payment_methods",
+    "spaces",
+    "tokens",
+];
+/// What a dialect may have beside its nouns.
+const COMMON: &[&str] = &["envelopes", "filters", "input", "limits", "lists", "query", "settings"];
+/// What the folder of a noun holds.
+const ROOMS: &[&str] = &["mod", "wire", "read", "show", "handlers", "fields"];
+/// What one dialect alone has. A line is added only for what no other API could have.
+const OWN: &[&str] = &[
+    "monri/auth/borders",
+    "monri/auth/digest",
+    "monri/auth/mod",
+    "native/conditions",
+    "native/customers/json_patch",
+    "native/customers/rows",
+    "native/operations/admin",
+    "native/operations/mod",
+    "native/words",
+    "notchpay/catalogues/data",
+    "notchpay/customers/addresses",
+    "notchpay/customers/phones",
+    "notchpay/envelopes/mod",
+    "notchpay/envelopes/schemas",
+    "notchpay/ids",
+    "payabli/customers/consent",
+    "payabli/customers/exports",
+    "payabli/customers/identifiers",
+    "payabli/customers/imports",
+    "payabli/customers/statistics",
+    "verifone/query/mod",
+    "verifone/query/tests",
+    "wallee/addresses/postal",
+    "wallee/customers/bulk",
+    "wallee/families",
+    "wallee/table",
+    "wallee/transport",
+];
+/// Modules that the program, its tests or fuzzing name; all others are private.
+const PUBLIC: &[&str] = &[
+    "native/audit_log",
+    "native/spaces",
+    "notchpay/auth",
+    "notchpay/ids",
+    "verifone/query",
+    "wallee/families",
+    "wallee/query",
+];
+
+/// What every dialect has in `tests`; `place` is a server with its keys.
+const TESTS_NEEDED: &[&str] =
+    &["auth", "coverage", "customers", "errors", "golden", "lists", "main", "place"];
+/// What tests of several dialects are called beside the names of nouns.
+const TESTS_COMMON: &[&str] = &["exports", "filters", "sdk", "translation"];
+/// Tests of what one dialect alone has.
+const TESTS_OWN: &[&str] = &[
+    "monri/vectors",
+    "native/admin",
+    "native/concurrency",
+    "native/hanging",
+    "native/idempotency",
+    "native/offboarding",
+    "native/openapi",
+    "notchpay/blocking",
+    "notchpay/public_keys",
+    "payabli/identifiers",
+    "wallee/bulk",
+    "wallee/transport",
+];
+/// What is missing today, or stands elsewhere. May only shrink.
+const MISSING: &[&str] = &["native/tests/auth", "native/tests/coverage", "wallee/tests/lists"];
+
+/// Files under `dialects/<name>/<part>` as `<name>/<rest without .rs>`.
+fn files(part: &str) -> BTreeSet<String> {
+    let of = |path: &str| {
+        let (dialect, rest) = path.strip_prefix("dialects/")?.split_once('/')?;
+        let rest = rest.strip_prefix(part)?.strip_prefix('/')?.strip_suffix(".rs")?;
+        Some(format!("{dialect}/{rest}"))
+    };
+    SOURCES.iter().filter_map(|source| of(&source.path)).collect()
+}
+
+/// Whether a file of `src`, named from its dialect on, has a place in the plan.
+fn is_planned(rest: &str) -> bool {
+    match rest.split_once('/') {
+        None => [NEEDED, NOUNS, COMMON].iter().any(|known| known.contains(&rest)),
+        Some((noun, room)) => NOUNS.contains(&noun) && ROOMS.contains(&room),
+    }
+}
+
+fn is_planned_test(rest: &str) -> bool {
+    [TESTS_NEEDED, TESTS_COMMON, NOUNS].iter().any(|known| known.contains(&rest))
+}
+
+/// Files beyond the plan that no list names, and lines that name nothing.
+fn beyond(files: &BTreeSet<String>, is_planned: fn(&str) -> bool, own: &[&str]) -> Vec<String> {
+    let rest = |file: &str| file.split_once('/').map_or(String::new(), |(_, rest)| rest.into());
+    let strange = files.iter().filter(|f| !is_planned(&rest(f)) && !own.contains(&f.as_str()));
+    let strange = strange.map(|file| format!("{file}: has no place in the plan"));
+    let stale = own.iter().filter(|line| !files.contains(**line) || is_planned(&rest(line)));
+    strange.chain(stale.map(|line| format!("{line}: remove the line"))).collect()
+}
+
+/// What a dialect lacks, as a file or as a folder.
+fn lacking(part: &str, needed: &[&str], files: &BTreeSet<String>) -> Vec<String> {
+    let mut faults = Vec::new();
+    for dialect in dialects() {
+        for name in needed {
+            let (file, folder) = (format!("{dialect}/{name}"), format!("{dialect}/{name}/mod"));
+            let entry = format!("{dialect}/{part}/{name}");
+            let is_there = files.contains(&file) || files.contains(&folder);
+            match (is_there, MISSING.contains(&entry.as_str())) {
+                (false, false) => faults.push(format!("{entry}: every dialect has one")),
+                (true, true) => faults.push(format!("{entry}: it is there, remove the line")),
+                (false, true) | (true, false) => {}
+            }
+        }
+    }
+    faults
+}
+
+#[test]
+fn every_dialect_has_the_same_rooms() {
+    let (sources, tests) = (files("src"), files("tests"));
+    assert!(sources.len() > 50 && tests.len() > 40, "the dialects were found");
+    let mut faults = beyond(&sources, is_planned, OWN);
+    faults.extend(beyond(&tests, is_planned_test, TESTS_OWN));
+    faults.extend(lacking("src", NEEDED, &sources));
+    faults.extend(lacking("tests", TESTS_NEEDED, &tests));
+    none("Keep to the plan of docs/architecture.md, or add what no other API could have:", &faults);
+}
+
+#[test]
+fn modules_of_dialects_are_private() {
+    let mut open = BTreeSet::new();
+    for source in SOURCES.iter() {
+        let Some(path) = source.path.strip_prefix("dialects/") else { continue };
+        let Some(dialect) = path.strip_suffix("/src/lib.rs") else { continue };
+        let public = source.code.lines().filter_map(|line| line.strip_prefix("pub mod "));
+        open.extend(public.map(|name| format!("{dialect}/{}", name.trim_end_matches(';'))));
+    }
+    let known: BTreeSet<String> = PUBLIC.iter().map(|name| (*name).to_owned()).collect();
+    let faults: Vec<String> = open.symmetric_difference(&known).cloned().collect();
+    none("Only what is named outside the dialect is public, and stands on the list:", &faults);
+}
+
+#[test]
+fn names_beyond_the_plan_are_found() {
+    let files: BTreeSet<String> = ["a/auth", "a/customers/read", "a/body", "a/customers/body"]
+        .iter()
+        .map(|file| (*file).to_owned())
+        .collect();
+    let faults = beyond(&files, is_planned, &["a/body", "a/gone"]);
+    assert_eq!(faults, ["a/customers/body: has no place in the plan", "a/gone: remove the line"]);
+    assert!(is_planned_test("payment_methods") && !is_planned_test("failures"));
+}
