@@ -3,13 +3,13 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::{
     Router,
     extract::{Path, State},
     http::{StatusCode, header},
-    response::{IntoResponse, Redirect, Response},
+    response::{IntoResponse, Response},
     routing::get,
 };
 use metrics::{Unit, describe_gauge, gauge};
@@ -17,13 +17,16 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use patron_app::App;
 use patron_gateway::{
     Dialect, openapi,
-    reference::{self, STYLE, escape},
+    reference::{STYLE, escape},
 };
 use patron_store::Statistics;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::sandbox::CurlLine;
+use crate::{
+    reference::{self, Reference},
+    sandbox::CurlLine,
+};
 
 /// How long the answer of a store check is kept, so that health checks cannot load the store.
 const READY_KEPT: Duration = Duration::from_secs(1);
@@ -34,6 +37,8 @@ pub struct Pages {
     pub app: Arc<App>,
     /// The APIs.
     pub dialects: &'static [&'static Dialect],
+    /// Where they answer, without trailing slash.
+    pub base_url: String,
     /// The recorder of the metrics.
     pub recorder: PrometheusHandle,
     /// Keys and commands, where this is a sandbox.
@@ -52,6 +57,9 @@ pub struct SandboxPage {
 struct Shared {
     pages: Pages,
     started: Instant,
+    /// The same as a time of day.
+    since_epoch: Duration,
+    process: metrics_process::Collector,
     ready: Mutex<Option<(Instant, Result<(), String>)>>,
 }
 
@@ -65,7 +73,14 @@ pub struct Routers {
 
 /// All pages.
 pub fn routers(pages: Pages) -> Routers {
-    let shared = Arc::new(Shared { pages, started: Instant::now(), ready: Mutex::new(None) });
+    let credentials = pages.sandbox.as_ref().map(|sandbox| sandbox.credentials.clone());
+    let reference =
+        reference::router(Reference::new(pages.dialects, pages.base_url.clone(), credentials));
+    let process = metrics_process::Collector::default();
+    process.describe();
+    let (started, ready) = (Instant::now(), Mutex::new(None));
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let shared = Arc::new(Shared { pages, started, since_epoch, process, ready });
     let livez = || async { json_reply(StatusCode::OK, &json!({"status": "ok"})) };
     let public = Router::new()
         .route("/", get(greeting))
@@ -75,15 +90,14 @@ pub fn routers(pages: Pages) -> Routers {
         .with_state(Arc::clone(&shared));
     let operations = Router::new()
         .route("/", get(start))
-        .route("/docs", get(docs_home))
-        .route("/docs/{dialect}", get(docs))
         .route("/openapi.json", get(native_description))
         .route("/openapi/{file}", get(description))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz_in_detail))
         .route("/metrics", get(metrics_page))
         .fallback(|| no_such_path("See / and /docs."))
-        .with_state(shared);
+        .with_state(shared)
+        .merge(reference);
     Routers { public, operations }
 }
 
@@ -232,6 +246,10 @@ async fn metrics_page(State(shared): State<Arc<Shared>>) -> Response {
     gauge!("patron_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1);
     describe_gauge!("patron_uptime_seconds", Unit::Seconds, "Time since the start.");
     gauge!("patron_uptime_seconds").set(shared.started.elapsed().as_secs_f64());
+    shared.process.collect();
+    // A service that may not look at the whole system cannot know when it was started: it says so
+    // itself.
+    gauge!("process_start_time_seconds").set(shared.since_epoch.as_secs_f64());
     let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
     (headers, shared.pages.recorder.render()).into_response()
 }
@@ -255,38 +273,6 @@ fn describe(shared: &Shared, name: &str) -> Response {
             &json!({"title": "No such API", "status": 404, "detail": "See /docs."}),
         ),
     }
-}
-
-async fn docs_home() -> Redirect {
-    Redirect::temporary(&format!("/docs/{}", patron_native::DIALECT.name))
-}
-
-async fn docs(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Response {
-    match shared.dialect(&name) {
-        Some(dialect) => {
-            let document = openapi::document(dialect, env!("CARGO_PKG_VERSION"));
-            let appendix = match name == patron_native::DIALECT.name {
-                true => problems(),
-                false => String::new(),
-            };
-            html_reply(reference::page(&document, dialect.name, &shared.titles(), &appendix))
-        }
-        None => (StatusCode::NOT_FOUND, html_reply("No such API.".into())).into_response(),
-    }
-}
-
-/// What the `type` of a problem document points to.
-fn problems() -> String {
-    let mut html = String::from("<h2>Problems</h2>");
-    for (slug, status, title, detail) in patron_native::problems() {
-        let _ = write!(
-            html,
-            "<h3 id='problem-{slug}'>{status} {}</h3><p><code>{slug}</code>: {}</p>",
-            escape(title),
-            escape(&detail)
-        );
-    }
-    html
 }
 
 /// What a server says of itself to everybody.

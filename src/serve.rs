@@ -19,6 +19,7 @@ use crate::{
     dialects::DIALECTS,
     lock, open, pages, sandbox,
     settings::{LogFormat, Settings},
+    telemetry::Traces,
     tls,
 };
 
@@ -154,6 +155,7 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
     let recorder = metrics::install().context("metrics")?;
+    let traces = Traces::start(&settings.telemetry).context("[telemetry]")?;
     let limits: Limits = (&settings.limits).into();
     let hosts: Vec<(String, String)> =
         settings.hosts.iter().map(|(host, name)| (host.clone(), name.clone())).collect();
@@ -161,6 +163,7 @@ pub async fn serve(
     let pages = pages::routers(pages::Pages {
         app: Arc::clone(&app),
         dialects: DIALECTS,
+        base_url: settings.base_url(),
         recorder,
         sandbox: shown,
     });
@@ -193,10 +196,14 @@ pub async fn serve(
     watcher.abort();
     let longest = Duration::from_secs(settings.limits.stop_seconds_max) + CLOSE_MAX;
     let until = asked.get().copied().unwrap_or_else(Instant::now) + longest;
+    let flushed = traces.map(|traces| tokio::spawn(traces.stop(until)));
     if tokio::time::timeout_at(until.into(), close(&app)).await.is_err() {
         tracing::warn!(
             "the store does not end its work in time and is left; nothing answered is lost"
         );
+    }
+    if let Some(flushed) = flushed {
+        flushed.await?;
     }
     Ok(())
 }

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::master_key::Source;
 
 mod checks;
+mod telemetry;
+
+pub use telemetry::TelemetrySettings;
 
 /// The default settings with their comments.
 pub const DEFAULT: &str = include_str!("patron.toml");
@@ -40,6 +43,8 @@ pub struct Settings {
     pub secrets: SecretSettings,
     /// The log.
     pub log: LogSettings,
+    /// Traces.
+    pub telemetry: TelemetrySettings,
     /// Limits.
     pub limits: LimitSettings,
     /// The audit trail.
@@ -234,6 +239,7 @@ impl Default for Settings {
             store: StoreSettings::default(),
             secrets: SecretSettings::default(),
             log: LogSettings::default(),
+            telemetry: TelemetrySettings::default(),
             limits: LimitSettings::default(),
             audit: AuditSettings::default(),
             hosts: BTreeMap::new(),
@@ -306,6 +312,7 @@ impl Settings {
         self.location()?;
         checks::addresses(self)?;
         self.log.filter()?;
+        self.telemetry.check()?;
         self.limits.check()?;
         if self.store.write_queue_max == 0 || self.store.postgres_connections_max == 0 {
             bail!("store.write_queue_max and store.postgres_connections_max must be at least 1");
@@ -419,7 +426,10 @@ fn overlay(table: &mut toml::Table, path: &str, value: &str) -> Result<()> {
     let literal = parsed.and_then(|mut table| table.remove("value"));
     let value = match literal {
         Some(
-            value @ (toml::Value::Integer(_) | toml::Value::Boolean(_) | toml::Value::Array(_)),
+            value @ (toml::Value::Integer(_)
+            | toml::Value::Float(_)
+            | toml::Value::Boolean(_)
+            | toml::Value::Array(_)),
         ) => value,
         _ => toml::Value::String(value.to_owned()),
     };

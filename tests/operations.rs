@@ -6,8 +6,15 @@ use crate::api::ALL;
 use crate::program::{Running, free_address, patron, succeed};
 
 /// What only operators see.
-const INNER: [&str; 5] =
-    ["/metrics", "/docs", "/docs/native", "/openapi.json", "/openapi/native.json"];
+const INNER: [&str; 7] = [
+    "/metrics",
+    "/docs",
+    "/docs/native",
+    "/docs/errors",
+    "/docs/search?q=a",
+    "/openapi.json",
+    "/openapi/native.json",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_see_the_apis_and_whether_the_server_is_ready() {
@@ -61,6 +68,33 @@ async fn metrics_say_what_they_are_and_are_few_until_something_happens() {
         assert!(names("# HELP").contains(name), "{name} says nothing of itself");
     }
     assert!(page.contains("patron_failures_total{"), "{page}");
+    for (name, kind) in [
+        ("process_cpu_seconds_total", "counter"),
+        ("process_resident_memory_bytes", "gauge"),
+        ("process_virtual_memory_bytes", "gauge"),
+        ("process_open_fds", "gauge"),
+        ("process_max_fds", "gauge"),
+        ("process_threads", "gauge"),
+        ("process_start_time_seconds", "gauge"),
+    ] {
+        assert!(page.contains(&format!("# TYPE {name} {kind}\n")), "{name}: {page}");
+    }
+    let value = |name: &str| -> f64 {
+        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{name}: {page}")).parse().unwrap()
+    };
+    // Of the server's own process, in the units of their names.
+    let proc = format!("/proc/{}/", running.child.id());
+    let open = std::fs::read_dir(format!("{proc}fd")).unwrap().count();
+    assert!((value("process_open_fds") - open as f64).abs() <= 16.0, "{page}");
+    let status = std::fs::read_to_string(format!("{proc}status")).unwrap();
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let resident: f64 = resident.trim().trim_end_matches(" kB").parse().unwrap();
+    let told = value("process_resident_memory_bytes") / 1024.0;
+    assert!(told > resident / 4.0 && told < resident * 4.0, "{told} {resident}");
+    let started = value("process_start_time_seconds");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    assert!(started > 1.7e9 && started <= now.as_secs_f64(), "{started}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -146,6 +146,10 @@ fn the_images_context_has_every_source_and_nothing_else() {
     let ours: Vec<&str> =
         targets.filter(|path| path.starts_with(context.to_str().unwrap())).collect();
     assert!(ours.len() > 10);
+    // What else is compiled in.
+    for path in ["docs/errors.md", "dialects/native/sign_in/python.py"] {
+        assert!(context.join(path).exists(), "{path}");
+    }
     for path in ours {
         assert!(Path::new(path).exists(), "{path}");
     }

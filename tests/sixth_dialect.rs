@@ -8,7 +8,7 @@ use patron_app::{App, Id, customers, keys::NewSecret, secrets::sha256_hex};
 use patron_gateway::{
     BoxFuture, Claim, Credentials, Dialect, Exchange, Fields, Member, Minted, Operation, Reading,
     Reply, Request, SignRequest,
-    dialect::{Example, KeyRoles, Shown, exact, random_token},
+    dialect::{Example, KeyRoles, Shown, SignIn, exact, random_token},
     operation,
 };
 use patron_model::{
@@ -27,6 +27,7 @@ const NAME: &str = "tiny";
 static TINY: Dialect = Dialect {
     name: NAME,
     title: "Tiny",
+    about: "People with a name.",
     mounts: &["/tiny"],
     route: exact,
     authenticate,
@@ -48,6 +49,13 @@ static TINY: Dialect = Dialect {
         show,
         sign,
         examples,
+        sign_in: SignIn {
+            about: "A bearer key.",
+            curl: "curl -sSf '{{base_url}}/tiny/people/1' -H 'Authorization: Bearer {{key}}'",
+            // Real ones stand in files beside src and come here by include_str!.
+            python: "",
+            javascript: "",
+        },
     },
 };
 

@@ -9,7 +9,6 @@ pub mod import;
 pub mod key;
 pub mod manual;
 pub mod reindex;
-pub mod restore;
 pub mod rotate;
 pub mod sign;
 pub mod space;

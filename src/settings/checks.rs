@@ -35,7 +35,11 @@ fn listens_at(address: &str) -> Result<()> {
     Ok(())
 }
 
-fn reached_at(url: &str) -> Result<()> {
+/// Whether it is the address of a server.
+///
+/// # Errors
+/// When it is none, or says more than where.
+pub(super) fn reached_at(url: &str) -> Result<()> {
     const WANTED: &str = "must be https:// or http://, a host, and where needed a port and a path";
     let parsed: Uri = url.parse().context(WANTED)?;
     let is_web = matches!(parsed.scheme_str(), Some("http" | "https"));

@@ -25,6 +25,8 @@ pub struct Dialect {
     pub name: &'static str,
     /// What people call it.
     pub title: &'static str,
+    /// What it is for, in a sentence or two.
+    pub about: &'static str,
     /// Path prefixes it answers at, on segment boundaries.
     pub mounts: &'static [&'static str],
     /// The path to route by: most match exactly, some fold case or trailing slashes.
@@ -121,6 +123,50 @@ pub struct Credentials {
     pub sign: fn(&SignRequest<'_>) -> Result<SignedHeaders, Failure>,
     /// Commands to try it out: method, target, body.
     pub examples: fn(&Value) -> Vec<Example>,
+    /// How a request is signed in, for people.
+    pub sign_in: SignIn,
+}
+
+/// How a request is signed in: the smallest program in each language that makes one. `{{name}}`
+/// stands for a member of the shown credentials, `{{base_url}}` for where the server answers.
+#[derive(Debug, Clone, Copy)]
+pub struct SignIn {
+    /// What a request carries, as Markdown.
+    pub about: &'static str,
+    /// For a shell, by curl and what every system has.
+    pub curl: &'static str,
+    /// In Python, by its standard library.
+    pub python: &'static str,
+    /// In JavaScript, as a module for Node, by what it has built in.
+    pub javascript: &'static str,
+}
+
+impl SignIn {
+    /// The programs with what people call their languages. Without credentials their members are
+    /// named in capital letters.
+    pub fn programs(&self, base_url: &str, own: Option<&Value>) -> [(&'static str, String); 3] {
+        let SignIn { about: _, curl, python, javascript } = self;
+        [("curl", curl), ("Python", python), ("JavaScript", javascript)]
+            .map(|(language, program)| (language, filled(program, base_url, own)))
+    }
+}
+
+/// A program with what `{{name}}` stands for in it.
+fn filled(program: &str, base_url: &str, own: Option<&Value>) -> String {
+    let mut text = String::with_capacity(program.len());
+    let mut parts = program.split("{{");
+    text.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let (name, rest) = part.split_once("}}").unwrap_or((part, ""));
+        match (name, own.map(|own| &own[name])) {
+            ("base_url", _) => text.push_str(base_url),
+            (_, Some(Value::String(value))) => text.push_str(value),
+            (_, Some(value)) => text.push_str(&value.to_string()),
+            (name, None) => text.extend(["YOUR_", &name.to_ascii_uppercase()]),
+        }
+        text.push_str(rest);
+    }
+    text
 }
 
 /// Something that a space can switch for an API.

@@ -33,6 +33,7 @@ use crate::{
     metrics::Meters,
     operation::{Access, Operation},
     paths::{fold_path, longest_prefix, params, target},
+    traces::Answered,
     trail,
 };
 
@@ -351,6 +352,9 @@ impl Gateway {
         let elapsed = started.elapsed();
         route.meters.count(reply.status.as_u16(), failure, elapsed);
         self.log((route.dialect.name, route.operation.id), exchange, &reply, failure, elapsed);
+        let (dialect, operation) = (route.dialect.name, (route.operation.id, route.operation.path));
+        let status = reply.status.as_u16();
+        Answered { dialect, operation: Some(operation), exchange, status, failure, elapsed }.tell();
         response(reply, exchange)
     }
 
@@ -369,8 +373,11 @@ impl Gateway {
             reply.set("allow", allowed);
         }
         (dialect.finish)(&mut reply, &exchange, None);
-        let asked = (dialect.name, failure.name());
-        self.log(asked, &exchange, &reply, Some(failure.name()), started.elapsed());
+        let (failure, elapsed) = (failure.name(), started.elapsed());
+        self.log((dialect.name, failure), &exchange, &reply, Some(failure), elapsed);
+        let (dialect, status) = (dialect.name, reply.status.as_u16());
+        let failure = Some(failure);
+        Answered { dialect, operation: None, exchange: &exchange, status, failure, elapsed }.tell();
         response(reply, &exchange)
     }
 

@@ -10,7 +10,7 @@
 //! - [`schema`]: types as data. [`catalogue`]: records that are only read, over such types.
 //! - [`openapi`] and [`reference`]: descriptions for machines and for people.
 //! - [`spreadsheet`]: cells of CSV files that are no formulas.
-//! - [`server`]: connections. [`metrics`]: what is counted.
+//! - [`server`]: connections. [`metrics`]: what is counted. [`traces`]: a span for every request.
 
 mod addresses;
 mod admission;
@@ -36,6 +36,7 @@ pub mod schema;
 pub mod server;
 pub mod spreadsheet;
 pub mod strangers;
+pub mod traces;
 mod trail;
 
 pub use dialect::{Claim, Credentials, Dialect, Minted, SignRequest};

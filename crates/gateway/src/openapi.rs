@@ -32,7 +32,7 @@ pub fn document(dialect: &Dialect, version: &str) -> Value {
     let any_scheme: Vec<Value> = schemes.iter().map(|name| json!({ name.as_str(): [] })).collect();
     let mut document = json!({
         "openapi": "3.1.0",
-        "info": {"title": dialect.title, "version": version},
+        "info": {"title": dialect.title, "description": dialect.about, "version": version},
         "servers": [{"url": "/"}],
         "security": any_scheme,
         "paths": paths,

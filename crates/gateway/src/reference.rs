@@ -1,41 +1,129 @@
-//! The readable reference at `/docs`: one page per dialect, made from the same description as the
-//! machines read, without anything from the internet.
+//! The readable reference at `/docs`: a page for each API, made from the same description as the
+//! machines read; our documents ([`prose`]); a search over all of it ([`search`]). Without anything
+//! from the internet.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// A page about one dialect; `others` are the names and titles to switch between, `appendix` is HTML
-/// of the dialect's own for the end of the page.
-pub fn page(document: &Value, current: &str, others: &[(&str, &str)], appendix: &str) -> String {
-    let title = document["info"]["title"].as_str().unwrap_or_default();
-    let mut html = String::with_capacity(64 * 1024);
-    let _ = write!(
-        html,
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport \
-         content='width=device-width,initial-scale=1'><title>{0} · Patron reference</title>\
-         <style>{STYLE}</style><header><a class=home href=/>Patron</a><nav aria-label=APIs>",
-        escape(title)
-    );
-    for (name, title) in others {
-        let mark = if *name == current { " aria-current=page" } else { "" };
-        let _ = write!(html, "<a href='/docs/{}'{mark}>{}</a>", escape(name), escape(title));
+pub mod prose;
+pub mod search;
+
+/// The script of the search.
+pub const SEARCH_SCRIPT: &str = include_str!("reference/search.js");
+
+/// What stands around every page of the reference.
+pub struct Frame<'a> {
+    /// What the page is about.
+    pub title: &'a str,
+    /// Paths and names of all pages to switch between.
+    pub pages: &'a [(String, &'a str)],
+    /// Path of this page.
+    pub path: &'a str,
+    /// The question of the search, where this is its answer.
+    pub question: &'a str,
+}
+
+impl Frame<'_> {
+    /// The page with this between its header and its end.
+    pub fn around(&self, main: &str) -> String {
+        let Frame { title, pages, path, question } = *self;
+        let mut html = String::with_capacity(main.len() + 16 * 1024);
+        let _ = write!(
+            html,
+            "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport \
+             content='width=device-width,initial-scale=1'><title>{} · Patron reference</title>\
+             <style>{STYLE}</style><script src=/docs/search.js defer></script>\
+             <header><a class=home href=/>Patron</a><nav aria-label=Reference>",
+            escape(title)
+        );
+        for (to, name) in pages {
+            let mark = if to == path { " aria-current=page" } else { "" };
+            let _ = write!(html, "<a href='{}'{mark}>{}</a>", escape(to), escape(name));
+        }
+        let _ = write!(
+            html,
+            "</nav><form class=search action=/docs/search role=search><input type=search name=q \
+             maxlength={} placeholder=Search aria-label='Search the reference' autocomplete=off \
+             value='{}'></form></header><div id=hits role=status></div><main>{main}</main></html>",
+            search::QUERY_CHARS_MAX,
+            escape(question)
+        );
+        html
     }
-    let _ = write!(
-        html,
-        "</nav></header><main><h1>{}</h1><p>The description for machines: \
-         <a href='/openapi/{1}.json'>/openapi/{1}.json</a></p>",
-        escape(title),
-        escape(current)
-    );
-    operations(document, &mut html);
-    schemas(document, &mut html);
-    html.push_str(appendix);
-    html.push_str("</main></html>");
+}
+
+/// The programs that sign a request in, each under the name of its language.
+pub fn programs(programs: &[(&str, String)]) -> String {
+    let mut html = String::new();
+    for (language, program) in programs {
+        let program = escape(program.trim_end());
+        let _ = write!(html, "<h3>{}</h3><pre>{program}</pre>", escape(language));
+    }
     html
 }
 
-fn operations(document: &Value, html: &mut String) {
+/// What is to be said of one API. `sign_in` is HTML that shows how, `appendix` is HTML of the API's
+/// own for the end.
+pub fn api(document: &Value, name: &str, sign_in: &str, appendix: &str) -> String {
+    let text = |member: &str| escape(document["info"][member].as_str().unwrap_or_default());
+    let groups = operations(document);
+    let mut html = format!(
+        "<h1>{}</h1><p>{}</p><p class=contents><a href='#sign-in'>Sign-in</a>",
+        text("title"),
+        text("description")
+    );
+    for (tag, _) in &groups {
+        let _ = write!(html, " <a href='#{}'>{}</a>", anchor(tag), escape(tag));
+    }
+    let _ = write!(
+        html,
+        " <a href='#types'>Types</a> <a href='/openapi/{}.json'>Description for machines</a></p>\
+         <h2 id=sign-in>Sign-in</h2>{sign_in}",
+        escape(name)
+    );
+    for (tag, operations) in &groups {
+        let _ = write!(html, "<h2 id='{}'>{}</h2>{operations}", anchor(tag), escape(tag));
+    }
+    schemas(document, &mut html);
+    html.push_str(appendix);
+    html
+}
+
+/// The answer to a question, as `search.js` looks for it too.
+pub fn found(question: &str, hits: &search::Hits<'_>) -> String {
+    let mut html = String::from("<h1>Search</h1><div id=found>");
+    match (question.trim(), hits.shown.len(), hits.count) {
+        ("", _, _) => html.push_str("<p>Type words above: a path, a field, a failure.</p>"),
+        (_, 0, _) => html.push_str("<p>Nothing has all of these words.</p>"),
+        (_, shown, count) if shown < count => {
+            let _ =
+                write!(html, "<p>The first {shown} of {count}; another word makes it fewer.</p>");
+        }
+        (_, _, _) => {}
+    }
+    html.push_str("<ul>");
+    for search::Entry { title, about, href, .. } in &hits.shown {
+        let _ = write!(
+            html,
+            "<li><a href='{}'>{}</a> <span class=about>{}</span>",
+            escape(href),
+            escape(title),
+            escape(about)
+        );
+    }
+    html.push_str("</ul></div>");
+    html
+}
+
+/// The id of a group of operations.
+fn anchor(tag: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    format!("operations-{}", tag.chars().map(plain).collect::<String>())
+}
+
+/// The operations by what they are grouped under.
+fn operations(document: &Value) -> Vec<(&str, String)> {
     let paths = document["paths"].as_object().into_iter().flatten();
     let mut groups: Vec<(&str, String)> = Vec::new();
     for (path, item) in paths {
@@ -48,9 +136,7 @@ fn operations(document: &Value, html: &mut String) {
             one_operation(path, method, operation, &mut groups[at].1);
         }
     }
-    for (tag, operations) in groups {
-        let _ = write!(html, "<h2>{}</h2>{operations}", escape(tag));
-    }
+    groups
 }
 
 fn one_operation(path: &str, method: &str, operation: &Value, html: &mut String) {
@@ -118,7 +204,7 @@ fn bodies(operation: &Value, html: &mut String) {
 
 fn schemas(document: &Value, html: &mut String) {
     let Some(schemas) = document["components"]["schemas"].as_object() else { return };
-    html.push_str("<h2>Types</h2>");
+    html.push_str("<h2 id=types>Types</h2>");
     for (name, schema) in schemas {
         let _ = write!(
             html,
@@ -211,7 +297,7 @@ mod tests {
         let responses = json!({"default": {"content": content}, "204": {"description": "Gone"}});
         let document = json!({"info": {"title": "x"},
             "paths": {"/x": {"delete": {"operationId": "x", "responses": responses}}}});
-        let html = page(&document, "x", &[], "");
+        let html = api(&document, "x", "", "");
         assert!(
             html.contains("<code>failure</code>: <a href='#type-Problem'>Problem</a>"),
             "{html}"
@@ -233,10 +319,15 @@ mod tests {
             "responses": {bad: {"description": bad, "content": content}},
         });
         let document = json!({
-            "info": {"title": bad}, "paths": {bad: {bad: operation}},
+            "info": {"title": bad, "description": bad}, "paths": {bad: {bad: operation}},
             "components": {"schemas": {bad: schema}},
         });
-        let html = page(&document, bad, &[(bad, bad)], "");
+        let frame = Frame { title: bad, pages: &[(bad.into(), bad)], path: bad, question: bad };
+        let entries = search::of_api(bad, &document);
+        let hits = search::find(&entries, "img");
+        assert_eq!(hits.count, 2);
+        let main = api(&document, bad, &programs(&[(bad, bad.into())]), "") + &found(bad, &hits);
+        let html = frame.around(&main);
         assert!(html.contains("&lt;img src=x onerror=&#39;a(&quot;b&quot;)&#39;&gt;&amp;"));
         for raw in ["<img", "'a(", "\"b\"", "&<"] {
             assert!(!html.contains(raw), "{raw} in {html}");

@@ -4,7 +4,7 @@
 use patron_app::keys::NewSecret;
 use patron_gateway::{
     Credentials, Minted, SignRequest,
-    dialect::{Example, KeyRoles, Shown, random_token},
+    dialect::{Example, KeyRoles, Shown, SignIn, random_token},
 };
 use patron_model::{Failure, Why};
 use serde_json::{Value, json};
@@ -30,6 +30,16 @@ pub const CREDENTIALS: Credentials = Credentials {
     show,
     sign,
     examples,
+    sign_in: SIGN_IN,
+};
+
+/// How a request is signed in.
+const SIGN_IN: SignIn = SignIn {
+    about: "A digest for each request: SHA-512 over merchant key, time, authenticity token, path \
+            with query, and body, exactly as they are sent. Or a bearer token of `/v2/oauth`.",
+    curl: include_str!("../sign_in/curl.sh"),
+    python: include_str!("../sign_in/python.py"),
+    javascript: include_str!("../sign_in/javascript.mjs"),
 };
 
 fn minted(token: String, merchant_key: String) -> Minted {

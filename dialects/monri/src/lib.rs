@@ -36,6 +36,7 @@ pub const NAME: &str = "monri";
 pub static DIALECT: Dialect = Dialect {
     name: NAME,
     title: "Monri",
+    about: "Customers and their payment methods as the Customers API has them.",
     mounts: &["/v2/customers", "/v2/merchants", "/v2/oauth"],
     route: exact,
     authenticate: auth::authenticate,

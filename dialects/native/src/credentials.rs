@@ -3,13 +3,22 @@
 use patron_app::{keys::NewSecret, secrets::sha256_hex};
 use patron_gateway::{
     Minted, SignRequest,
-    dialect::{Example, Shown, random_token},
+    dialect::{Example, Shown, SignIn, random_token},
 };
 use patron_model::Failure;
 use serde_json::{Value, json};
 
 /// The sandbox's key: well known, of no use anywhere else.
 const SANDBOX_KEY: &str = "patron_sandbox_0123456789abcdef0123456789abcdef";
+
+/// How a request is signed in.
+pub(crate) const SIGN_IN: SignIn = SignIn {
+    about: "A bearer key in every request. It opens one space; one for a whole account names \
+            another of its spaces in `Patron-Space`.",
+    curl: include_str!("../sign_in/curl.sh"),
+    python: include_str!("../sign_in/python.py"),
+    javascript: include_str!("../sign_in/javascript.mjs"),
+};
 
 fn minted(token: String) -> Minted {
     let handle = Some(sha256_hex(&token));

@@ -37,6 +37,8 @@ use patron_model::permission::Role;
 pub static DIALECT: Dialect = Dialect {
     name: "native",
     title: "Patron REST API",
+    about: "Patron's own API: JSON, one resource for each noun, versions and preconditions, \
+            idempotency keys, cursor pages.",
     mounts: &["/v1"],
     route: exact,
     authenticate: auth::authenticate,
@@ -58,5 +60,6 @@ pub static DIALECT: Dialect = Dialect {
         show: credentials::show,
         sign: credentials::sign,
         examples: credentials::examples,
+        sign_in: credentials::SIGN_IN,
     },
 };

@@ -3,7 +3,7 @@
 use patron_app::keys::NewSecret;
 use patron_gateway::{
     Credentials, Minted, SignRequest,
-    dialect::{Example, KeyRoles, Shown, random_token},
+    dialect::{Example, KeyRoles, Shown, SignIn, random_token},
 };
 use patron_model::Failure;
 use serde_json::{Value, json};
@@ -29,6 +29,16 @@ pub const CREDENTIALS: Credentials = Credentials {
     show,
     sign: sign_request,
     examples,
+    sign_in: SIGN_IN,
+};
+
+/// How a request is signed in.
+const SIGN_IN: SignIn = SignIn {
+    about: "The public key in `Authorization`, as it is. Reading and changing may need the \
+            private key in `X-Grant` too.",
+    curl: include_str!("../sign_in/curl.sh"),
+    python: include_str!("../sign_in/python.py"),
+    javascript: include_str!("../sign_in/javascript.mjs"),
 };
 
 fn sandbox() -> Minted {

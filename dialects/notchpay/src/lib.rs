@@ -34,6 +34,7 @@ pub const NAME: &str = "notchpay";
 pub static DIALECT: Dialect = Dialect {
     name: NAME,
     title: "Notch Pay",
+    about: "Customers and their payment methods.",
     mounts: &["/customers", "/channels", "/countries", "/currencies", "/resources"],
     route,
     authenticate: auth::authenticate,

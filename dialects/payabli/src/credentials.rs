@@ -3,7 +3,7 @@
 use patron_app::{keys::NewSecret, secrets::sha256_hex};
 use patron_gateway::{
     Minted, SignRequest,
-    dialect::{Example, Shown, random_token},
+    dialect::{Example, Shown, SignIn, random_token},
 };
 use patron_model::{Failure, Why};
 use serde_json::{Value, json};
@@ -14,6 +14,14 @@ use crate::auth::entry_of;
 const SANDBOX_TOKEN: &str = "o.patron-sandbox-payabli-request-token";
 /// Random bytes of a request token.
 const TOKEN_BYTES: usize = 32;
+
+/// How a request is signed in.
+pub(crate) const SIGN_IN: SignIn = SignIn {
+    about: "The token in `requestToken`. Most paths name the entry point or a customer's number.",
+    curl: include_str!("../sign_in/curl.sh"),
+    python: include_str!("../sign_in/python.py"),
+    javascript: include_str!("../sign_in/javascript.mjs"),
+};
 
 /// The well-known key of the sandbox.
 pub fn sandbox() -> Minted {

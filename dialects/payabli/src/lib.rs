@@ -1,8 +1,8 @@
 //! The Payabli dialect: customers of a paypoint over the common record.
 //!
 //! - [`operations`]: every operation on one page. [`auth`]: who asks, entry points, keys.
-//! - [`customers`]: what comes in as a change of the record, what goes out, which customer a request
-//!   means, files in and out. [`payment_methods`] are shown with them.
+//! - [`customers`]: what comes in as a change of the record, what goes out, which customer a
+//!   request means, files in and out. [`payment_methods`] are shown with them.
 //! - [`query`], [`filters`]: the list grammar. [`lists`]: many at once.
 //! - [`envelopes`] and [`errors`]: the shapes around every answer.
 //!
@@ -40,6 +40,7 @@ pub const NAME: &str = "payabli";
 pub static DIALECT: Dialect = Dialect {
     name: NAME,
     title: "Payabli",
+    about: "Customers of an entry point, their lists, exports and imports.",
     mounts: &["/api"],
     route,
     authenticate: auth::authenticate,
@@ -61,6 +62,7 @@ pub static DIALECT: Dialect = Dialect {
         show: credentials::show,
         sign: credentials::sign,
         examples: credentials::examples,
+        sign_in: credentials::SIGN_IN,
     },
 };
 

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use patron_app::keys::NewSecret;
 use patron_gateway::{
     Minted, SignRequest,
-    dialect::{Example, Shown, random_token},
+    dialect::{Example, Shown, SignIn, random_token},
 };
 use patron_model::Failure;
 use serde_json::{Value, json};
@@ -15,6 +15,15 @@ use crate::spaces;
 const SANDBOX_USER: &str = "a5d0c0de-5a4d-4b0c-9e1f-c0ffee5a4db0";
 /// The sandbox's API key.
 const SANDBOX_KEY: &str = "vfSandboxKeyForTestsOnlyAbCdEfGhIj";
+
+/// How a request is signed in.
+pub(crate) const SIGN_IN: SignIn = SignIn {
+    about: "User id and API key by Basic, or a bearer token that the token endpoint gives for \
+            them. Every list is a search.",
+    curl: include_str!("../sign_in/curl.sh"),
+    python: include_str!("../sign_in/python.py"),
+    javascript: include_str!("../sign_in/javascript.mjs"),
+};
 
 fn minted(user: String, key: String) -> Minted {
     Minted { handle: Some(user), secret: NewSecret::Bearer(key.clone()), shown: key }

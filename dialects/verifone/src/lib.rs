@@ -37,6 +37,7 @@ pub(crate) const NAME: &str = "verifone";
 pub static DIALECT: Dialect = Dialect {
     name: NAME,
     title: "Verifone Customer API v2",
+    about: "Customers as the eCommerce Customer API has them, with its RSQL searches.",
     mounts: &[
         "/oidc/customer-service",
         "/v2/customer",
@@ -62,5 +63,6 @@ pub static DIALECT: Dialect = Dialect {
         show: credentials::show,
         sign: credentials::sign,
         examples: credentials::examples,
+        sign_in: credentials::SIGN_IN,
     },
 };

@@ -7,7 +7,7 @@ use base64::{
 use patron_app::{keys::NewSecret, secrets::hmac_sha256};
 use patron_gateway::{
     Minted, SignRequest,
-    dialect::{Example, Shown},
+    dialect::{Example, Shown, SignIn},
 };
 use patron_model::Failure;
 use serde_json::{Value, json};
@@ -16,6 +16,16 @@ use crate::MOUNT;
 
 /// The sandbox's key: 32 bytes, as all keys have.
 const SANDBOX_KEY: &[u8; 32] = b"patron sandbox key: not a secret";
+
+/// How a request is signed in.
+pub(crate) const SIGN_IN: SignIn = SignIn {
+    about: "A token for each request: a JWT signed by HS256 with the key, decoded from base64, \
+            over the user, the time, the method, and path and query exactly as they are sent. The \
+            header `Space` names the space.",
+    curl: include_str!("../sign_in/curl.sh"),
+    python: include_str!("../sign_in/python.py"),
+    javascript: include_str!("../sign_in/javascript.mjs"),
+};
 
 fn minted(key: &[u8; 32]) -> Minted {
     // Without a handle the key's own number becomes the user id.

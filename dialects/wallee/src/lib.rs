@@ -45,6 +45,8 @@ pub(crate) const MOUNT: &str = "/api/v2.0";
 pub static DIALECT: Dialect = Dialect {
     name: NAME,
     title: "wallee Web Service API v2.0",
+    about: "Customers, addresses and comments as the Web Service API v2.0 has them, with its \
+            searches and catalogues.",
     mounts: &[MOUNT],
     route: exact,
     authenticate: auth::authenticate,
@@ -66,6 +68,7 @@ pub static DIALECT: Dialect = Dialect {
         show: credentials::show,
         sign: credentials::sign,
         examples: credentials::examples,
+        sign_in: credentials::SIGN_IN,
     },
 };
 

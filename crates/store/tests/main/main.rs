@@ -5,7 +5,6 @@
 mod contract;
 mod faults;
 mod groups;
-mod increments;
 mod long_reads;
 mod machine;
 mod migrations;

@@ -1,0 +1,7 @@
+import urllib.request
+
+request = urllib.request.Request("{{base_url}}/customers?perpage=2")
+request.add_header("Authorization", "{{public_key}}")
+request.add_header("X-Grant", "{{private_key}}")
+with urllib.request.urlopen(request) as answer:
+    print(answer.read().decode())

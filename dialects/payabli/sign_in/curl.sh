@@ -1,0 +1,1 @@
+curl -sSf '{{base_url}}/api/Query/customers/{{entry}}?limitRecord=2' -H 'requestToken: {{request_token}}'
