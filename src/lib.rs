@@ -93,10 +93,12 @@ enum Command {
     Import(commands::import::ImportArgs),
     /// Export customers to an NDJSON or CSV file.
     Export(commands::export::ExportArgs),
-    /// Write everything, as of one moment, to a file; the server may go on.
+    /// Write everything, or what changed since an earlier backup, as of one moment, to a file; the
+    /// server may go on.
     Backup(commands::backup::BackupArgs),
-    /// Read a backup into an empty database, of either engine, and verify it.
-    Restore(commands::backup::RestoreArgs),
+    /// Read a backup and its increments into an empty database, of either engine, up to a moment,
+    /// and verify it.
+    Restore(commands::restore::RestoreArgs),
     /// Show, follow or export the audit trail.
     Audit(commands::audit::AuditArgs),
     /// Let go of what deleted records left in the data file, so that no byte of them remains.
@@ -142,7 +144,7 @@ async fn done(command: Command) -> Result<ExitCode> {
         Command::Import(args) => commands::import::run(args).await,
         Command::Export(args) => commands::export::run(args).await,
         Command::Backup(args) => commands::backup::backup(args).await,
-        Command::Restore(args) => commands::backup::restore(args).await,
+        Command::Restore(args) => commands::restore::run(args).await,
         Command::Audit(args) => commands::audit::run(args).await,
         Command::Compact(args) => commands::backup::compact(args).await,
         Command::Check(args) => commands::backup::check(args).await,

@@ -13,6 +13,7 @@ mod doors;
 mod faults;
 mod hostile;
 mod imports;
+mod increments;
 mod isolation;
 mod keys;
 mod layouts;

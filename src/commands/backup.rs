@@ -1,37 +1,29 @@
-//! `patron backup`, `restore`, `check` and `migrate`.
+//! `patron backup`, `check`, `compact` and `migrate`.
 
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use async_compression::tokio::{
-    bufread::{GzipDecoder, ZstdDecoder},
-    write::{GzipEncoder, ZstdEncoder},
-};
+use async_compression::tokio::write::{GzipEncoder, ZstdEncoder};
 use clap::{Args, ValueEnum};
 use patron_app::{
     App, Clock,
     audit::{self, Act},
-    documents::{KINDS, implied},
+    documents::{UNJOURNALED, implied},
     keyring,
 };
-use patron_store::{DumpSummary, Store};
-use tokio::io::{
-    AsyncBufRead, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
-    BufWriter,
-};
+use patron_store::{DumpSummary, Store, position_of};
+use tokio::io::{AsyncWrite, AsyncWriteExt as _, BufWriter};
 
-use super::explain;
+use super::{explain, restore::read};
 use crate::{Deployment, files, master_key::Source, open, operator, settings::Settings};
 
 /// What stands for standard input and output.
-const STREAM: &str = "-";
-/// Bytes by which a compressed file is known.
-const MARK_BYTES: usize = 4;
-/// How a file of Zstandard begins (RFC 8878).
-const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
-/// How a file of gzip begins (RFC 1952).
-const GZIP: &[u8] = b"\x1f\x8b";
+pub(super) const STREAM: &str = "-";
+/// The audit trail's word for a full backup.
+pub(super) const BACKED_UP: &str = "deployment.backed_up";
+/// The audit trail's word for an increment.
+pub(super) const CHANGES_BACKED_UP: &str = "deployment.changes_backed_up";
 
 /// How a backup is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -55,24 +47,21 @@ impl Compression {
     }
 }
 
-/// Write everything to a file.
+/// Write everything, or what changed, to a file.
 #[derive(Debug, Args)]
 pub struct BackupArgs {
     /// The file, which must not exist; - writes to standard output.
     file: PathBuf,
+    /// An earlier backup, full or increment, or what --position wrote with it: only what changed
+    /// since goes into the file.
+    #[arg(long, value_name = "FILE")]
+    since: Option<PathBuf>,
+    /// Write where this backup stands to this small file, for the --since of the next one.
+    #[arg(long, value_name = "FILE")]
+    position: Option<PathBuf>,
     /// How it is compressed; by the file's name (.zst, .gz) otherwise.
     #[arg(long, value_enum, value_name = "WORD")]
     compress: Option<Compression>,
-    #[command(flatten)]
-    deployment: Deployment,
-}
-
-/// Read a backup into an empty database.
-#[derive(Debug, Args)]
-pub struct RestoreArgs {
-    /// The file that `patron backup` wrote, from either engine, compressed or not; - reads standard
-    /// input.
-    file: PathBuf,
     #[command(flatten)]
     deployment: Deployment,
 }
@@ -102,19 +91,29 @@ pub struct MigrateArgs {
 /// name or not there at all.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When it cannot be written, or is to go on from what this data does not go on from.
 pub async fn backup(args: BackupArgs) -> Result<()> {
     let settings = args.deployment.settings()?;
     if args.file.exists() {
         bail!("{} exists already; a backup never overwrites", args.file.display());
     }
     let compression = args.compress.unwrap_or_else(|| Compression::of(&args.file));
+    let since = match &args.since {
+        Some(file) => Some(position_of(read(file).await?).await?),
+        None => None,
+    };
     let store = open::store(&settings).await?;
     let dump = async |out: &mut Out| {
-        let summary = store.dump(&mut **out).await?;
+        let (written, action) = match since {
+            Some(since) => {
+                let whole = UNJOURNALED.as_slice();
+                (store.dump_since(since, whole, &mut **out).await?, CHANGES_BACKED_UP)
+            }
+            None => (store.dump(&mut **out).await?, BACKED_UP),
+        };
         // No backup without its entry: the file gets its name afterwards.
-        tell(&store, "backup", "deployment.backed_up").await?;
-        Ok(summary)
+        tell(&store, "backup", action).await?;
+        Ok(written)
     };
     let is_stream = args.file == Path::new(STREAM);
     let written = match is_stream {
@@ -122,17 +121,28 @@ pub async fn backup(args: BackupArgs) -> Result<()> {
         false => write(&args.file, compression, dump).await,
     };
     store.close().await;
-    let summary = shown(&written.context("the backup failed")?);
+    let (summary, position) = written.context("the backup failed")?;
+    if let Some(file) = &args.position {
+        files::write(file, &position.line()?)
+            .with_context(|| format!("{} cannot be written", file.display()))?;
+    }
+    let (summary, what) = (
+        shown(&summary),
+        match &args.since {
+            Some(since) => format!("what changed since {}", since.display()),
+            None => "everything".to_owned(),
+        },
+    );
     let key = "The master key is not part of it: keep master.key (or secrets.master_key) too.";
     match is_stream {
-        true => eprintln!("Wrote everything:\n{summary}{key}"),
-        false => println!("Wrote {}:\n{summary}{key}", args.file.display()),
+        true => eprintln!("Wrote {what}:\n{summary}{key}"),
+        false => println!("Wrote {what} to {}:\n{summary}{key}", args.file.display()),
     }
     Ok(())
 }
 
 /// Standard input or output as a file.
-fn stream(of: impl AsFd) -> Result<tokio::fs::File> {
+pub(super) fn stream(of: impl AsFd) -> Result<tokio::fs::File> {
     let owned = of.as_fd().try_clone_to_owned()?;
     Ok(tokio::fs::File::from_std(owned.into()))
 }
@@ -144,86 +154,44 @@ pub type Out = Box<dyn AsyncWrite + Unpin + Send>;
 ///
 /// # Errors
 /// When it cannot be written, or `dump` fails.
-pub async fn write(
+pub async fn write<T>(
     file: &Path,
     compression: Compression,
-    dump: impl AsyncFnOnce(&mut Out) -> Result<DumpSummary>,
-) -> Result<DumpSummary> {
+    dump: impl AsyncFnOnce(&mut Out) -> Result<T>,
+) -> Result<T> {
     let mut unfinished = file.as_os_str().to_owned();
     unfinished.push(".unfinished");
     let unfinished = PathBuf::from(unfinished);
     let opened = files::create(&unfinished)
         .with_context(|| format!("{} cannot be written", unfinished.display()))?;
     let out = tokio::fs::File::from_std(opened.try_clone()?);
-    let summary = pack(Box::new(BufWriter::new(out)), compression, dump).await?;
+    let written = pack(Box::new(BufWriter::new(out)), compression, dump).await?;
     tokio::task::spawn_blocking(move || opened.sync_all()).await??;
     tokio::fs::rename(&unfinished, file).await?;
     // The new name is only safe once its folder is.
     files::sync_names(file)?;
-    Ok(summary)
+    Ok(written)
 }
 
 /// Writes compressed what `dump` writes, to the end.
-async fn pack(
+async fn pack<T>(
     out: Out,
     compression: Compression,
-    dump: impl AsyncFnOnce(&mut Out) -> Result<DumpSummary>,
-) -> Result<DumpSummary> {
+    dump: impl AsyncFnOnce(&mut Out) -> Result<T>,
+) -> Result<T> {
     let mut out: Out = match compression {
         Compression::None => out,
         Compression::Gzip => Box::new(GzipEncoder::new(out)),
         Compression::Zstd => Box::new(ZstdEncoder::new(out)),
     };
-    let summary = dump(&mut out).await?;
+    let written = dump(&mut out).await?;
     out.shutdown().await.context("it cannot be written to its end")?;
-    Ok(summary)
-}
-
-/// Reads a dump, which may be compressed: that is seen by how it begins.
-async fn unpack(
-    mut source: Box<dyn AsyncRead + Unpin + Send>,
-) -> Result<Box<dyn AsyncBufRead + Unpin + Send>> {
-    let mut mark = Vec::with_capacity(MARK_BYTES);
-    (&mut source).take(MARK_BYTES as u64).read_to_end(&mut mark).await?;
-    let (is_zstd, is_gzip) = (mark.starts_with(ZSTD), mark.starts_with(GZIP));
-    let whole = BufReader::new(std::io::Cursor::new(mark).chain(source));
-    Ok(match (is_zstd, is_gzip) {
-        (true, _) => Box::new(BufReader::new(ZstdDecoder::new(whole))),
-        (_, true) => Box::new(BufReader::new(GzipDecoder::new(whole))),
-        _ => Box::new(whole),
-    })
-}
-
-/// Restores a backup and verifies counts, hash and content.
-///
-/// # Errors
-/// When the database is not empty, or the file is not whole.
-pub async fn restore(args: RestoreArgs) -> Result<()> {
-    let settings = args.deployment.settings()?;
-    if let Some(folder) = settings.folder() {
-        files::make_folder(&folder)?;
-    }
-    let unreadable = || format!("{} cannot be read", args.file.display());
-    let source: Box<dyn AsyncRead + Unpin + Send> = match args.file == Path::new(STREAM) {
-        true => Box::new(stream(std::io::stdin())?),
-        false => Box::new(tokio::fs::File::open(&args.file).await.with_context(unreadable)?),
-    };
-    let mut reader = unpack(source).await.with_context(unreadable)?;
-    let location = settings.location()?;
-    let summary = Store::restore(&location, KINDS, settings.options(), &mut *reader)
-        .await
-        .context("nothing was restored")?;
-    print!("Restored {} into {location}:\n{}", args.file.display(), shown(&summary));
-    let store = open::store(&settings).await?;
-    tell(&store, "restore", "deployment.restored").await?;
-    let seen = look(&store).await;
-    store.close().await;
-    seen
+    Ok(written)
 }
 
 /// Writes an entry of the audit trail about the whole deployment. The master key is not needed for
 /// that: after a restore it is not there yet.
-async fn tell(store: &Store, command: &str, action: &str) -> Result<()> {
+pub(super) async fn tell(store: &Store, command: &str, action: &str) -> Result<()> {
     let app = App::without_secrets(store.clone(), Clock::System);
     app.operated_by(operator::login());
     let act = Act { action: action.to_owned(), ..Act::default() };
@@ -247,7 +215,7 @@ pub async fn compact(args: CompactArgs) -> Result<()> {
 }
 
 /// A summary in lines.
-fn shown(summary: &DumpSummary) -> String {
+pub(super) fn shown(summary: &DumpSummary) -> String {
     let lines = summary.rows.iter().map(|(table, rows)| format!("  {rows:>10} {table}\n"));
     lines.collect::<String>() + &format!("  SHA-256 {}\n", summary.sha256)
 }
@@ -284,7 +252,11 @@ async fn open_secrets(settings: &Settings, store: &Store) -> Result<()> {
     Ok(())
 }
 
-async fn look(store: &Store) -> Result<()> {
+/// Looks for damage in an open store.
+///
+/// # Errors
+/// When there is some.
+pub(super) async fn look(store: &Store) -> Result<()> {
     let report = store.check(&|kind, row| implied(kind, row)).await?;
     println!(
         "Checked {} records, {} journal entries, {} search terms.",

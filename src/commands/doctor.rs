@@ -15,7 +15,10 @@ use patron_store::Location;
 use serde::Serialize;
 use serde_json::json;
 
-use super::explain;
+use super::{
+    backup::{BACKED_UP, CHANGES_BACKED_UP},
+    explain,
+};
 use crate::{
     Deployment, files,
     master_key::{self, Source},
@@ -24,8 +27,10 @@ use crate::{
     tls,
 };
 
-/// Days after which a backup is old: one is taken every day.
+/// Days after which a backup is old: one is taken every day, in full or what changed.
 const BACKUP_DAYS_MAX: i64 = 2;
+/// Days after which a full backup is old: every increment since is needed beside it.
+const FULL_BACKUP_DAYS_MAX: i64 = 8;
 /// Days before its end at which a certificate should have been renewed.
 const CERTIFICATE_DAYS_MIN: i64 = 21;
 /// Bytes below which a disk is as good as full.
@@ -297,18 +302,20 @@ async fn of_records(settings: &Settings, is_key_there: bool) -> Vec<Finding> {
 
 async fn of_trail(app: &std::sync::Arc<App>) -> Vec<Finding> {
     let cx = app.operator(0, "doctor");
-    let backups = Wanted { action: Some("deployment.backed_up".to_owned()), ..Wanted::default() };
-    let newest = audit::list(&cx, &Wanted::default(), None, 1).await;
-    let backup = audit::list(&cx, &backups, None, 1).await;
-    let (newest, backup) = match (newest, backup) {
-        (Ok(newest), Ok(backup)) => (newest.items, backup.items),
-        (Err(failure), _) | (_, Err(failure)) => {
-            let says = format!("{:#}", explain(&failure));
-            return vec![Finding::wrong("records", says, "patron check looks for damage")];
+    let of = |action: &str| Wanted { action: Some(action.to_owned()), ..Wanted::default() };
+    let mut newest = [None; 3];
+    let wanted = [Wanted::default(), of(BACKED_UP), of(CHANGES_BACKED_UP)];
+    for (wanted, newest) in wanted.iter().zip(&mut newest) {
+        match audit::list(&cx, wanted, None, 1).await {
+            Ok(found) => *newest = found.items.first().map(|entry| entry.at),
+            Err(failure) => {
+                let says = format!("{:#}", explain(&failure));
+                return vec![Finding::wrong("records", says, "patron check looks for damage")];
+            }
         }
-    };
-    let newest = newest.first().map(|entry| entry.at);
-    vec![of_clock(cx.now, newest), of_backup(cx.now, backup.first().map(|entry| entry.at))]
+    }
+    let [newest, full, changes] = newest;
+    vec![of_clock(cx.now, newest), of_backup(cx.now, full, changes)]
 }
 
 fn of_clock(now: Timestamp, newest: Option<Timestamp>) -> Finding {
@@ -326,18 +333,33 @@ fn of_clock(now: Timestamp, newest: Option<Timestamp>) -> Finding {
     Finding::good(ABOUT, says)
 }
 
-fn of_backup(now: Timestamp, last: Option<Timestamp>) -> Finding {
+/// Judges the last full backup and the last increment.
+fn of_backup(now: Timestamp, full: Option<Timestamp>, changes: Option<Timestamp>) -> Finding {
     const ABOUT: &str = "last backup";
     const TAKE: &str = "patron backup FILE, every day, and restore one somewhere every week";
-    let Some(last) = last else {
+    let days = |since: Timestamp| (now.micros() - since.micros()) / 1_000_000 / DAY_SECONDS;
+    let Some(full) = full else {
         return Finding::soon(ABOUT, "none was ever taken by patron backup", TAKE);
     };
-    let says = last.rfc3339_seconds();
-    let days = (now.micros() - last.micros()) / 1_000_000 / DAY_SECONDS;
-    match days >= BACKUP_DAYS_MAX {
-        true => Finding::soon(ABOUT, format!("{says}, {days} days ago"), TAKE),
-        false => Finding::good(ABOUT, says),
+    let changes = changes.filter(|changes| *changes > full);
+    let last = changes.unwrap_or(full);
+    let says = match changes {
+        Some(changes) => format!(
+            "{}, of what changed; in full {}",
+            changes.rfc3339_seconds(),
+            full.rfc3339_seconds()
+        ),
+        None => full.rfc3339_seconds(),
+    };
+    if days(last) >= BACKUP_DAYS_MAX {
+        return Finding::soon(ABOUT, format!("{says}, {} days ago", days(last)), TAKE);
     }
+    if days(full) >= FULL_BACKUP_DAYS_MAX {
+        let says = format!("{says}, {} days ago", days(full));
+        let advice = "take a full one every week: a restore needs it and every increment since";
+        return Finding::soon(ABOUT, says, advice);
+    }
+    Finding::good(ABOUT, says)
 }
 
 fn bytes(count: u64) -> String {
@@ -361,8 +383,15 @@ mod tests {
         assert_eq!(behind.state, State::Wrong);
         assert!(behind.says.contains("3600 s before"), "{}", behind.says);
         assert_eq!(of_clock(at("1970-01-01T00:01:00Z"), None).state, State::Wrong);
-        assert_eq!(of_backup(now, None).state, State::Soon);
-        assert_eq!(of_backup(now, Some(at("2026-11-19T12:00:01Z"))).state, State::Good);
-        assert_eq!(of_backup(now, Some(at("2026-11-19T11:59:59Z"))).state, State::Soon);
+        let state = |full, changes| of_backup(now, full, changes).state;
+        let day = |day: &str| Some(at(&format!("2026-11-{day}Z")));
+        assert_eq!(state(None, None), State::Soon);
+        assert_eq!(state(day("19T12:00:01"), None), State::Good);
+        assert_eq!(state(day("19T11:59:59"), None), State::Soon);
+        assert_eq!(state(day("13T12:00:01"), day("19T12:00:01")), State::Good);
+        assert_eq!(state(day("13T12:00:01"), day("19T11:59:59")), State::Soon);
+        assert_eq!(state(day("13T11:59:59"), day("21T11:00:00")), State::Soon, "the full one");
+        assert_eq!(state(None, day("21T11:00:00")), State::Soon, "nothing without a full one");
+        assert_eq!(state(day("20T12:00:00"), day("19T12:00:00")), State::Good, "of before");
     }
 }

@@ -9,6 +9,7 @@ pub mod import;
 pub mod key;
 pub mod manual;
 pub mod reindex;
+pub mod restore;
 pub mod rotate;
 pub mod sign;
 pub mod space;

@@ -1,6 +1,8 @@
 //! What is stored: how a noun maps to its table, and the registry of all kinds. Each noun's own
 //! part stands beside its use cases.
 
+use std::sync::LazyLock;
+
 use patron_model::{
     Event, Failure, Noun, Permission,
     audit::AuditEntry,
@@ -11,7 +13,7 @@ use patron_model::{
     payment_method::PaymentMethod,
     space::{Account, Key, Space},
 };
-use patron_store::{Entry, Implied, Kind, Row, Value, with_face};
+use patron_store::{Entry, Implied, Kind, Record, Row, Value, face_of, with_face};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
@@ -23,7 +25,7 @@ pub use crate::{
     payment_methods::PAYMENT_METHOD,
     spaces::{ACCOUNT, SPACE},
 };
-use crate::{keyring::Keyring, vault::Kept};
+use crate::{commit::record_of, keyring::Keyring, vault::Kept};
 
 /// Tenant of records that belong to the deployment.
 pub const DEPLOYMENT: i64 = 0;
@@ -165,8 +167,12 @@ pub(crate) struct Registered {
     kind: &'static Kind,
     noun: Noun,
     seen_by: Option<Permission>,
+    /// Whether the journal has its changes.
+    is_journaled: bool,
     implied: fn(&Row) -> Option<Implied>,
     related: fn(&str) -> Vec<i64>,
+    /// The record from what an entry of the journal says of it.
+    record: fn(&Entry) -> Option<Record>,
 }
 
 impl Registered {
@@ -180,13 +186,32 @@ impl Registered {
                 Some(Implied { columns: noun.columns(), face: noun.face().ok()?, own: noun.own() })
             },
             related: |doc| T::from_document(doc).map_or_else(|_| Vec::new(), |noun| noun.related()),
+            is_journaled: T::JOURNALED,
+            record: |entry| {
+                let noun = T::from_document(&entry.doc).ok()?;
+                let record = record_of(&noun, entry.revision).ok()?;
+                // What it says of itself stays byte for byte what the journal has.
+                let doc = match face_of(&record.doc) {
+                    Some(face) => with_face(&entry.doc, record.doc.get(face)?),
+                    None => entry.doc.clone(),
+                };
+                Some(Record { doc, ..record })
+            },
         }
     }
 
     /// A kind without a noun of its own: what is noted beside one.
     const fn beside<T: Document>(kind: &'static Kind) -> Registered {
         let implied = |_: &Row| Some(Implied { columns: Vec::new(), face: None, own: None });
-        Registered { kind, noun: T::NOUN, seen_by: None, implied, related: |_| Vec::new() }
+        Registered {
+            kind,
+            noun: T::NOUN,
+            seen_by: None,
+            is_journaled: false,
+            implied,
+            related: |_| Vec::new(),
+            record: |_| None,
+        }
     }
 }
 
@@ -216,6 +241,12 @@ pub static KINDS: &[&Kind] = &{
     kinds
 };
 
+/// Kinds that the journal does not carry: increments hold all their records.
+pub static UNJOURNALED: LazyLock<Vec<&Kind>> = LazyLock::new(|| {
+    let unjournaled = REGISTRY.iter().filter(|known| !known.is_journaled);
+    unjournaled.map(|known| known.kind).collect()
+});
+
 fn registered(kind: &str) -> Option<&'static Registered> {
     REGISTRY.iter().find(|known| known.kind.name == kind)
 }
@@ -228,6 +259,11 @@ pub fn implied(kind: &Kind, row: &Row) -> Option<Implied> {
 /// What a journal entry is related to that was written before entries said so.
 pub fn related_of(entry: &Entry) -> Vec<i64> {
     registered(&entry.kind).map_or_else(Vec::new, |known| (known.related)(&entry.doc))
+}
+
+/// A record from an entry of its journal: how a restore goes on from a backup.
+pub fn record_from(kind: &Kind, entry: &Entry) -> Option<Record> {
+    (registered(kind.name)?.record)(entry)
 }
 
 /// What lets a caller see records of a kind in the journal; nobody sees those without.

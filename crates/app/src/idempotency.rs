@@ -47,6 +47,13 @@ pub struct Outcome {
     pub sealed: Option<String>,
 }
 
+/// The records that an outcome names: kind, number and revision.
+pub fn records_of(outcome: &str) -> Vec<(String, i64, i64)> {
+    let outcome: Option<Outcome> = serde_json::from_str(outcome).ok();
+    let records = outcome.map_or_else(Vec::new, |outcome| outcome.records);
+    records.into_iter().map(|record| (record.kind, record.number, record.revision)).collect()
+}
+
 /// A record as a request left it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Touched {

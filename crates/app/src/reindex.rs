@@ -16,6 +16,10 @@ const PAGE: u32 = 256;
 /// Attempts at one that others change meanwhile.
 const ATTEMPTS_MAX: usize = 8;
 
+/// The counter of pages that were made anew. The journal knows nothing of that, so a backup tells
+/// by it whether to do it again after a restore.
+pub const REINDEXED: &str = "reindexed";
+
 /// How far it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -63,6 +67,9 @@ async fn renew(app: &Arc<App>, mut records: Vec<Record>) -> Result<u64, Failure>
                 let writes = vec![Write::Derive { kind: &CUSTOMER, record }];
                 batches.push(Batch { tenant: held.tenant, writes, ..Batch::default() });
             }
+        }
+        if !batches.is_empty() {
+            app.store.reserve(REINDEXED, 1).await.map_err(failure)?;
         }
         let mut again = Vec::new();
         for (number, verdict) in numbers.into_iter().zip(app.store.commit_many(batches).await) {

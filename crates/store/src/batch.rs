@@ -3,6 +3,7 @@
 
 use uuid::Uuid;
 
+use crate::increment::BLANKED_TENANT;
 use crate::{Kind, Shape, StoreError, Value};
 
 /// A record as it is written.
@@ -101,9 +102,10 @@ pub enum Write {
         /// Revision it must still have.
         revision: i64,
     },
-    /// The journal forgets what a record that hangs on none looked like: the documents of its
-    /// entries so far become [`EMPTY`], everything else about them stays. Entries of the same batch
-    /// are not touched.
+    /// The journal forgets what a record of the deployment (tenant 0) that hangs on none looked
+    /// like: the documents of its entries so far become [`EMPTY`], everything else about them
+    /// stays. Entries of the same batch are not touched. Whoever removes such a record blanks it in
+    /// the same batch: a backup of what changed tells by that what is gone.
     Blank {
         /// Kind of the record.
         kind: &'static Kind,
@@ -275,6 +277,12 @@ impl Batch {
     /// many related records.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         for write in &self.writes {
+            if let Write::Blank { tenant, .. } = write
+                && *tenant != BLANKED_TENANT
+            {
+                let what = "only what the journal knows of the deployment can be blanked";
+                return Err(StoreError::Engine(what.to_owned()));
+            }
             let (Write::Insert { kind, record }
             | Write::Replace { kind, after: record, .. }
             | Write::Derive { kind, record }) = write

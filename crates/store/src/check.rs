@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::dump::{self, Line, RecordLine};
 use crate::face::{face_of, faceless};
+use crate::increment::Scope;
 use crate::{Entry, Kind, Row, Store, StoreError, Value, sql};
 
 /// Findings reported at most; the rest is only counted.
@@ -103,7 +104,7 @@ pub(crate) async fn check(
     for finding in store.integrity().await? {
         checker.report.find(finding);
     }
-    dump::export(store, async |lines| {
+    dump::export(store, &Scope::Everything, async |lines| {
         for line in lines {
             checker.line(store.kinds(), implied, line)?;
         }
@@ -133,7 +134,7 @@ impl Checker {
                     self.report.find(format!("{name} {number} is gone, its term {term:?} is not"));
                 }
             }
-            Line::Head { tenant, last } => {
+            Line::Head { tenant, last, .. } => {
                 self.heads.insert(tenant, last);
             }
             Line::Entry(entry) => self.entry(kinds, implied, entry),
@@ -141,7 +142,11 @@ impl Checker {
                 let there = &mut self.mentions.entry(tenant).or_default().there;
                 *there = there.wrapping_add(digest(&(number, seq)));
             }
-            Line::Answer(_) | Line::Counter { .. } => {}
+            Line::Answer(_)
+            | Line::Counter { .. }
+            | Line::Gone { .. }
+            | Line::Blank { .. }
+            | Line::Forgotten { .. } => {}
         }
         Ok(())
     }

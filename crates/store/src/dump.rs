@@ -1,6 +1,7 @@
 //! Everything as lines of JSON, the same for every engine, so that a dump of one can be restored into
 //! another. An engine exports a stream of [`Line`]s out of one snapshot and imports one in a single
-//! transaction; format, counts and hash live here.
+//! transaction; format, counts and hash live here. What a restore does with them is in
+//! `restore.rs`, what changed since a dump in `increment.rs`.
 //!
 //! The first line is a header, the last one says how many lines of each sort there are and gives the
 //! SHA-256 of every byte before it. Both directions run in constant memory.
@@ -9,26 +10,21 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+use crate::increment::Scope;
+use crate::position::{Position, now_us};
 use crate::store::{Engine, on_engine};
-use crate::{Answer, Entry, Kind, RelatedOf, Row, Store, StoreError, Value};
+use crate::{Answer, Entry, Kind, Row, Store, StoreError, Value};
 
 /// Version of the format; the header carries it.
-const FORMAT: u32 = 3;
-/// The version whose answers lie under fingerprints that could be tried out: they are left out.
-const FORMAT_OF_OPEN_ANSWERS: u32 = 1;
-/// The first version whose entries say what they are related to.
-const FORMAT_OF_RELATED_ENTRIES: u32 = 3;
+pub(crate) const FORMAT: u32 = 3;
 /// Lines an engine hands over at once.
 pub(crate) const CHUNK_LINES: usize = 256;
 /// Chunks under way between engine and file.
 pub(crate) const CHUNKS_MAX: usize = 4;
-/// Longest line a restore accepts (bytes).
-const LINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
-
 /// What a dump or a restore moved.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DumpSummary {
@@ -52,12 +48,29 @@ pub(crate) enum Line {
     Head {
         tenant: i64,
         last: i64,
+        /// Tells its last entry from others; the header has it.
+        #[serde(skip)]
+        mark: String,
     },
     Entry(#[serde(with = "EntryLine")] Entry),
     Answer(AnswerLine),
     Counter {
         name: String,
         next: i64,
+    },
+    /// In an increment: everything of this tenant went.
+    Gone {
+        tenant: i64,
+    },
+    /// In an increment: entries whose documents were blanked, by their positions.
+    Blank {
+        tenant: i64,
+        from: i64,
+        to: i64,
+    },
+    /// In an increment: there are no older outcomes any more (microseconds since the epoch).
+    Forgotten {
+        before: i64,
     },
     /// Where an entry is found beside its subject's history. Follows from the entry, so it is
     /// compared by a check and no part of a dump.
@@ -111,18 +124,34 @@ struct EntryLine {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct AnswerLine {
-    tenant: i64,
+    pub(crate) tenant: i64,
     key: String,
     operation: String,
     fingerprint: String,
-    outcome: String,
-    at: i64,
+    pub(crate) outcome: String,
+    pub(crate) at: i64,
 }
 
+/// The first line and the last one.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Frame {
-    Header { format: u32, engine: String },
+pub(crate) enum Frame {
+    Header {
+        format: u32,
+        engine: String,
+        /// Absent in a part, and in what earlier versions wrote.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        position: Option<Position>,
+    },
+    Increment {
+        format: u32,
+        engine: String,
+        position: Position,
+        /// The digest of the position that this goes on from.
+        since: String,
+        /// Kinds whose records are all here.
+        whole: Vec<String>,
+    },
     End(DumpSummary),
 }
 
@@ -132,6 +161,8 @@ pub(crate) type LineSender = mpsc::Sender<Result<Vec<Line>, StoreError>>;
 /// What an engine imports from. A feed that ends without `Commit` is to be undone.
 pub(crate) enum Feed {
     Lines(Vec<Line>),
+    /// A statement within the transaction, and where its rows go.
+    Ask(String, Vec<Value>, oneshot::Sender<Vec<Vec<Value>>>),
     Commit,
 }
 
@@ -170,7 +201,7 @@ impl Line {
         Line::Answer(AnswerLine { tenant, key, operation, fingerprint, outcome, at })
     }
 
-    fn table(&self) -> String {
+    pub(crate) fn table(&self) -> String {
         match self {
             Line::Record(record) => record.kind.clone(),
             Line::Term { kind, .. } => format!("{kind}_term"),
@@ -179,7 +210,15 @@ impl Line {
             Line::Answer(_) => "answer".to_owned(),
             Line::Counter { .. } => "counter".to_owned(),
             Line::Mention { .. } => "mention".to_owned(),
+            Line::Gone { .. } => "gone".to_owned(),
+            Line::Blank { .. } => "blank".to_owned(),
+            Line::Forgotten { .. } => "forgotten".to_owned(),
         }
+    }
+
+    /// Whether it belongs to what the header is made of.
+    fn leads(&self) -> bool {
+        matches!(self, Line::Head { .. } | Line::Gone { .. })
     }
 }
 
@@ -215,10 +254,11 @@ impl AnswerLine {
 /// Runs an export and hands its chunks to `take`, which stops it by refusing.
 pub(crate) async fn export(
     store: &Store,
+    scope: &Scope,
     mut take: impl AsyncFnMut(Vec<Line>) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let (sender, mut receiver) = mpsc::channel(CHUNKS_MAX);
-    let produce = async { on_engine!(store, engine => engine.export(sender).await) };
+    let produce = async { on_engine!(store, engine => engine.export(scope, sender).await) };
     let consume = async move {
         while let Some(chunk) = receiver.recv().await {
             take(chunk?).await?;
@@ -229,21 +269,22 @@ pub(crate) async fn export(
     tokio::join!(produce, consume).1
 }
 
-struct Tally {
+#[derive(Default)]
+pub(crate) struct Tally {
     hash: Sha256,
     rows: BTreeMap<String, u64>,
 }
 
 impl Tally {
-    fn new() -> Tally {
-        Tally { hash: Sha256::new(), rows: BTreeMap::new() }
-    }
-
-    fn count(&mut self, line: &Line) {
+    pub(crate) fn count(&mut self, line: &Line) {
         *self.rows.entry(line.table()).or_default() += 1;
     }
 
-    fn finish(self) -> DumpSummary {
+    pub(crate) fn read(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+    }
+
+    pub(crate) fn finish(self) -> DumpSummary {
         DumpSummary { rows: self.rows, sha256: hex::encode(self.hash.finalize()) }
     }
 }
@@ -276,7 +317,10 @@ impl Part {
             Line::Answer(answer) => answer.tenant,
             // What was ever given out must not be given out again there.
             Line::Counter { .. } => return Some(line),
-            Line::Mention { .. } => return None,
+            Line::Mention { .. }
+            | Line::Gone { .. }
+            | Line::Blank { .. }
+            | Line::Forgotten { .. } => return None,
         };
         (tenant == self.tenant).then_some(line)
     }
@@ -285,9 +329,15 @@ impl Part {
 pub(crate) async fn dump(
     store: &Store,
     out: &mut (dyn AsyncWrite + Unpin + Send),
-) -> Result<DumpSummary, StoreError> {
+) -> Result<(DumpSummary, Position), StoreError> {
+    let engine = store.engine().name.to_owned();
+    let header = |position: &Position| Frame::Header {
+        format: FORMAT,
+        engine,
+        position: Some(position.clone()),
+    };
     let is_dumped = |line: &Line| !matches!(line, Line::Mention { .. });
-    dump_lines(store, out, |line| Some(line).filter(is_dumped)).await
+    write(store, &Scope::Everything, header, |line| Some(line).filter(is_dumped), out).await
 }
 
 pub(crate) async fn dump_part(
@@ -295,36 +345,82 @@ pub(crate) async fn dump_part(
     part: &Part,
     out: &mut (dyn AsyncWrite + Unpin + Send),
 ) -> Result<DumpSummary, StoreError> {
-    dump_lines(store, out, |line| part.take(line)).await
+    let engine = store.engine().name.to_owned();
+    let header = |_: &Position| Frame::Header { format: FORMAT, engine, position: None };
+    let written = write(store, &Scope::Everything, header, |line| part.take(line), out).await;
+    written.map(|(summary, _)| summary)
 }
 
-async fn dump_lines(
+/// Writes a header, made of where the snapshot stands, the lines as `take` lets them, and the end.
+pub(crate) async fn write(
     store: &Store,
-    out: &mut (dyn AsyncWrite + Unpin + Send),
+    scope: &Scope,
+    header: impl FnOnce(&Position) -> Frame + Send,
     take: impl Fn(Line) -> Option<Line> + Send,
-) -> Result<DumpSummary, StoreError> {
-    let mut tally = Tally::new();
-    let mut bytes = Vec::new();
-    let header = Frame::Header { format: FORMAT, engine: store.engine().name.to_owned() };
-    push_line(&mut bytes, &header)?;
-    tally.hash.update(&bytes);
-    out.write_all(&bytes).await.map_err(write_failed)?;
-    export(store, async |lines| {
-        bytes.clear();
-        for line in lines.into_iter().filter_map(&take) {
-            tally.count(&line);
-            push_line(&mut bytes, &line)?;
+    out: &mut (dyn AsyncWrite + Unpin + Send),
+) -> Result<(DumpSummary, Position), StoreError> {
+    let begun_at = now_us();
+    let mut writing = Writing { out, take, tally: Tally::default(), bytes: Vec::new() };
+    let mut header = Some(header);
+    let mut position = Position::of(begun_at, &[]);
+    let mut leading = Vec::new();
+    export(store, scope, async |lines| {
+        for line in lines {
+            if header.is_some() && line.leads() {
+                leading.push(line);
+                continue;
+            }
+            if let Some(header) = header.take() {
+                position = Position::of(begun_at, &leading);
+                writing.begin(&header(&position), std::mem::take(&mut leading))?;
+            }
+            writing.line(line)?;
         }
-        tally.hash.update(&bytes);
-        out.write_all(&bytes).await.map_err(write_failed)
+        writing.flush().await
     })
     .await?;
-    let summary = tally.finish();
-    bytes.clear();
-    push_line(&mut bytes, &Frame::End(summary.clone()))?;
-    out.write_all(&bytes).await.map_err(write_failed)?;
-    out.flush().await.map_err(write_failed)?;
-    Ok(summary)
+    if let Some(header) = header.take() {
+        position = Position::of(begun_at, &leading);
+        writing.begin(&header(&position), leading)?;
+    }
+    Ok((writing.end().await?, position))
+}
+
+struct Writing<'o, T> {
+    out: &'o mut (dyn AsyncWrite + Unpin + Send),
+    take: T,
+    tally: Tally,
+    /// What is not written yet.
+    bytes: Vec<u8>,
+}
+
+impl<T: Fn(Line) -> Option<Line>> Writing<'_, T> {
+    fn begin(&mut self, header: &Frame, leading: Vec<Line>) -> Result<(), StoreError> {
+        push_line(&mut self.bytes, header)?;
+        leading.into_iter().try_for_each(|line| self.line(line))
+    }
+
+    fn line(&mut self, line: Line) -> Result<(), StoreError> {
+        let Some(line) = (self.take)(line) else { return Ok(()) };
+        self.tally.count(&line);
+        push_line(&mut self.bytes, &line)
+    }
+
+    async fn flush(&mut self) -> Result<(), StoreError> {
+        self.tally.read(&self.bytes);
+        self.out.write_all(&self.bytes).await.map_err(write_failed)?;
+        self.bytes.clear();
+        Ok(())
+    }
+
+    async fn end(mut self) -> Result<DumpSummary, StoreError> {
+        self.flush().await?;
+        let summary = self.tally.finish();
+        push_line(&mut self.bytes, &Frame::End(summary.clone()))?;
+        self.out.write_all(&self.bytes).await.map_err(write_failed)?;
+        self.out.flush().await.map_err(write_failed)?;
+        Ok(summary)
+    }
 }
 
 fn push_line(bytes: &mut Vec<u8>, line: &impl Serialize) -> Result<(), StoreError> {
@@ -336,90 +432,4 @@ fn push_line(bytes: &mut Vec<u8>, line: &impl Serialize) -> Result<(), StoreErro
 
 fn write_failed(error: std::io::Error) -> StoreError {
     StoreError::Unavailable(format!("the dump could not be written: {error}"))
-}
-
-pub(crate) async fn restore(
-    store: &Store,
-    reader: &mut (dyn AsyncBufRead + Unpin + Send),
-) -> Result<DumpSummary, StoreError> {
-    let (sender, receiver) = mpsc::channel(CHUNKS_MAX);
-    let import = async { on_engine!(store, engine => engine.import(receiver).await) };
-    let (imported, read) = tokio::join!(import, read_lines(reader, sender, store.related_of()));
-    // An engine that refuses closes the feed, so its word explains the reader's failure.
-    imported?;
-    read
-}
-
-/// Feeds the engine and says `Commit` only after counts and hash agreed. The sender is dropped in
-/// the end, which tells the engine to undo everything when that word did not come.
-async fn read_lines(
-    reader: &mut (dyn AsyncBufRead + Unpin + Send),
-    feed: mpsc::Sender<Feed>,
-    related_of: RelatedOf,
-) -> Result<DumpSummary, StoreError> {
-    let mut tally = Tally::new();
-    let mut line = Vec::new();
-    next_line(reader, &mut line).await?;
-    let format = match serde_json::from_slice(&line) {
-        Ok(Frame::Header { format, .. }) if (1..=FORMAT).contains(&format) => format,
-        Ok(Frame::Header { .. }) => return Err(bad_dump("a newer version of Patron wrote it")),
-        _ => return Err(bad_dump("it does not begin with the header of a dump")),
-    };
-    tally.hash.update(&line);
-    let left_out =
-        |line: &Line| format == FORMAT_OF_OPEN_ANSWERS && matches!(line, Line::Answer(_));
-    let mut chunk = Vec::with_capacity(CHUNK_LINES);
-    let end = loop {
-        next_line(reader, &mut line).await?;
-        if line.is_empty() {
-            return Err(bad_dump("it ends too early"));
-        }
-        if line.starts_with(b"{\"end\":") {
-            break line;
-        }
-        tally.hash.update(&line);
-        let mut row: Line = serde_json::from_slice(&line).map_err(bad_dump)?;
-        tally.count(&row);
-        if left_out(&row) {
-            continue;
-        }
-        if let (Line::Entry(entry), true) = (&mut row, format < FORMAT_OF_RELATED_ENTRIES) {
-            entry.related = related_of(entry);
-        }
-        chunk.push(row);
-        if chunk.len() == CHUNK_LINES {
-            send(&feed, Feed::Lines(std::mem::take(&mut chunk))).await?;
-        }
-    };
-    let Ok(Frame::End(promised)) = serde_json::from_slice(&end) else {
-        return Err(bad_dump("its last line cannot be read"));
-    };
-    let mut summary = tally.finish();
-    if summary != promised {
-        return Err(bad_dump("its counts or its hash do not agree with its last line"));
-    }
-    if format == FORMAT_OF_OPEN_ANSWERS {
-        summary.rows.remove("answer");
-    }
-    send(&feed, Feed::Lines(chunk)).await?;
-    send(&feed, Feed::Commit).await?;
-    Ok(summary)
-}
-
-async fn send(feed: &mpsc::Sender<Feed>, fed: Feed) -> Result<(), StoreError> {
-    feed.send(fed).await.map_err(|_| StoreError::Engine("the restore was refused".to_owned()))
-}
-
-async fn next_line(
-    reader: &mut (dyn AsyncBufRead + Unpin + Send),
-    line: &mut Vec<u8>,
-) -> Result<(), StoreError> {
-    line.clear();
-    let read = reader.take(LINE_BYTES_MAX).read_until(b'\n', line).await;
-    read.map_err(|error| StoreError::Unavailable(format!("the dump cannot be read: {error}")))?;
-    Ok(())
-}
-
-fn bad_dump(why: impl std::fmt::Display) -> StoreError {
-    StoreError::Engine(format!("this dump cannot be restored, nothing of it is kept: {why}"))
 }

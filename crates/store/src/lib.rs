@@ -7,6 +7,7 @@
 //! What is deliberately absent: joins, transactions that outlive a call, schema knowledge, and any
 //! reading of documents beyond the fields a [`Predicate`] names.
 
+mod backup_file;
 mod batch;
 mod check;
 mod cores;
@@ -17,6 +18,7 @@ mod error;
 mod evaluate;
 mod face;
 mod filter;
+mod increment;
 mod kind;
 mod lane;
 mod memory;
@@ -25,14 +27,18 @@ mod news;
 mod options;
 mod page;
 mod patience;
+mod position;
 mod postgres;
 mod purge;
 mod query;
+mod rebuild;
+mod restore;
 mod sql;
 mod sqlite;
 mod statistics;
 mod store;
 
+pub use backup_file::{BackupFile, entry_time, position_of};
 pub use batch::{Answer, Batch, EMPTY, Entry, NewEntry, RELATED_MAX, Record, Row, Write};
 pub use check::{CheckReport, Implied, ImpliedBy};
 pub use dump::{DumpSummary, Part};
@@ -42,7 +48,9 @@ pub use face::{face_of, faceless, with_face};
 pub use kind::{Column, Index, Kind, Shape};
 pub use lane::Lane;
 pub use options::{Location, Options, RelatedOf, Synchronous};
+pub use position::Position;
 pub use purge::Counts;
 pub use query::{After, Compare, Field, Order, Predicate, Query, SortKey, Value};
+pub use restore::{OutcomeOf, RecordOf, Replay, Restored, Until};
 pub use statistics::Statistics;
 pub use store::{Committed, EngineInfo, Found, Store};

@@ -139,6 +139,7 @@ pub(crate) struct Statements {
     pub(crate) mention_put: String,
     pub(crate) counter_put: String,
     pub(crate) blank: String,
+    pub(crate) note: String,
 }
 
 impl Statements {
@@ -189,6 +190,7 @@ impl Statements {
                 r#"UPDATE "journal" SET "doc" = '{}' WHERE +"tenant" = ?1 AND "subject" = ?2
                 AND "number" = ?2 AND "kind" = ?3"#,
             ),
+            note: text(r#"SELECT "value" FROM "meta" WHERE "name" = ?1"#),
         }
     }
 }
@@ -392,6 +394,36 @@ pub(crate) const ALL_HEADS: &str = r#"SELECT "tenant", "last" FROM "head" ORDER 
 pub(crate) const ALL_MENTIONS: &str = r#"SELECT "tenant", "number", "seq" FROM "mention""#;
 pub(crate) const ALL_ANSWERS: &str = r#"SELECT "tenant", "key", "operation", "fingerprint", "outcome", "at" FROM "answer" ORDER BY "tenant", "key""#;
 pub(crate) const ALL_COUNTERS: &str = r#"SELECT "name", "next" FROM "counter" ORDER BY "name""#;
+
+/// The time of the oldest outcome.
+pub(crate) const OLDEST_ANSWER: &str = r#"SELECT MIN("at") FROM "answer""#;
+
+/// Outcomes that are not older than a time.
+pub(crate) fn answers_from(dialect: Dialect) -> String {
+    let of_late = ALL_ANSWERS.replace(" ORDER", r#" WHERE "at" >= ?1 ORDER"#);
+    dialect.text(&of_late)
+}
+
+/// Entries of a tenant up to a position whose documents were blanked.
+pub(crate) fn blanked(dialect: Dialect) -> String {
+    dialect.text(
+        r#"SELECT "seq" FROM "journal" WHERE "tenant" = ?1 AND "seq" <= ?2 AND "doc" = '{}'
+        ORDER BY "seq""#,
+    )
+}
+
+/// The last entry of each tenant.
+pub(crate) fn last_entries() -> String {
+    format!(
+        r#"SELECT {ENTRY} FROM "journal"
+        WHERE ("tenant", "seq") IN (SELECT "tenant", "last" FROM "head")"#
+    )
+}
+
+/// What only a restore of several files can do.
+pub(crate) fn not_loaded(line: &crate::dump::Line) -> StoreError {
+    StoreError::Engine(format!("a backup of everything holds no {}", line.table()))
+}
 
 pub(crate) fn all_entries() -> String {
     format!(r#"SELECT {ENTRY} FROM "journal" ORDER BY "tenant", "seq""#)

@@ -4,10 +4,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use tokio::io::{AsyncBufRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::increment::{self, Since};
 use crate::memory::Memory;
 use crate::news::News;
 use crate::options::{Location, Options, RelatedOf};
@@ -15,8 +16,9 @@ use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
 use crate::statistics::Statistics;
 use crate::{
-    Answer, Batch, CheckReport, Counts, DumpSummary, Entry, ImpliedBy, Kind, Part, Predicate,
-    Query, Record, Row, StoreError, check, dump, sql,
+    Answer, BackupFile, Batch, CheckReport, Counts, DumpSummary, Entry, ImpliedBy, Kind, Part,
+    Position, Predicate, Query, Record, Replay, Restored, Row, StoreError, check, dump, restore,
+    sql,
 };
 
 /// What [`Store::commit`] gave out.
@@ -85,7 +87,29 @@ pub(crate) use on_engine;
 impl Store {
     /// Opens the store and brings its tables to the declared kinds. Safe when several processes
     /// start together.
+    ///
+    /// # Errors
+    /// Also when a restore into it was interrupted.
     pub async fn open(
+        location: &Location,
+        kinds: &'static [&'static Kind],
+        options: Options,
+    ) -> Result<Store, StoreError> {
+        let store = Store::open_unfinished(location, kinds, options).await?;
+        let is_unfinished = on_engine!(store, engine => engine.note(restore::UNFINISHED).await);
+        if is_unfinished?.is_some() {
+            store.close().await;
+            return Err(StoreError::Engine(
+                "a restore into it was not finished, so there is nothing in it: run patron \
+                 restore again"
+                    .to_owned(),
+            ));
+        }
+        Ok(store)
+    }
+
+    /// The same for what a restore is going on in.
+    async fn open_unfinished(
         location: &Location,
         kinds: &'static [&'static Kind],
         options: Options,
@@ -380,7 +404,7 @@ impl Store {
     pub async fn dump(
         &self,
         out: &mut (dyn AsyncWrite + Unpin + Send),
-    ) -> Result<DumpSummary, StoreError> {
+    ) -> Result<(DumpSummary, Position), StoreError> {
         dump::dump(self, out).await
     }
 
@@ -393,16 +417,36 @@ impl Store {
         dump::dump_part(self, part, out).await
     }
 
-    /// Reads a dump of any engine into an empty store. Nothing is kept unless the whole dump was
-    /// read and its counts and hash agree.
+    /// Writes what changed since a dump or another increment; see `increment.rs`. Of the kinds
+    /// without a journal, which are to be named, all records. Runs beside other work.
+    ///
+    /// # Errors
+    /// Also when this is not the data, or no longer the data, that stood at that position.
+    pub async fn dump_since(
+        &self,
+        position: Position,
+        whole: &'static [&'static Kind],
+        out: &mut (dyn AsyncWrite + Unpin + Send),
+    ) -> Result<(DumpSummary, Position), StoreError> {
+        increment::write(self, Since { position, whole }, out).await
+    }
+
+    /// Reads a dump of any engine, and increments behind it, into an empty store. Nothing is kept
+    /// unless all of them were read to the end and counts, hashes and positions agree; until then
+    /// the store cannot be opened, also not after a crash, but a restore can be begun again.
     pub async fn restore(
         location: &Location,
         kinds: &'static [&'static Kind],
         options: Options,
-        reader: &mut (dyn AsyncBufRead + Unpin + Send),
-    ) -> Result<DumpSummary, StoreError> {
-        let store = Store::open(location, kinds, options).await?;
-        let outcome = store.restore_here(reader).await;
+        files: Vec<BackupFile>,
+        replay: &Replay,
+    ) -> Result<Vec<Restored>, StoreError> {
+        let store = Store::open_unfinished(location, kinds, options).await?;
+        let outcome = async {
+            restore::begin(&store).await?;
+            restore::restore(&store, files, replay).await
+        };
+        let outcome = outcome.await;
         store.close().await;
         outcome
     }
@@ -410,9 +454,18 @@ impl Store {
     /// Like [`Store::restore`], into this store, which must be empty.
     pub async fn restore_here(
         &self,
-        reader: &mut (dyn AsyncBufRead + Unpin + Send),
-    ) -> Result<DumpSummary, StoreError> {
-        dump::restore(self, reader).await
+        files: Vec<BackupFile>,
+        replay: &Replay,
+    ) -> Result<Vec<Restored>, StoreError> {
+        restore::restore(self, files, replay).await
+    }
+
+    /// The words of the engine.
+    pub(crate) fn dialect(&self) -> sql::Dialect {
+        match self.inner() {
+            Engine::Memory(_) | Engine::Sqlite(_) => sql::Dialect::Sqlite,
+            Engine::Postgres(_) => sql::Dialect::Postgres { fold: false },
+        }
     }
 
     /// Reads that may take long and run at a time, at most; see [`crate::Lane`].

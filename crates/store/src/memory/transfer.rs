@@ -4,11 +4,24 @@ use tokio::sync::mpsc;
 
 use super::{Memory, State, Stored, Undo};
 use crate::dump::{CHUNK_LINES, Feed, Line, LineSender};
+use crate::increment::Scope;
+use crate::position::mark;
 use crate::{Entry, Kind, StoreError, sql};
 
 impl Memory {
+    /// Nothing is noted beside the records.
+    pub(crate) async fn note(&self, _: &str) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
     /// Sends everything, as of now, in the order a dump has.
-    pub(crate) async fn export(&self, out: LineSender) {
+    pub(crate) async fn export(&self, scope: &Scope, out: LineSender) {
+        if let Scope::Since(_) = scope {
+            let refused = StoreError::Engine("what is only in memory has no increments".to_owned());
+            // The receiver is gone only when it has given up.
+            let _ = out.send(Err(refused)).await;
+            return;
+        }
         let state = self.state().clone();
         let mut chunk = Vec::new();
         for line in state.lines(self.kinds) {
@@ -32,6 +45,10 @@ impl Memory {
             match fed {
                 Feed::Lines(lines) => {
                     lines.into_iter().try_for_each(|line| fresh.load(self.kinds, line))?;
+                }
+                Feed::Ask(..) => {
+                    let refused = "increments cannot be restored into memory";
+                    return Err(StoreError::Engine(refused.to_owned()));
                 }
                 Feed::Commit => {
                     *self.state() = fresh;
@@ -59,6 +76,7 @@ impl State {
         let heads = self.journal.iter().map(|(tenant, entries)| Line::Head {
             tenant: *tenant,
             last: entries.last().map_or(0, |entry| entry.seq),
+            mark: entries.last().map(mark).unwrap_or_default(),
         });
         let answers = self.answers.iter().map(|((tenant, _), a)| Line::answer(*tenant, a.clone()));
         let counters = self.counters.iter();
@@ -66,8 +84,8 @@ impl State {
             let Entry { tenant, seq, .. } = *entry;
             entry.mentions().map(move |number| Line::Mention { tenant, number, seq })
         });
-        records
-            .chain(heads)
+        heads
+            .chain(records)
             .chain(self.journal.values().flatten().cloned().map(Line::Entry))
             .chain(answers)
             .chain(mentions)
@@ -113,6 +131,9 @@ impl State {
             // The memory engine's head is the length of the journal, and what an entry names is
             // looked for in the entry.
             Line::Head { .. } | Line::Mention { .. } => Ok(()),
+            Line::Gone { .. } | Line::Blank { .. } | Line::Forgotten { .. } => {
+                Err(sql::not_loaded(&line))
+            }
         }
     }
 }

@@ -102,6 +102,11 @@ pub(super) fn typed<'a>(params: Params<'a>) -> Vec<(&'a (dyn ToSql + Sync), Type
     params.iter().map(|param| (*param as &(dyn ToSql + Sync), param.sql_type())).collect()
 }
 
+/// The types of values.
+fn types(params: Params<'_>) -> Vec<Type> {
+    params.iter().map(|param| param.sql_type()).collect()
+}
+
 /// Runs a statement; its rows.
 pub(super) async fn rows(
     client: &Client,
@@ -114,6 +119,20 @@ pub(super) async fn rows(
     }
     let statement = client.prepare_cached(sql).await?;
     client.query(&statement, &plain(params)).await
+}
+
+/// Runs a statement within a transaction; its rows.
+pub(super) async fn rows_within(
+    transaction: &Transaction<'_>,
+    pooled: bool,
+    sql: &str,
+    params: Params<'_>,
+) -> Result<Vec<SqlRow>, Error> {
+    if pooled {
+        return transaction.query_typed(sql, &typed(params)).await;
+    }
+    let statement = transaction.prepare_typed_cached(sql, &types(params)).await?;
+    transaction.query(&statement, &plain(params)).await
 }
 
 /// Runs a statement within a transaction; how many rows it changed.

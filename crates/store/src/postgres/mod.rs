@@ -37,6 +37,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::dump::{Feed, LineSender};
+use crate::increment::Scope;
 use crate::lane::Turns;
 use crate::news::News;
 use crate::sql::{self, Schema};
@@ -394,8 +395,14 @@ impl Postgres {
         self.shared.pool.close();
     }
 
-    pub(crate) async fn export(&self, out: LineSender) {
-        if let Err(error) = transfer::export(self, &out).await {
+    /// What is noted in `meta` under a name.
+    pub(crate) async fn note(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let row = self.query_one(&self.shared.schema.statements.note, &[&name]).await?;
+        row.map(|row| read::value(&row, 0)).transpose()
+    }
+
+    pub(crate) async fn export(&self, scope: &Scope, out: LineSender) {
+        if let Err(error) = transfer::export(self, scope, &out).await {
             // The receiver is gone only when it has given up.
             let _ = out.send(Err(error)).await;
         }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
@@ -32,6 +32,7 @@ use self::readers::{Bounds, Pool};
 use self::writer::{Done, Job, Work, Writer};
 use crate::cores::Cores;
 use crate::dump::{Feed, LineSender};
+use crate::increment::Scope;
 use crate::lane::Turns;
 use crate::news::News;
 use crate::page::{self, INLINE_ROWS_MAX};
@@ -439,12 +440,20 @@ impl Sqlite {
         }
     }
 
-    pub(crate) async fn export(&self, out: LineSender) {
-        let shared = Arc::clone(&self.shared);
+    /// What is noted in `meta` under a name.
+    pub(crate) async fn note(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.read(|connection, schema| {
+            let mut note = connection.prepare_cached(&schema.statements.note).map_err(failed)?;
+            note.query_row([name], |row| row.get(0)).optional().map_err(failed)
+        })
+    }
+
+    pub(crate) async fn export(&self, scope: &Scope, out: LineSender) {
+        let (shared, scope) = (Arc::clone(&self.shared), scope.clone());
         let late = out.clone();
         let outcome = blocking(move || {
             let connection = connect(&shared.path, Access::Read, &shared.options)?;
-            transfer::export(&connection, &shared.schema, &out)
+            transfer::export(&connection, &shared.schema, &scope, &out)
         })
         .await;
         if let Err(error) = outcome {

@@ -5,6 +5,7 @@
 mod contract;
 mod faults;
 mod groups;
+mod increments;
 mod long_reads;
 mod machine;
 mod migrations;

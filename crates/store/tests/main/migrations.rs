@@ -138,7 +138,7 @@ async fn a_dump_of_format_2_is_restored_with_what_its_entries_are_related_to() {
     let dump = format!("{lines}{end}\n");
     for target in [Stand::memory().await, Stand::sqlite().await, Stand::postgres().await] {
         let store = open(&target.location).await.unwrap();
-        store.restore_here(&mut dump.as_bytes()).await.unwrap();
+        restore(&store, &dump).await.unwrap();
         assert_migrated(&store).await;
     }
 }

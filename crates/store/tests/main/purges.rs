@@ -82,20 +82,22 @@ async fn a_purged_tenant_leaves_nothing_and_others_everything(stand: Stand) {
 
 async fn blanked_entries_keep_their_place(stand: Stand) {
     let store = stand.open().await;
-    let one = planted(1, 1);
-    add(&store, &[one.clone(), planted(1, 2)]).await;
-    let blank = Write::Blank { kind: &CUSTOMER, tenant: 1, number: 1 };
+    let one = planted(0, 1);
+    add(&store, &[one.clone(), planted(0, 2)]).await;
+    let blank = Write::Blank { kind: &CUSTOMER, tenant: 0, number: 1 };
     let newer = one.clone().next().doc(r#"{"after":1}"#);
+    let elsewhere = Write::Blank { kind: &CUSTOMER, tenant: 1, number: 1 };
+    assert!(store.commit(batch(1, vec![elsewhere])).await.is_err(), "of the deployment only");
     // Refused together with what cannot be done.
-    let stale = batch(1, vec![blank.clone(), replace(&newer, &newer.clone().next())]);
+    let stale = batch(0, vec![blank.clone(), replace(&newer, &newer.clone().next())]);
     assert!(store.commit(stale).await.is_err());
-    assert!(store.entry(1, 1).await.unwrap().unwrap().doc.contains(PLANTED));
-    let dry = Batch { dry_run: true, ..batch(1, vec![blank.clone()]) };
+    assert!(store.entry(0, 1).await.unwrap().unwrap().doc.contains(PLANTED));
+    let dry = Batch { dry_run: true, ..batch(0, vec![blank.clone()]) };
     store.commit(dry).await.unwrap();
-    assert!(store.entry(1, 1).await.unwrap().unwrap().doc.contains(PLANTED));
-    store.commit(batch(1, vec![blank, replace(&one, &newer)])).await.unwrap();
+    assert!(store.entry(0, 1).await.unwrap().unwrap().doc.contains(PLANTED));
+    store.commit(batch(0, vec![blank, replace(&one, &newer)])).await.unwrap();
     let docs: Vec<String> =
-        store.entries(1, 0, 10).await.unwrap().into_iter().map(|entry| entry.doc).collect();
+        store.entries(0, 0, 10).await.unwrap().into_iter().map(|entry| entry.doc).collect();
     assert_eq!((docs[0].as_str(), docs[2].as_str()), (EMPTY, r#"{"after":1}"#));
     assert!(docs[1].contains(PLANTED), "the other record's entry stays");
     let report = store.check(&|_, _| None).await.unwrap();
@@ -113,7 +115,7 @@ async fn a_part_is_restored_by_itself(stand: Stand) {
     assert_eq!((summary.rows["customer"], summary.rows["journal"]), (27, 51));
     for target in [Stand::memory().await, Stand::sqlite().await, Stand::postgres().await] {
         let copy = target.open().await;
-        copy.restore_here(&mut bytes.as_slice()).await.unwrap();
+        restore(&copy, std::str::from_utf8(&bytes).unwrap()).await.unwrap();
         assert!(copy.get(&CUSTOMER, 1, 26).await.unwrap().is_some());
         assert!(copy.get_anywhere(&CUSTOMER, 100).await.unwrap().is_none());
         assert!(copy.get(&CUSTOMER, 0, 201).await.unwrap().is_none());

@@ -5,7 +5,8 @@ pub mod postgres;
 use std::sync::Arc;
 
 use patron_store::{
-    Answer, Batch, Column, Index, Kind, Location, NewEntry, Options, Record, Store, Value, Write,
+    Answer, BackupFile, Batch, Column, DumpSummary, Index, Kind, Location, NewEntry, Options,
+    Record, Replay, Store, StoreError, Value, Write,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -216,4 +217,13 @@ pub async fn together<T: Send + 'static, F: Future<Output = T> + Send + 'static>
         results.push(task.await.unwrap());
     }
     results
+}
+
+/// Restores one dump.
+pub async fn restore(store: &Store, dump: &str) -> Result<DumpSummary, StoreError> {
+    let reader = Box::new(std::io::Cursor::new(dump.to_owned().into_bytes()));
+    let file = BackupFile { name: "dump".to_owned(), reader };
+    let replay = Replay { until: None, record_of: |_, _| None, outcome_of: |_| Vec::new() };
+    let restored = store.restore_here(vec![file], &replay).await?;
+    Ok(restored[0].summary.clone())
 }
