@@ -178,7 +178,7 @@ async fn rows_find_their_customer_by_reference_number_or_e_mail() {
     let said = by("email", "fail", "mail.csv", "email,full_name\nANN@example.com,Other\n");
     assert!(said.contains("0 imported, 0 imported by an earlier run, 1 refused"), "{said}");
     let refused = &lines(&place.folder.path().join("mail.csv.refused.ndjson"))[0];
-    assert_eq!(refused["reasons"][0]["reason"], "another customer has this email");
+    assert_eq!(refused["reasons"][0]["reason"], "another customer has this email: customer 1");
     // An e-mail address is the same in whatever case; who has none is new.
     let mail = "email,full_name,reference\nANN@Example.com,Anna,a-2\n,Nobody,\n";
     let said = by("email", "update", "update.csv", mail);

@@ -11,6 +11,7 @@ mod crash;
 mod documents;
 mod doors;
 mod faults;
+mod faults_told;
 mod hostile;
 mod imports;
 mod increments;

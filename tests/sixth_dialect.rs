@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use patron_app::{App, Id, customers, keys::NewSecret, secrets::sha256_hex};
 use patron_gateway::{
-    BoxFuture, Claim, Credentials, Dialect, Exchange, Fields, Member, Minted, Operation, Reading,
-    Reply, Request, SignRequest,
+    BoxFuture, Claim, Credentials, Dialect, Exchange, Member, Minted, Operation, Reading, Reply,
+    Request, SignRequest,
     dialect::{Example, KeyRoles, Shown, SignIn, exact, random_token},
     operation,
 };
@@ -148,8 +148,8 @@ fn shown(customer: &Customer) -> Value {
 }
 
 async fn create(request: Request) -> Result<Reply, Failure> {
-    let body: PersonIn = request.json_object()?;
-    let mut fields = Fields::new(Reading::NullKeeps);
+    // Whatever is wrong with the body is told at once: types, unknown members, values.
+    let (body, mut fields) = request.read::<PersonIn>(Reading::NullKeeps)?;
     let patch = CustomerPatch {
         full_name: fields.text("name", body.name, Name::parse),
         email: fields.text("mail", body.mail, Email::parse),

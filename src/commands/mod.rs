@@ -26,8 +26,10 @@ pub fn explain(failure: &Failure) -> anyhow::Error {
             anyhow!("{}", lines.join("; "))
         }
         Failure::NotFound { noun } => anyhow!("there is no such {}", noun.as_str()),
-        Failure::Exists { noun, field } => {
-            anyhow!("another {} has this {field}", noun.as_str())
+        Failure::Exists { noun, field, holder } => {
+            let noun = noun.as_str();
+            let which = holder.map(|holder| format!(": {noun} {}", holder.number));
+            anyhow!("another {noun} has this {field}{}", which.unwrap_or_default())
         }
         Failure::WrongState { is, needs } => anyhow!("it is {is}, and would have to be {needs}"),
         Failure::Beyond { head } => anyhow!("the journal ends at {head}"),

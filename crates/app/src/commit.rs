@@ -6,17 +6,18 @@
 //! whole or refused as a whole. No transaction is open while the use case thinks. A repeat under an
 //! idempotency key is answered without deciding anything.
 
+pub(crate) mod claims;
 mod draft;
 
 use patron_model::{Event, Failure, Permission};
-use patron_store::{Batch, StoreError};
+use patron_store::Batch;
 
 use self::draft::Verdict;
 pub(crate) use self::draft::record_of;
 pub use self::draft::{Decision, Draft};
 use crate::{
     Cx, customers,
-    documents::{self, DEPLOYMENT, Document},
+    documents::{DEPLOYMENT, Document},
     failure,
     idempotency::{Outcome, Touched},
     record::Id,
@@ -243,13 +244,4 @@ impl Cx {
         };
         Ok(Saved { record, revision: *revision, event, replayed: true })
     }
-}
-
-/// A refusal of a batch in the words of use cases.
-pub(crate) fn refused(error: StoreError) -> Failure {
-    let taken = match &error {
-        StoreError::Unique { kind, column } => documents::taken(kind, column),
-        _ => None,
-    };
-    taken.unwrap_or_else(|| failure(error))
 }

@@ -275,7 +275,7 @@ pub(crate) fn seen_by(kind: &str) -> Option<Permission> {
 pub(crate) fn taken(kind: &str, column: &str) -> Option<Failure> {
     let known = registered(kind)?;
     let column = known.kind.columns.iter().find(|declared| declared.name == column)?;
-    Some(Failure::Exists { noun: known.noun, field: column.guards? })
+    Some(Failure::Exists { noun: known.noun, field: column.guards?, holder: None })
 }
 
 #[cfg(test)]
@@ -286,7 +286,7 @@ mod tests {
     fn what_is_taken_is_named_by_the_declaration() {
         let said = |kind: &Kind, column| {
             taken(kind.name, column).map(|failure| match failure {
-                Failure::Exists { noun, field } => (noun, field),
+                Failure::Exists { noun, field, holder: _ } => (noun, field),
                 other => panic!("{other:?}"),
             })
         };

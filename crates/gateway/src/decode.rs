@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use patron_model::{Failure, Why};
-use serde::de::DeserializeOwned;
+use patron_model::{Failure, Problems, Why};
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 /// Bytes of memory a JSON document may take at most once it is decoded.
 const DECODED_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -29,6 +29,27 @@ pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
     is_bounded(body)?;
     // The fast way first; the path of a fault is only looked for when there is one.
     serde_json::from_slice(body).map_err(|_| json_fault::<T>(body))
+}
+
+/// What was read at a place; its faults are told below that.
+///
+/// # Errors
+/// As it was read.
+pub fn below<T>(place: &str, read: Result<T, Failure>) -> Result<T, Failure> {
+    let below = |problems: Problems| problems.renamed(|field| joined(place, field));
+    read.map_err(|failure| match failure {
+        Failure::Malformed(problems) => Failure::Malformed(below(problems)),
+        Failure::Invalid(problems) => Failure::Invalid(below(problems)),
+        other => other,
+    })
+}
+
+/// A place below another one, dotted.
+pub(crate) fn joined(place: &str, name: &str) -> String {
+    match (place, name) {
+        ("", only) | (only, "") => only.to_owned(),
+        (place, name) => format!("{place}.{name}"),
+    }
 }
 
 /// Decodes a JSON object. Without this an array would be read member by member, by position.
@@ -93,16 +114,20 @@ fn is_nul_free(body: &[u8]) -> Result<(), Failure> {
 fn json_fault<T: DeserializeOwned>(body: &[u8]) -> Failure {
     let mut source = serde_json::Deserializer::from_slice(body);
     let error = match serde_path_to_error::deserialize::<_, T>(&mut source) {
-        Ok(_) => {
-            let why = Why::Malformed { expected: "one JSON document and nothing after it" };
-            return Failure::malformed("", why);
-        }
+        Ok(_) => match source.end() {
+            Ok(()) => return Failure::internal("what could not be decoded can be"),
+            Err(error) => return Failure::malformed("", broken(&error)),
+        },
         Err(error) => error,
     };
+    // What is no JSON at all says so first, wherever it is at fault.
+    if let Err(error) = serde_json::from_slice::<IgnoredAny>(body) {
+        return Failure::malformed("", broken(&error));
+    }
     let path = dotted(error.path());
     let inner = error.into_inner();
     if !inner.is_data() {
-        return Failure::malformed("", Why::Malformed { expected: "a valid JSON document" });
+        return Failure::malformed("", broken(&inner));
     }
     let (field, why) = data_fault(&inner.to_string());
     let field = match (path.is_empty(), field) {
@@ -113,6 +138,12 @@ fn json_fault<T: DeserializeOwned>(body: &[u8]) -> Failure {
         (false, Some(field)) => format!("{path}.{field}"),
     };
     Failure::malformed(&field, why)
+}
+
+/// Where a document stops being JSON.
+fn broken(error: &serde_json::Error) -> Why {
+    let reason = format!("no valid JSON from line {} column {}", error.line(), error.column());
+    Why::Syntax { reason }
 }
 
 fn dotted(path: &serde_path_to_error::Path) -> String {
@@ -196,16 +227,14 @@ impl Params {
     /// A whole number within limits; `default` when absent or empty.
     ///
     /// # Errors
-    /// `Malformed`.
-    pub fn int(&self, name: &str, default: i64, min: i64, max: i64) -> Result<i64, Failure> {
+    /// Why it is none.
+    pub fn int(&self, name: &str, default: i64, min: i64, max: i64) -> Result<i64, Why> {
         match self.get(name) {
             None | Some("") => Ok(default),
             Some(text) => match text.trim().parse::<i64>() {
                 Ok(value) if (min..=max).contains(&value) => Ok(value),
-                Ok(_) => Err(Failure::malformed(name, Why::OutOfRange { min, max })),
-                Err(_) => {
-                    Err(Failure::malformed(name, Why::WrongType { expected: "a whole number" }))
-                }
+                Ok(_) => Err(Why::OutOfRange { min, max }),
+                Err(_) => Err(Why::WrongType { expected: "a whole number" }),
             },
         }
     }
@@ -275,8 +304,19 @@ mod tests {
         let wrong = Why::WrongType { expected: "a string" };
         assert_eq!(fault(r#"{"name":7}"#), ("name".into(), wrong));
         assert_eq!(fault("{}"), ("name".into(), Why::Required));
-        assert_eq!(fault("{"), ("".into(), Why::Malformed { expected: "a valid JSON document" }));
-        assert!(matches!(fault(r#"{"name":"a"} x"#).1, Why::Malformed { .. }));
+    }
+
+    #[test]
+    fn what_is_no_json_says_where_it_stops_being_some() {
+        for (body, line, column) in [
+            ("{", 1, 1),
+            ("{\"name\": 7,\n \"inner\" 7}", 2, 10),
+            (r#"{"name":"a"} x"#, 1, 14),
+            ("nothing", 1, 2),
+        ] {
+            let reason = format!("no valid JSON from line {line} column {column}");
+            assert_eq!(fault(body), (String::new(), Why::Syntax { reason }), "{body}");
+        }
     }
 
     #[test]

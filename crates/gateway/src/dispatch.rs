@@ -258,8 +258,13 @@ impl Gateway {
         let is_dry_run = cx.dry_run && operation.writes();
         let act = trail::act_of(operation).filter(|_| !cx.dry_run);
         let watched = (cx.seen.is_some() || act.is_some()).then(|| cx.clone());
-        let mut reply =
-            (operation.handler)(Request { cx, exchange, site: Arc::clone(&self.site) }).await?;
+        let mut reply = (operation.handler)(Request {
+            cx,
+            exchange,
+            site: Arc::clone(&self.site),
+            unknown: Problems::new(),
+        })
+        .await?;
         if let Some(cx) = watched {
             // On the heap: writing takes a large future, which would be moved about with this one
             // for every request, though few come here.

@@ -8,11 +8,16 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use patron_app::{Cx, audit::Origin};
 use patron_model::{Failure, Problems, Timestamp, Why, space::Space};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
 use crate::{
     decode::{self, Params},
     dialect::Dialect,
+    faults::Faults,
+    fields::{Fields, Reading},
 };
 
 /// A request: signatures are checked over exactly these bytes.
@@ -210,15 +215,15 @@ impl Exchange {
         decode::json(&self.body)
     }
 
-    /// The body as a JSON object.
+    /// The body as a JSON object, and a collector that has what does not fit in it.
     ///
     /// # Errors
-    /// `Malformed` as [`Exchange::json`], and for any other kind of document.
-    pub fn json_object<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+    /// `Malformed` when it is no JSON object, or nothing of it fits.
+    pub fn read<T: DeserializeOwned>(&self, reading: Reading) -> Result<(T, Fields), Failure> {
         if self.body.is_empty() {
-            return self.json();
+            self.json::<IgnoredAny>()?;
         }
-        decode::json_object(&self.body)
+        Fields::read(&self.body, reading)
     }
 }
 
@@ -240,6 +245,17 @@ pub struct Request {
     pub exchange: Arc<Exchange>,
     /// What the server knows of itself.
     pub site: Arc<Site>,
+    /// Query parameters that the operation does not know, where it refuses those.
+    pub(crate) unknown: Problems,
+}
+
+impl Request {
+    /// What is wrong with the query so far: parameters that are not known where they are refused.
+    pub fn query_faults(&self) -> Faults {
+        let mut faults = Faults::default();
+        faults.misread_all(self.unknown.clone());
+        faults
+    }
 }
 
 impl Deref for Request {

@@ -1,11 +1,13 @@
 //! From wire members to patches: every value is parsed, every problem is collected under the wire's
-//! own field name.
+//! own field name, beside what decoding found.
 
 use std::borrow::Cow;
 
 use patron_model::{Failure, Patch, Problems, Why};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+
+use crate::faults::{self, Faults};
 
 /// A member of a JSON object: absent, `null`, or a value.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -74,17 +76,49 @@ pub enum Reading {
     Replaces,
 }
 
-/// Collects patches and problems of one body.
-#[derive(Debug)]
+/// Reads the members of one body into patches, and collects its faults.
+#[derive(Debug, Clone)]
 pub struct Fields {
     reading: Reading,
-    problems: Problems,
+    /// What is wrong so far; decoding may have found something already.
+    pub faults: Faults,
 }
 
 impl Fields {
     /// For one body.
     pub fn new(reading: Reading) -> Fields {
-        Fields { reading, problems: Problems::new() }
+        Fields { reading, faults: Faults::default() }
+    }
+
+    /// The JSON object in a body, and what does not fit in it.
+    ///
+    /// # Errors
+    /// As [`faults::object`].
+    pub fn read<T: DeserializeOwned>(
+        body: &[u8],
+        reading: Reading,
+    ) -> Result<(T, Fields), Failure> {
+        Fields::read_on(body, reading, Faults::default())
+    }
+
+    /// The same with what was found before.
+    ///
+    /// # Errors
+    /// As [`faults::object`], with what was found before.
+    pub fn read_on<T: DeserializeOwned>(
+        body: &[u8],
+        reading: Reading,
+        mut faults: Faults,
+    ) -> Result<(T, Fields), Failure> {
+        match faults::object(body, &mut faults) {
+            Ok(read) => Ok((read, Fields { reading, faults })),
+            Err(failure) => {
+                // What is no JSON, or has too many faults to go on.
+                faults.keep::<()>(Err(failure))?;
+                faults.finish()?;
+                Err(Failure::internal("a body with faults has none"))
+            }
+        }
     }
 
     /// A member as a patch, with its value parsed.
@@ -101,7 +135,7 @@ impl Fields {
             (Member::Value(value), _) => match parse(value) {
                 Ok(value) => Patch::Set(value),
                 Err(why) => {
-                    self.problems.add(field, why);
+                    self.refuse(field, why);
                     Patch::Keep
                 }
             },
@@ -118,14 +152,27 @@ impl Fields {
         self.parse(field, member, |text| parse(&text))
     }
 
+    /// The members of an object within the body; their faults are told below its place.
+    pub fn within<T>(
+        &mut self,
+        place: &str,
+        reading: Reading,
+        read: impl FnOnce(&mut Fields) -> T,
+    ) -> T {
+        let mut inner = Fields::new(reading);
+        let read = read(&mut inner);
+        self.faults.append_at(place, inner.faults);
+        read
+    }
+
     /// Notes a problem.
     pub fn refuse(&mut self, field: &str, why: Why) {
-        self.problems.add(field, why);
+        self.faults.refuse(field, why);
     }
 
     /// Notes several problems.
     pub fn refuse_all(&mut self, problems: Problems) {
-        self.problems.append(problems);
+        self.faults.refuse_all(problems);
     }
 
     /// How `null` and absence are read.
@@ -136,8 +183,8 @@ impl Fields {
     /// Ends the collection.
     ///
     /// # Errors
-    /// `Invalid` with every problem.
+    /// With every fault: `Malformed` when anything was not understood, else `Invalid`.
     pub fn finish(self) -> Result<(), Failure> {
-        self.problems.into_result().map_err(Failure::Invalid)
+        self.faults.finish()
     }
 }

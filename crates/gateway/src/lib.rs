@@ -4,7 +4,8 @@
 //! - [`operation`]: one line per operation; router, permissions and OpenAPI are derived from it.
 //! - [`dispatch`]: the request pipeline, readable top to bottom.
 //! - [`exchange`]: a request as it came in (exact bytes) and the reply.
-//! - [`decode`]: JSON, query strings and forms into values or problems.
+//! - [`decode`]: JSON, query strings and forms into values or problems. [`faults`]: all of them at
+//!   once. [`fields`]: members into patches.
 //! - [`cards`]: the door at which card data is refused. [`limits`]: everything that is bounded.
 //! - [`strangers`]: what an address may try before anybody knows who asks.
 //! - [`schema`]: types as data. [`catalogue`]: records that are only read, over such types.
@@ -22,6 +23,7 @@ pub mod decode;
 pub mod dialect;
 pub mod dispatch;
 pub mod exchange;
+pub mod faults;
 pub mod fields;
 mod fingerprint;
 pub mod limits;
@@ -42,6 +44,7 @@ mod trail;
 pub use dialect::{Claim, Credentials, Dialect, Minted, SignRequest};
 pub use dispatch::Gateway;
 pub use exchange::{Exchange, Reply, Request, Site};
+pub use faults::Faults;
 pub use fields::{Fields, Member, Reading};
 pub use operation::{Access, Operation};
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use http::Method;
 use patron_app::rights;
-use patron_model::{Failure, Permission, Permissions, Problems, Why, card};
+use patron_model::{Failure, Permission, Permissions, Problem, Problems, Why, card};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::{
@@ -241,16 +241,26 @@ impl Operation {
         self
     }
 
-    /// Refuses query parameters that none of its [`Parameter`]s names. Said last, when all are
-    /// named.
+    /// Refuses query parameters that none of its [`Parameter`]s names, together with whatever else
+    /// is wrong with the query. Said last, when all are named.
     #[must_use]
     pub fn strict(mut self) -> Operation {
         let known = self.parameters.iter().filter(|parameter| parameter.place == "query");
         let known: Vec<&'static str> = known.map(|parameter| parameter.name).collect();
         let handler = self.handler;
-        self.handler = Arc::new(move |request: Request| match unknown_query(&request, &known) {
-            Ok(()) => handler(request),
-            Err(failure) => Box::pin(std::future::ready(Err(failure))),
+        self.handler = Arc::new(move |mut request: Request| {
+            let unknown = unknown_query(&request, &known);
+            if unknown.is_empty() {
+                return handler(request);
+            }
+            if known.is_empty() {
+                return Box::pin(std::future::ready(Err(Failure::Malformed(unknown))));
+            }
+            // The handler adds what else is wrong with the query, and does nothing.
+            request.unknown = unknown.clone();
+            request.cx.dry_run = true;
+            let handled = handler(request);
+            Box::pin(async move { Err(with_unknown(unknown, handled.await.err())) })
         });
         self
     }
@@ -303,15 +313,25 @@ impl Operation {
 }
 
 /// Every query parameter that is not among the known ones.
-fn unknown_query(request: &Request, known: &[&str]) -> Result<(), Failure> {
-    if request.query_string().is_empty() {
-        return Ok(());
-    }
+fn unknown_query(request: &Request, known: &[&str]) -> Problems {
     let mut problems = Problems::new();
+    if request.query_string().is_empty() {
+        return problems;
+    }
     for name in request.query().unknown(known) {
         problems.add(name, Why::unknown_field(name, known.iter().copied()));
     }
-    problems.into_result().map_err(Failure::Malformed)
+    problems
+}
+
+/// The refusal of unknown parameters, with whatever else was found.
+fn with_unknown(mut unknown: Problems, found: Option<Failure>) -> Failure {
+    if let Some(Failure::Malformed(found) | Failure::Invalid(found)) = found {
+        let is_new = |problem: &Problem| unknown.iter().all(|known| known != problem);
+        let new: Vec<Problem> = found.into_iter().filter(is_new).collect();
+        new.into_iter().for_each(|problem| unknown.add(problem.field, problem.why));
+    }
+    Failure::Malformed(unknown)
 }
 
 impl Parameter {

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::Problems;
+use crate::{Identity, Problems};
 
 /// The kinds of things a failure can speak of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +86,8 @@ pub enum Failure {
         noun: Noun,
         /// The unique field, in core words.
         field: &'static str,
+        /// The record that has it, where the caller may read that.
+        holder: Option<Identity>,
     },
     /// The record is in a state that does not allow this.
     WrongState {

@@ -61,6 +61,20 @@ pub enum Why {
         /// The list, comma separated.
         allowed: &'static str,
     },
+    /// One of a closed list is expected, and this is much like one.
+    NearlyOneOf {
+        /// The list, comma separated.
+        allowed: &'static str,
+        /// The word that was probably meant.
+        meant: &'static str,
+    },
+    /// Well formed, but no such thing is known; one whose name is much like it is.
+    Misnamed {
+        /// What was looked for: "field".
+        what: &'static str,
+        /// The name that was probably meant.
+        meant: String,
+    },
     /// Holds a control character.
     ControlCharacter,
     /// Holds a character outside the allowed set.
@@ -126,6 +140,26 @@ impl Why {
         }
     }
 
+    /// Why a word is refused that is none of a closed, comma separated list.
+    pub fn not_one_of(word: &str, allowed: &'static str) -> Why {
+        match spelling::meant(word, allowed.split(", ")) {
+            Some(meant) => Why::NearlyOneOf { allowed, meant },
+            None => Why::NotOneOf { allowed },
+        }
+    }
+
+    /// Why a name is refused that is none of those of what is known.
+    pub fn unknown<'a>(
+        what: &'static str,
+        name: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) -> Why {
+        match spelling::meant(name, known) {
+            Some(meant) => Why::Misnamed { what, meant: meant.to_owned() },
+            None => Why::Unknown { what },
+        }
+    }
+
     /// A stable machine word for the fault.
     pub fn code(&self) -> &'static str {
         match self {
@@ -133,10 +167,10 @@ impl Why {
             Why::TooLong { .. } => "too_long",
             Why::TooShort { .. } => "too_short",
             Why::Malformed { .. } => "malformed",
-            Why::Unknown { .. } => "unknown",
+            Why::Unknown { .. } | Why::Misnamed { .. } => "unknown",
             Why::WrongType { .. } => "wrong_type",
             Why::OutOfRange { .. } => "out_of_range",
-            Why::NotOneOf { .. } => "not_one_of",
+            Why::NotOneOf { .. } | Why::NearlyOneOf { .. } => "not_one_of",
             Why::ControlCharacter => "control_character",
             Why::Characters { .. } => "characters",
             Why::CardNumber => "card_number",
@@ -165,6 +199,12 @@ impl fmt::Display for Why {
             Why::WrongType { expected } => write!(f, "Must be {expected}."),
             Why::OutOfRange { min, max } => write!(f, "Must be between {min} and {max}."),
             Why::NotOneOf { allowed } => write!(f, "Must be one of {allowed}."),
+            Why::NearlyOneOf { allowed, meant } => {
+                write!(f, "Must be one of {allowed}; did you mean {meant}?")
+            }
+            Why::Misnamed { what, meant } => {
+                write!(f, "No such {what} is known; did you mean {meant}?")
+            }
             Why::ControlCharacter => write!(f, "Must not contain control characters."),
             Why::Characters { allowed } => write!(f, "May only contain {allowed}."),
             Why::CardNumber => {

@@ -20,7 +20,7 @@ use patron_model::{
     text::{Line, Name, Note, Reference},
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -176,9 +176,8 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(current: Option<&'a Customer>) -> Reader<'a> {
-        let shown = current.map(CustomerObject::of);
-        Reader { fields: Fields::new(Reading::NullKeeps), shown }
+    fn new(fields: Fields, current: Option<&'a Customer>) -> Reader<'a> {
+        Reader { fields, shown: current.map(CustomerObject::of) }
     }
 
     /// A text member. What is sent back as it was shown changes nothing: a value that was cut or
@@ -222,11 +221,16 @@ impl<'a> Reader<'a> {
 }
 
 impl CustomerFields {
-    /// The change that is asked for; `current` is the customer it is asked of.
+    /// The change that is asked for; `current` is the customer it is asked of, and `fields` has
+    /// what is wrong with the body already.
     ///
     /// # Errors
-    /// `Invalid` with every problem.
-    pub fn into_patch(self, current: Option<&Customer>) -> Result<CustomerPatch, Failure> {
+    /// `Malformed` or `Invalid`, with every problem.
+    pub fn into_patch(
+        self,
+        fields: Fields,
+        current: Option<&Customer>,
+    ) -> Result<CustomerPatch, Failure> {
         let CustomerFields {
             merchant_customer_id,
             description,
@@ -239,7 +243,7 @@ impl CustomerFields {
             address,
             country,
         } = self;
-        let mut r = Reader::new(current);
+        let mut r = Reader::new(fields, current);
         let postal = r.postal(zip_code, city, address, country);
         let parse_phone = |text: &str| Phone::parse(text, None);
         let patch = CustomerPatch {
@@ -286,19 +290,6 @@ fn merged(metadata: Member<BTreeMap<String, Value>>) -> MetadataPatch {
     MetadataPatch::Merge(pairs.into_iter().map(change).collect())
 }
 
-/// The body, which must be a JSON object. A list of values in the order of the members would be
-/// read as one otherwise.
-///
-/// # Errors
-/// `Malformed`.
-pub fn json_object<T: DeserializeOwned>(request: &Request) -> Result<T, Failure> {
-    let first = request.body.iter().find(|byte| !byte.is_ascii_whitespace());
-    match first {
-        None | Some(b'{') => request.json(),
-        Some(_) => Err(Failure::malformed("", Why::WrongType { expected: "a JSON object" })),
-    }
-}
-
 /// The UUID of a path parameter.
 ///
 /// # Errors
@@ -336,7 +327,8 @@ pub async fn find(request: &Request, id: Id) -> Result<Named, Failure> {
 /// # Errors
 /// `Malformed`, `Invalid`; `Exists` when the merchant's id is taken.
 pub async fn create(request: Request) -> Result<Reply, Failure> {
-    let patch = json_object::<CustomerFields>(&request)?.into_patch(None)?;
+    let (sent, fields) = request.read::<CustomerFields>(Reading::NullKeeps)?;
+    let patch = sent.into_patch(fields, None)?;
     let created = customers::create(&request.cx, patch).await?;
     Reply::json(200, &CustomerObject::of(&created))
 }
@@ -369,8 +361,8 @@ pub async fn retrieve_by_merchant_id(request: Request) -> Result<Reply, Failure>
 /// `NotFound`, also when it is deleted; `Malformed`, `Invalid`, `Exists`.
 pub async fn update(request: Request) -> Result<Reply, Failure> {
     let id = uuid_of(request.param("uuid"))?;
-    let fields = json_object::<CustomerFields>(&request)?;
-    let decide = |current: &Customer| fields.clone().into_patch(Some(current));
+    let (sent, fields) = request.read::<CustomerFields>(Reading::NullKeeps)?;
+    let decide = |current: &Customer| sent.clone().into_patch(fields.clone(), Some(current));
     let updated = customers::change(&request.cx, id, Expect::Any, decide).await?;
     Reply::json(200, &CustomerObject::of(&updated))
 }

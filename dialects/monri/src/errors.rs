@@ -2,7 +2,7 @@
 //! the sentences of a Rails validation ("Email is too long (maximum is 200 characters)").
 
 use patron_gateway::{Exchange, Reply};
-use patron_model::{Failure, Noun, Problems, Why, problem::Problem};
+use patron_model::{Failure, Identity, Noun, Problems, Why, problem::Problem};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -34,8 +34,10 @@ pub fn render(failure: &Failure, _: &Exchange) -> Reply {
         Failure::Invalid(problems) | Failure::Malformed(problems) => {
             refused(400, &sentences(problems))
         }
-        Failure::Exists { field, .. } => {
-            refused(400, &format!("{} has already been taken", label(field)))
+        Failure::Exists { noun, field, holder } => {
+            let by = |id: &Identity| format!(" by {} {}", noun.as_str(), id.uuid);
+            let by = holder.as_ref().map(by).unwrap_or_default();
+            refused(400, &format!("{} has already been taken{by}", label(field)))
         }
         // Monri has neither versions nor preconditions nor idempotency keys: these four only keep
         // the match whole, and say what they would mean.

@@ -20,7 +20,7 @@ fn every_failure_has_a_status_and_a_sentence() {
     let problems = || Problems::one("full_name", Why::TooLong { max: 50 });
     let invalid = "invalid-request";
     let long = "Name is too long (maximum is 50 characters)";
-    let taken = Failure::Exists { noun: Noun::Customer, field: "reference" };
+    let taken = Failure::Exists { noun: Noun::Customer, field: "reference", holder: None };
     let state = Failure::WrongState { is: "deleted", needs: "active" };
     for (failure, code, status, message) in [
         (Failure::NotFound { noun: Noun::Customer }, 404, invalid, "Customer not found"),

@@ -99,14 +99,22 @@ fn number(request: &Request) -> Result<i64, Failure> {
 }
 
 /// The name in a body, when it has one.
-pub(crate) fn name(member: Member<String>) -> Result<Option<Name>, Failure> {
-    let mut fields = Fields::new(Reading::NullKeeps);
-    let patch = fields.text("name", member, Name::parse);
-    fields.finish()?;
-    Ok(match patch {
+pub(crate) fn name(fields: &mut Fields, member: Member<String>) -> Option<Name> {
+    // A name cannot be taken away: `null` says nothing.
+    match fields.text("name", member, Name::parse) {
         Patch::Set(name) => Some(name),
         Patch::Keep | Patch::Clear => None,
-    })
+    }
+}
+
+/// The name of what is made, when nothing is wrong with the body.
+pub(crate) fn new_name(mut fields: Fields, member: Member<String>) -> Result<Name, Failure> {
+    let name = name(&mut fields, member.clone());
+    if member.value().is_none() {
+        fields.refuse("name", Why::Required);
+    }
+    fields.finish()?;
+    name.ok_or_else(|| Failure::invalid("name", Why::Required))
 }
 
 /// The own account and those made by it.
@@ -133,8 +141,8 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 /// A new account.
 pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
     let own = own_account(&request)?;
-    let body: AccountIn = read::body(&request)?;
-    let name = name(body.name)?.ok_or(Failure::invalid("name", Why::Required))?;
+    let (body, fields) = read::body::<AccountIn>(&request, Reading::NullKeeps)?;
+    let name = new_name(fields, body.name)?;
     let account = spaces::create_account(&request.cx, Some(own), name).await?;
     Ok(Reply::json(201, &AccountOut::of(&account))?
         .with("etag", conditions::tag(account.version))
@@ -145,13 +153,14 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::if_match(&request)?;
     let number = visible(&request, number(&request)?).await?.number;
-    let body: AccountIn = read::body(&request)?;
-    let archived = body.archived.value();
-    if archived == Some(true) && number == own_account(&request)? {
+    let (body, mut fields) = read::body::<AccountIn>(&request, Reading::NullKeeps)?;
+    let patch =
+        AccountPatch { name: name(&mut fields, body.name), archived: body.archived.value() };
+    fields.finish()?;
+    if patch.archived == Some(true) && number == own_account(&request)? {
         let (is, needs) = ("the account of this key", "another");
         return Err(Failure::WrongState { is, needs });
     }
-    let patch = AccountPatch { name: name(body.name)?, archived };
     let expect = condition.expect();
     let account = spaces::update_account(&request.cx, number, expect, patch).await?;
     Ok(Reply::json(200, &AccountOut::of(&account))?.with("etag", conditions::tag(account.version)))

@@ -77,17 +77,12 @@ pub(crate) struct AddressIn {
 }
 
 impl AddressIn {
-    /// The patch this body means.
-    ///
-    /// # Errors
-    /// `Invalid` with every problem, under `prefix`.
-    pub(crate) fn into_patch(self, reading: Reading) -> Result<AddressPatch, Failure> {
-        let mut fields = Fields::new(reading);
-        let f = &mut fields;
+    /// The patch this body means. Faults are noted.
+    pub(crate) fn patch(self, f: &mut Fields) -> AddressPatch {
         let purpose = self.purpose.value().and_then(|word| match purpose(&word) {
             Some(purpose) => Some(purpose),
             None => {
-                f.refuse("purpose", Why::NotOneOf { allowed: "billing, shipping, both, other" });
+                f.refuse("purpose", Why::not_one_of(&word, "billing, shipping, both, other"));
                 None
             }
         });
@@ -129,9 +124,15 @@ impl AddressIn {
                 Ok,
             ),
         };
-        fields.finish()?;
-        Ok(AddressPatch { purpose, is_default: self.default.value(), postal })
+        AddressPatch { purpose, is_default: self.default.value(), postal }
     }
+}
+
+fn patch(request: &Request) -> Result<AddressPatch, Failure> {
+    let (body, mut fields) = read::body::<AddressIn>(request, Reading::NullClears)?;
+    let patch = body.patch(&mut fields);
+    fields.finish()?;
+    Ok(patch)
 }
 
 fn purpose(word: &str) -> Option<Purpose> {
@@ -144,7 +145,7 @@ fn gender(word: &str) -> Result<Gender, Why> {
     match word {
         "male" => Ok(Gender::Male),
         "female" => Ok(Gender::Female),
-        _ => Err(Why::NotOneOf { allowed: "male, female" }),
+        _ => Err(Why::not_one_of(word, "male, female")),
     }
 }
 
@@ -183,7 +184,7 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 
 /// A new address.
 pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
-    let patch = read::body::<AddressIn>(&request)?.into_patch(Reading::NullClears)?;
+    let patch = patch(&request)?;
     let placed = addresses::create(&request.cx, customer_id(&request)?, patch).await?;
     reply(&request, 201, &placed)
 }
@@ -192,7 +193,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::of_change(&request)?;
     let (customer, id) = (customer_id(&request)?, address_id(&request)?);
-    let patch = read::body::<AddressIn>(&request)?.into_patch(Reading::NullClears)?;
+    let patch = patch(&request)?;
     let expect = condition.expect();
     let placed = addresses::update(&request.cx, customer, id, expect, patch).await?;
     reply(&request, 200, &placed)

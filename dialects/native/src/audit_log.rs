@@ -8,7 +8,7 @@ use patron_app::{
     search::{Field, Filter, Query},
     spaces,
 };
-use patron_gateway::{Reply, Request, decode::Params};
+use patron_gateway::{Faults, Reply, Request, decode::Params};
 use patron_model::{
     Failure, Noun, Timestamp, Why,
     audit::{AuditActor, AuditEntry, AuditOutcome, AuditTarget, Receipt},
@@ -224,44 +224,28 @@ pub fn to_line(entry: &AuditEntry) -> Result<String, Failure> {
 /// # Errors
 /// `Malformed` for a value that is not understood.
 pub fn wanted<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Result<Wanted, Failure> {
-    let number = |name: &str| match get(name).map(str::parse::<i64>) {
-        None => Ok(None),
-        Some(Ok(number)) => Ok(Some(vec![number])),
-        Some(Err(_)) => {
-            Err(Failure::malformed(name, Why::WrongType { expected: "a whole number" }))
-        }
-    };
-    let moment = |name: &str| {
-        let parsed = get(name).map(Timestamp::parse).transpose();
-        parsed.map_err(|why| Failure::malformed(name, why))
-    };
-    let text = |name: &str| get(name).map(str::to_owned);
-    let outcome = match get("outcome") {
-        None => None,
-        Some(word) => Some(AuditOutcome::parse(word).ok_or_else(|| {
-            Failure::malformed("outcome", Why::NotOneOf { allowed: "done, refused" })
-        })?),
-    };
-    Ok(Wanted {
-        accounts: number("account")?,
-        spaces: number("space")?,
-        actor: text("actor"),
-        action: text("action"),
-        outcome,
-        address: text("address"),
-        since: moment("since")?,
-        until: moment("until")?,
-    })
+    let mut faults = Faults::default();
+    let wanted = read(get, &mut faults);
+    faults.finish().map(|()| wanted)
 }
 
-fn understood(params: &Params, others: &[&str]) -> Result<Wanted, Failure> {
-    for (name, _) in params.iter() {
-        if !FILTERS.contains(&name) && !others.contains(&name) {
-            let known = FILTERS.iter().chain(others).copied();
-            return Err(Failure::malformed(name, Why::unknown_field(name, known)));
-        }
+fn read<'a>(get: impl Fn(&str) -> Option<&'a str>, faults: &mut Faults) -> Wanted {
+    let why = || Why::WrongType { expected: "a whole number" };
+    let number = |text: &str| text.parse::<i64>().map(|number| vec![number]).map_err(|_| why());
+    let outcome = |word: &str| {
+        AuditOutcome::parse(word).ok_or_else(|| Why::not_one_of(word, "done, refused"))
+    };
+    let text = |name: &str| get(name).map(str::to_owned);
+    Wanted {
+        accounts: get("account").and_then(|sent| faults.understood("account", number(sent))),
+        spaces: get("space").and_then(|sent| faults.understood("space", number(sent))),
+        actor: text("actor"),
+        action: text("action"),
+        outcome: get("outcome").and_then(|word| faults.understood("outcome", outcome(word))),
+        address: text("address"),
+        since: get("since").and_then(|at| faults.understood("since", Timestamp::parse(at))),
+        until: get("until").and_then(|at| faults.understood("until", Timestamp::parse(at))),
     }
-    wanted(|name| params.get(name))
 }
 
 /// The same within what the caller may see.
@@ -320,11 +304,15 @@ fn next(page: &patron_app::Page<AuditEntry>, q: &str) -> Result<Option<String>, 
 
 /// The entries, newest first.
 pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
-    let params = request.query();
-    let wanted = visible(&request, understood(&params, &["cursor", "limit"])?).await?;
-    let limit = u32::try_from(params.int("limit", 50, 1, PAGE_MAX)?).unwrap_or(50);
+    let (params, mut faults) = (request.query(), request.query_faults());
+    let wanted = read(|name| params.get(name), &mut faults);
+    let limit = faults.int(&params, "limit", 50, 1, PAGE_MAX);
     let question = question(&params);
-    let page = audit::list(&request.cx, &wanted, place(&params, &question)?, limit).await?;
+    let place = faults.keep(place(&params, &question))?.flatten();
+    faults.finish()?;
+    let wanted = visible(&request, wanted).await?;
+    let limit = u32::try_from(limit).unwrap_or(50);
+    let page = audit::list(&request.cx, &wanted, place, limit).await?;
     let next_cursor = next(&page, &question)?;
     let data: Vec<AuditOut<'_>> = page.items.iter().map(|e| AuditOut::of(e)).collect();
     Reply::json(200, &ListOut { data, has_more: page.more, next_cursor, total: None })
@@ -340,21 +328,23 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 
 /// The entries as a file; what does not fit into it follows behind the cursor in a header.
 pub(crate) async fn export(request: Request) -> Result<Reply, Failure> {
-    let params = request.query();
-    let wanted = understood(&params, &["cursor", "limit", "format"])?;
-    let wanted = visible(&request, wanted).await?;
-    let limit = params.int("limit", EXPORT_MAX, 1, EXPORT_MAX)?;
+    let (params, mut faults) = (request.query(), request.query_faults());
+    let wanted = read(|name| params.get(name), &mut faults);
+    let limit = faults.int(&params, "limit", EXPORT_MAX, 1, EXPORT_MAX);
     let limit = u32::try_from(limit).unwrap_or(1);
     let is_csv = match params.get("format") {
         None | Some("ndjson") => false,
         Some("csv") => true,
-        Some(_) => {
-            let why = Why::NotOneOf { allowed: "ndjson, csv" };
-            return Err(Failure::malformed("format", why));
+        Some(word) => {
+            faults.misread("format", Why::not_one_of(word, "ndjson, csv"));
+            false
         }
     };
     let question = question(&params);
-    let page = audit::list(&request.cx, &wanted, place(&params, &question)?, limit).await?;
+    let place = faults.keep(place(&params, &question))?.flatten();
+    faults.finish()?;
+    let wanted = visible(&request, wanted).await?;
+    let page = audit::list(&request.cx, &wanted, place, limit).await?;
     let reply = if is_csv {
         let mut file = csv::Writer::from_writer(Vec::new());
         file.write_record(COLUMNS).map_err(Failure::internal)?;

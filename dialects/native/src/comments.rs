@@ -3,9 +3,9 @@
 use patron_app::{
     Id, Saved,
     comments::{self, CommentPatch},
-    search::{After, Order, Query},
+    search::{Order, Query},
 };
-use patron_gateway::{Fields, Member, Reading, Reply, Request};
+use patron_gateway::{Member, Reading, Reply, Request};
 use patron_model::{Failure, Noun, comment::Comment, text::Content};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -40,8 +40,7 @@ fn customer_id(request: &Request) -> Result<Id, Failure> {
 }
 
 fn patch(request: &Request) -> Result<CommentPatch, Failure> {
-    let body: CommentIn = read::body(request)?;
-    let mut fields = Fields::new(Reading::NullClears);
+    let (body, mut fields) = read::body::<CommentIn>(request, Reading::NullClears)?;
     let content = fields.text("content", body.content, Content::parse);
     fields.finish()?;
     Ok(CommentPatch { content, pinned: body.pinned.value() })
@@ -58,16 +57,11 @@ fn reply(request: &Request, status: u16, saved: &Saved<Comment>) -> Result<Reply
 
 /// A page of comments, newest first.
 pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
-    let params = request.query();
-    let limit = params.int("limit", 50, 1, 100)?;
+    let (params, mut faults) = (request.query(), request.query_faults());
+    let limit = faults.int(&params, "limit", 50, 1, 100);
     let question = lists::question(&["comments", request.param("id")]);
-    let after: Option<After> = match params.get("cursor") {
-        Some(text) => {
-            let place = lists::read(text, &question)?;
-            Some(place.after(false).ok_or_else(lists::bad)?)
-        }
-        None => None,
-    };
+    let after = faults.keep(lists::after(&params, &question))?.flatten();
+    faults.finish()?;
     let limit = u32::try_from(limit).unwrap_or(50);
     let query = Query { order: Order::newest_first(), after, limit, ..Query::of(request.cx.space) };
     let page = comments::list(&request.cx, customer_id(&request)?, query).await?;

@@ -25,6 +25,9 @@ pub(crate) struct ProblemDocument {
     /// Version the record has, when another was expected.
     #[serde(skip_serializing_if = "Option::is_none")]
     current_version: Option<i64>,
+    /// UUID of the record that has the value, where the key may read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    existing_id: Option<uuid::Uuid>,
     /// Position of the last event, when one behind it was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     head: Option<i64>,
@@ -70,7 +73,7 @@ pub fn problems() -> Vec<(&'static str, u16, &'static str, String)> {
         Failure::NotAcceptable,
         Failure::NotServed,
         Failure::TimedOut,
-        Failure::Exists { noun, field },
+        Failure::Exists { noun, field, holder: None },
         Failure::WrongState { is, needs },
         Failure::InFlight,
         Failure::Stale { have: 2, want: 1 },
@@ -92,17 +95,19 @@ pub fn problems() -> Vec<(&'static str, u16, &'static str, String)> {
 
 /// A failure in this API's error shape.
 pub(crate) fn render(failure: &Failure, exchange: &Exchange) -> Reply {
-    let (errors, current_version) = match failure {
-        Failure::Invalid(problems) | Failure::Malformed(problems) => (faults(problems), None),
-        Failure::Exists { field, .. } => (faults(&Problems::one(*field, Why::Taken)), None),
-        Failure::Stale { have, .. } => (Vec::new(), Some(*have)),
-        _ => (Vec::new(), None),
+    let errors = match failure {
+        Failure::Invalid(problems) | Failure::Malformed(problems) => faults(problems),
+        Failure::Exists { field, .. } => faults(&Problems::one(*field, Why::Taken)),
+        _ => Vec::new(),
     };
+    let (mut current_version, mut existing_id, mut head) = (None, None, None);
+    match failure {
+        Failure::Stale { have, .. } => current_version = Some(*have),
+        Failure::Exists { holder, .. } => existing_id = holder.map(|holder| holder.uuid),
+        Failure::Beyond { head: at } => head = Some(*at),
+        _ => {}
+    }
     let Shape { status, slug, title, detail } = describe(failure);
-    let head = match failure {
-        Failure::Beyond { head } => Some(*head),
-        _ => None,
-    };
     let detail = match failure {
         // Nothing was asked to change.
         Failure::Unavailable { .. } if exchange.method.is_safe() => "Try again shortly.".to_owned(),
@@ -116,6 +121,7 @@ pub(crate) fn render(failure: &Failure, exchange: &Exchange) -> Reply {
         request_id: exchange.request_id.to_string(),
         errors,
         current_version,
+        existing_id,
         head,
     };
     let body = serde_json::to_vec(&document).unwrap_or_default();
@@ -175,7 +181,7 @@ fn describe(failure: &Failure) -> Shape {
             "Precondition required",
             "This space refuses changes without If-Match (or If-None-Match: * to create).",
         ),
-        Failure::Exists { noun, field } => shape(
+        Failure::Exists { noun, field, holder: _ } => shape(
             409,
             "exists",
             "Already there",

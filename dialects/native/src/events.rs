@@ -9,7 +9,7 @@ use patron_app::{
     journal::{self, Entry, WAIT_SECONDS_MAX},
     rights,
 };
-use patron_gateway::{Reply, Request};
+use patron_gateway::{Faults, Reply, Request, decode::Params};
 use patron_model::{Failure, Noun, Permission, Timestamp, Why, customer::Customer};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -93,37 +93,43 @@ fn record(cx: &Cx, entry: &Entry) -> Result<Value, Failure> {
     serde_json::to_value(&out).map_err(Failure::internal)
 }
 
-fn with_record(request: &Request) -> Result<bool, Failure> {
-    let params = request.query();
-    let words: Vec<&str> = params.all("expand").flat_map(|words| words.split(',')).collect();
-    match words.iter().all(|word| matches!(*word, "" | "record")) {
-        true => Ok(words.contains(&"record")),
-        false => Err(Failure::malformed("expand", Why::NotOneOf { allowed: "record" })),
+fn with_record(params: &Params, faults: &mut Faults) -> bool {
+    let mut is_wanted = false;
+    for word in params.all("expand").flat_map(|words| words.split(',')) {
+        match word {
+            "" => {}
+            "record" => is_wanted = true,
+            _ => faults.misread("expand", Why::not_one_of(word, "record")),
+        }
     }
+    is_wanted
 }
 
 /// The feed: events after a position, with a long wait for the first one where asked.
 pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
-    let params = request.query();
-    let after = params.int("after", 0, 0, i64::MAX)?;
-    let limit = params.int("limit", 100, 1, PAGE_MAX)?;
+    let (params, mut faults) = (request.query(), request.query_faults());
+    let after = faults.int(&params, "after", 0, 0, i64::MAX);
+    let limit = faults.int(&params, "limit", 100, 1, PAGE_MAX);
     let longest = i64::try_from(WAIT_SECONDS_MAX).unwrap_or(60);
-    let wait = params.int("wait", 0, 0, longest)?;
+    let wait = faults.int(&params, "wait", 0, 0, longest);
+    let with_record = with_record(&params, &mut faults);
+    faults.finish()?;
     let wait = Duration::from_secs(u64::try_from(wait).unwrap_or(0));
     let limit = u32::try_from(limit).unwrap_or(100);
     let entries = journal::events(&request.cx, after, limit, wait).await?;
-    let next = entries.last().map_or(after, |entry| entry.seq);
-    answer(&request, entries, next, limit).await
+    let asked = Asked { from: after, limit, with_record };
+    answer(&request, entries, asked).await
 }
 
 /// Everything that happened to a customer, to what hangs on it and to what is related to it, newest
 /// first.
 pub(crate) async fn history(request: Request) -> Result<Reply, Failure> {
+    let asked = page(&request)?;
     let customer =
         customers::get_any(&request.cx, Id::parse(request.param("id"), Noun::Customer)?).await?;
-    let (before, limit) = page(&request)?;
-    let entries = journal::history(&request.cx, customer.number, Some(before), limit).await?;
-    told(&request, entries, before, limit).await
+    let (before, limit) = (Some(asked.from), asked.limit);
+    let entries = journal::history(&request.cx, customer.number, before, limit).await?;
+    answer(&request, entries, asked).await
 }
 
 /// Everything that happened to a record that hangs on a customer, newest first. `name` is the path
@@ -134,38 +140,37 @@ pub(crate) async fn history_of<T: Document>(
 ) -> Result<Reply, Failure> {
     let customer = Id::parse(request.param("id"), Noun::Customer)?;
     let id = Id::parse(request.param(name), T::NOUN)?;
-    let (before, limit) = page(&request)?;
-    let entries = journal::history_of::<T>(&request.cx, customer, id, Some(before), limit).await?;
-    told(&request, entries, before, limit).await
+    let asked = page(&request)?;
+    let (before, limit) = (Some(asked.from), asked.limit);
+    let entries = journal::history_of::<T>(&request.cx, customer, id, before, limit).await?;
+    answer(&request, entries, asked).await
 }
 
-/// The position before which a history is read, and how much of it.
-fn page(request: &Request) -> Result<(i64, u32), Failure> {
-    let params = request.query();
-    let before = params.int("before", i64::MAX, 1, i64::MAX)?;
-    let limit = params.int("limit", 100, 1, PAGE_MAX)?;
-    Ok((before, u32::try_from(limit).unwrap_or(100)))
-}
-
-/// A page of a history.
-async fn told(
-    request: &Request,
-    entries: Vec<Entry>,
-    before: i64,
+/// What is wanted of the feed or of a history.
+struct Asked {
+    /// Position after or before which is read.
+    from: i64,
+    /// Most entries.
     limit: u32,
-) -> Result<Reply, Failure> {
-    let next = entries.last().map_or(before, |entry| entry.seq);
-    answer(request, entries, next, limit).await
+    /// Whether records are shown with their entries.
+    with_record: bool,
 }
 
-async fn answer(
-    request: &Request,
-    entries: Vec<Entry>,
-    next: i64,
-    limit: u32,
-) -> Result<Reply, Failure> {
+/// What is wanted of a history.
+fn page(request: &Request) -> Result<Asked, Failure> {
+    let (params, mut faults) = (request.query(), request.query_faults());
+    let from = faults.int(&params, "before", i64::MAX, 1, i64::MAX);
+    let limit = faults.int(&params, "limit", 100, 1, PAGE_MAX);
+    let with_record = with_record(&params, &mut faults);
+    faults.finish()?;
+    Ok(Asked { from, limit: u32::try_from(limit).unwrap_or(100), with_record })
+}
+
+async fn answer(request: &Request, entries: Vec<Entry>, asked: Asked) -> Result<Reply, Failure> {
+    let Asked { from, limit, with_record } = asked;
+    let next = entries.last().map_or(from, |entry| entry.seq);
     let has_more = entries.len() == limit as usize;
-    let shown = shown(request, &entries).await?;
+    let shown = shown(request, &entries, with_record).await?;
     let mut data = Vec::new();
     for entry in entries {
         if rights::sees_kind(&request.cx, &entry.kind) {
@@ -194,8 +199,12 @@ impl ShownRecords {
     }
 }
 
-async fn shown(request: &Request, entries: &[Entry]) -> Result<ShownRecords, Failure> {
-    if !with_record(request)? {
+async fn shown(
+    request: &Request,
+    entries: &[Entry],
+    is_wanted: bool,
+) -> Result<ShownRecords, Failure> {
+    if !is_wanted {
         return Ok(ShownRecords::None);
     }
     request.cx.may(Permission::CustomerRead)?;

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use patron_app::search::{
     CONDITIONS_MAX, Compare, Field, Filter, Order, SEARCHES_MAX, SortKey, VALUES_MAX, customer,
 };
-use patron_gateway::{decode::Params, operation::Parameter};
-use patron_model::{Failure, Problems, Timestamp, Why, country::Country};
+use patron_gateway::{Faults, decode::Params, operation::Parameter};
+use patron_model::{Timestamp, Why, country::Country};
 
 /// Parameters of a list that are no filters.
 pub(crate) const PLAIN: &[&str] =
@@ -122,22 +122,23 @@ fn address_field(name: &str) -> Option<(Field, Shape)> {
     }
 }
 
+/// What may stand in brackets behind a field.
+const OPERATORS: &str = "eq, ne, lt, lte, gt, gte, in, missing, prefix, contains";
+
 /// Every filter of a query string as one condition.
-///
-/// # Errors
-/// `Malformed` with every parameter that is not understood.
-pub(crate) fn filter(params: &Params, home: Option<&Country>) -> Result<Filter, Failure> {
-    bounded(params)?;
-    let mut problems = Problems::new();
+/// Every parameter that is not understood is noted; of too many, no more than that.
+pub(crate) fn filter(params: &Params, home: Option<&Country>, faults: &mut Faults) -> Filter {
     let mut all = Filter::All;
+    if let Err(why) = bounded(params) {
+        faults.misread("filters", why);
+        return all;
+    }
     for (name, value) in filters_of(params) {
-        match one(name, value, home) {
-            Ok(filter) => all = all.and(filter),
-            Err(why) => problems.add(name, why),
+        if let Some(filter) = faults.understood(name, one(name, value, home)) {
+            all = all.and(filter);
         }
     }
-    problems.into_result().map_err(Failure::Malformed)?;
-    Ok(all)
+    all
 }
 
 fn filters_of(params: &Params) -> impl Iterator<Item = (&str, &str)> {
@@ -146,7 +147,7 @@ fn filters_of(params: &Params) -> impl Iterator<Item = (&str, &str)> {
 
 /// Refuses more conditions, searches inside texts or values than one request may have, before any
 /// of them is understood.
-fn bounded(params: &Params) -> Result<(), Failure> {
+fn bounded(params: &Params) -> Result<(), Why> {
     let searches = |name: &str| name.ends_with("[contains]") || name.ends_with("[prefix]");
     let values = |(name, value): (&str, &str)| match name.ends_with("[in]") {
         true => value.split(',').count(),
@@ -154,7 +155,7 @@ fn bounded(params: &Params) -> Result<(), Failure> {
     };
     let searching = filters_of(params).filter(|(name, _)| searches(name)).count();
     let listed: usize = filters_of(params).map(values).sum();
-    let too_many = |max| Err(Failure::malformed("filters", Why::TooMany { max }));
+    let too_many = |max| Err(Why::TooMany { max });
     match () {
         () if filters_of(params).count() > CONDITIONS_MAX => too_many(CONDITIONS_MAX),
         () if searching > SEARCHES_MAX => too_many(SEARCHES_MAX),
@@ -203,13 +204,11 @@ fn one(name: &str, value: &str, home: Option<&Country>) -> Result<Filter, Why> {
         "missing" => match value {
             "true" => Ok(Filter::Missing(field)),
             "false" => Ok(Filter::Not(Box::new(Filter::Missing(field)))),
-            _ => Err(Why::NotOneOf { allowed: "true, false" }),
+            _ => Err(Why::not_one_of(value, "true, false")),
         },
         "prefix" if shape == Shape::Text => Ok(Filter::StartsWith(field, value.to_owned())),
         "contains" if shape == Shape::Text => Ok(Filter::Contains(field, value.to_owned())),
-        _ => Err(Why::NotOneOf {
-            allowed: "eq, ne, lt, lte, gt, gte, in, missing, prefix, contains",
-        }),
+        _ => Err(Why::not_one_of(bracket, OPERATORS)),
     }
 }
 
@@ -237,8 +236,8 @@ fn parse(text: &str, shape: Shape, folded: bool) -> Result<patron_app::search::V
 /// The order asked for: a field, with `-` before it for descending. Oldest first by default.
 ///
 /// # Errors
-/// `Malformed` for a field that cannot be sorted by.
-pub(crate) fn order(params: &Params) -> Result<Order, Failure> {
+/// `Unknown` for a field that cannot be sorted by.
+pub(crate) fn order(params: &Params) -> Result<Order, Why> {
     let Some(sort) = params.get("sort").filter(|sort| !sort.is_empty()) else {
         return Ok(Order::by_number());
     };
@@ -251,6 +250,6 @@ pub(crate) fn order(params: &Params) -> Result<Order, Failure> {
     }
     match field(name) {
         Some((field, _)) => Ok(Order { keys: vec![SortKey { field, descending }], descending }),
-        None => Err(Failure::malformed("sort", Why::Unknown { what: "field" })),
+        None => Err(Why::unknown("field", name, TEXTS.iter().chain(&OTHERS).copied())),
     }
 }

@@ -8,10 +8,13 @@ use std::net::IpAddr;
 use patron_app::{
     Actor, Caller, Id, Loaded,
     keys::{self, Issued, KeyPatch, KeyUse, NewHalves, NewKey, OVERLAP_SECONDS},
-    search::{After, Compare, Field, Filter, Order, Query},
+    search::{Compare, Field, Filter, Order, Query},
     spaces,
 };
-use patron_gateway::{Dialect, Fields, Member, Minted, Reading, Reply, Request, dialect::Shown};
+use patron_gateway::{
+    Dialect, Faults, Fields, Member, Minted, Reading, Reply, Request, decode::Params,
+    dialect::Shown,
+};
 use patron_model::{
     Failure, Noun, Patch, Permission, Permissions, Timestamp, Why,
     network::Network,
@@ -238,38 +241,35 @@ fn in_state(state: KeyState, now: Timestamp) -> Filter {
     }
 }
 
-fn filter(request: &Request) -> Result<Filter, Failure> {
-    let params = request.query();
+fn filter(request: &Request, params: &Params, faults: &mut Faults) -> Filter {
     let mut filter = Filter::All;
     if let Some(dialect) = params.get("dialect") {
         filter = filter.and(Filter::equal(Field::text(&["dialect"]), dialect));
     }
     if params.get("space").is_some() {
-        let space = params.int("space", 0, 1, i64::MAX)?;
+        let space = faults.int(params, "space", 0, 1, i64::MAX);
         filter = filter.and(Filter::equal(whole("space"), space));
     }
     if let Some(word) = params.get("state") {
-        let why = Why::NotOneOf { allowed: KeyState::WORDS };
-        let state = KeyState::parse(word).ok_or(Failure::malformed("state", why))?;
-        filter = filter.and(in_state(state, request.cx.now));
+        let state = KeyState::parse(word).ok_or_else(|| Why::not_one_of(word, KeyState::WORDS));
+        if let Some(state) = faults.understood("state", state) {
+            filter = filter.and(in_state(state, request.cx.now));
+        }
     }
-    Ok(filter)
+    filter
 }
 
 /// A page of keys, newest first.
 pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
-    let params = request.query();
-    let limit = u32::try_from(params.int("limit", PAGE_DEFAULT, 1, PAGE_MAX)?).unwrap_or(50);
+    let (params, mut faults) = (request.query(), request.query_faults());
+    let limit = faults.int(&params, "limit", PAGE_DEFAULT, 1, PAGE_MAX);
+    let limit = u32::try_from(limit).unwrap_or(50);
     let asked = ["dialect", "space", "state"].map(|name| params.get(name).unwrap_or_default());
     let question = lists::question(&[&["keys"][..], &asked].concat());
-    let after: Option<After> = match params.get("cursor") {
-        Some(text) => {
-            let place = lists::read(text, &question)?;
-            Some(place.after(false).ok_or_else(lists::bad)?)
-        }
-        None => None,
-    };
-    let predicate = reach(&request).await?.filter().and(filter(&request)?);
+    let after = faults.keep(lists::after(&params, &question))?.flatten();
+    let filter = filter(&request, &params, &mut faults);
+    faults.finish()?;
+    let predicate = reach(&request).await?.filter().and(filter);
     let order = Order::newest_first();
     let page = keys::find(&request.cx, Query { predicate, order, after, limit, ..Query::of(0) });
     let page = page.await?;
@@ -299,11 +299,14 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 
 /// A new key; its credentials are shown this once.
 pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
-    let body: KeyIn = read::body(&request)?;
-    let dialect = dialect(&request, body.dialect.as_ref())?;
-    let space = place(&request, &body).await?;
+    let (body, mut fields) = read::body::<KeyIn>(&request, Reading::NullClears)?;
+    let dialect = fields.faults.keep(dialect(&request, body.dialect.as_ref()))?;
+    let space = fields.faults.keep(place(&request, &body).await)?;
     let account_wide = body.account_wide.as_ref().copied().unwrap_or(false);
-    let KeyPatch { name, role, cap, addresses, expires_at, public_rights } = patch(body)?;
+    let patch = patch(body, &mut fields);
+    fields.finish()?;
+    let KeyPatch { name, role, cap, addresses, expires_at, public_rights } = patch;
+    let (dialect, space) = dialect.zip(space).ok_or_else(|| Failure::internal("no fault"))?;
     let cap = cap.flatten();
     // A list of permissions alone says it all; it cuts the role that has every one.
     let role = role.unwrap_or(match cap {
@@ -329,7 +332,10 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 fn dialect(request: &Request, name: Option<&String>) -> Result<&'static Dialect, Failure> {
     let name = name.ok_or(Failure::invalid("dialect", Why::Required))?;
     let known = request.site.dialects.iter().find(|known| known.name == name);
-    known.copied().ok_or(Failure::invalid("dialect", Why::Unknown { what: "API" }))
+    known.copied().ok_or_else(|| {
+        let known = request.site.dialects.iter().map(|known| known.name);
+        Failure::invalid("dialect", Why::unknown("API", name, known))
+    })
 }
 
 /// The space a key is to open: one the caller manages.
@@ -349,15 +355,14 @@ async fn place(request: &Request, body: &KeyIn) -> Result<Space, Failure> {
     }
 }
 
-/// What a body says of a key's rights and limits, as a merge patch.
-fn patch(body: KeyIn) -> Result<KeyPatch, Failure> {
-    let mut fields = Fields::new(Reading::NullClears);
+/// What a body says of a key's rights and limits, as a merge patch. Faults are noted.
+fn patch(body: KeyIn, fields: &mut Fields) -> KeyPatch {
     let whole = |patch: Patch<String>| match patch {
         Patch::Keep => None,
         Patch::Clear => Some(String::new()),
         Patch::Set(name) => Some(name),
     };
-    let patch = KeyPatch {
+    KeyPatch {
         name: whole(fields.parse("name", body.name, Ok)),
         role: set(fields.parse("role", body.role, |number| {
             Role::numbered(number).ok_or(Why::OutOfRange { min: 1, max: 6 })
@@ -367,11 +372,9 @@ fn patch(body: KeyIn) -> Result<KeyPatch, Failure> {
             .map(Option::unwrap_or_default),
         expires_at: changed(fields.text("expires_at", body.expires_at, Timestamp::parse)),
         public_rights: set(fields.text("public_rights", body.public_rights, |word| {
-            PublicRights::parse(word).ok_or(Why::NotOneOf { allowed: PublicRights::WORDS })
+            PublicRights::parse(word).ok_or_else(|| Why::not_one_of(word, PublicRights::WORDS))
         })),
-    };
-    fields.finish()?;
-    Ok(patch)
+    }
 }
 
 /// A member that cannot be taken away.
@@ -392,7 +395,10 @@ fn changed<T>(patch: Patch<T>) -> Option<Option<T>> {
 }
 
 fn permissions(words: Vec<String>) -> Result<Permissions, Why> {
-    let known = |word: &String| Permission::parse(word).ok_or(Why::Unknown { what: "permission" });
+    let all = || Permission::ALL.iter().map(|permission| permission.as_str());
+    let known = |word: &String| {
+        Permission::parse(word).ok_or_else(|| Why::unknown("permission", word, all()))
+    };
     words.iter().map(known).collect()
 }
 
@@ -428,17 +434,19 @@ fn answer(
 pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::if_match(&request)?;
     let number = visible(&request).await?.number;
-    let body: KeyIn = read::body(&request)?;
+    let (body, mut fields) = read::body::<KeyIn>(&request, Reading::NullClears)?;
     let fixed = [
         ("dialect", body.dialect.is_absent()),
         ("space", body.space.is_absent()),
         ("account_wide", body.account_wide.is_absent()),
     ];
-    if let Some((name, _)) = fixed.into_iter().find(|(_, is_absent)| !is_absent) {
-        return Err(Failure::invalid(name, Why::ReadOnly));
+    for (name, _) in fixed.into_iter().filter(|(_, is_absent)| !is_absent) {
+        fields.refuse(name, Why::ReadOnly);
     }
+    let patch = patch(body, &mut fields);
+    fields.finish()?;
     let id = Id::Number(number);
-    let saved = keys::update(&request.cx, id, condition.expect(), &patch(body)?).await?;
+    let saved = keys::update(&request.cx, id, condition.expect(), &patch).await?;
     let last = request.cx.app.key_uses(&[number]).await?;
     let out = KeyOut::of(&saved, saved.revision, last.get(&number), request.cx.now);
     Ok(Reply::json(200, &out)?.with("etag", conditions::tag(saved.revision)))
@@ -454,12 +462,11 @@ pub(crate) async fn revoke(request: Request) -> Result<Reply, Failure> {
 /// A new key with the same rights; the old one ends after the overlap.
 pub(crate) async fn rotate(request: Request) -> Result<Reply, Failure> {
     let key = visible(&request).await?;
-    let body: RotateIn = match request.body.is_empty() {
-        true => RotateIn::default(),
-        false => read::body(&request)?,
+    let (body, mut fields) = match request.body.is_empty() {
+        true => (RotateIn::default(), Fields::new(Reading::NullClears)),
+        false => read::body(&request, Reading::NullClears)?,
     };
     let overlap = body.overlap_seconds.value().unwrap_or(OVERLAP_SECONDS);
-    let mut fields = Fields::new(Reading::NullClears);
     let ends = fields.text("expires_at", body.expires_at, Timestamp::parse);
     fields.finish()?;
     let expires_at = match ends {

@@ -16,7 +16,6 @@ mod customers;
 mod errors;
 mod events;
 mod filters;
-mod input;
 mod keys;
 mod lists;
 mod operations;

@@ -5,6 +5,7 @@ use patron_app::{
     search::{After, Value},
     secrets::sha256_hex,
 };
+use patron_gateway::decode::Params;
 use patron_model::{Failure, Why};
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +83,12 @@ pub(crate) fn read(cursor: &str, question: &str) -> Result<Place, Failure> {
     let bytes = BASE64.decode(cursor).map_err(|_| bad())?;
     let sealed: Sealed = serde_json::from_slice(&bytes).map_err(|_| bad())?;
     if sealed.q == question { Ok(sealed.p) } else { Err(bad()) }
+}
+
+/// Where a list without an order of the caller's continues, where the query has a cursor.
+pub(crate) fn after(params: &Params, question: &str) -> Result<Option<After>, Failure> {
+    let Some(cursor) = params.get("cursor") else { return Ok(None) };
+    read(cursor, question)?.after(false).ok_or_else(bad).map(Some)
 }
 
 impl Place {

@@ -186,14 +186,14 @@ fn method_type(word: &str) -> Result<MethodType, Why> {
     [MethodType::Card, MethodType::BankAccount, MethodType::MobileMoney, MethodType::Wallet]
         .into_iter()
         .find(|kind| kind.as_str() == word)
-        .ok_or(Why::NotOneOf { allowed: "card, bank_account, mobile_money, wallet" })
+        .ok_or_else(|| Why::not_one_of(word, "card, bank_account, mobile_money, wallet"))
 }
 
 fn state(word: &str) -> Result<MethodState, Why> {
     match word {
         "active" => Ok(MethodState::Active),
         "inactive" => Ok(MethodState::Inactive),
-        _ => Err(Why::NotOneOf { allowed: "active, inactive" }),
+        _ => Err(Why::not_one_of(word, "active, inactive")),
     }
 }
 
@@ -250,10 +250,10 @@ impl MethodIn {
         }
     }
 
-    fn into_new(mut self) -> Result<NewMethod, Failure> {
-        let mut fields = Fields::new(Reading::NullClears);
+    fn into_new(mut self, mut fields: Fields) -> Result<NewMethod, Failure> {
         let f = &mut fields;
         let details = self.details(f);
+        let is_named = self.method_type.as_ref().is_some();
         let wanted = f.text("type", self.method_type, method_type);
         let token = f.text("provider_token", self.provider_token, Line::parse).apply(None);
         let expiry_given = expiry(f, self.expiry_month, self.expiry_year);
@@ -284,7 +284,9 @@ impl MethodIn {
             }
             (_, Some(known)) => Some(known),
             (_, None) => {
-                f.refuse("type", Why::Required);
+                if !is_named {
+                    f.refuse("type", Why::Required);
+                }
                 None
             }
         };
@@ -366,7 +368,8 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 /// Saves a payment method. The same card is not saved twice: the saved one is answered (200).
 pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
     let customer = customer_id(&request)?;
-    let new = read::body::<MethodIn>(&request)?.into_new()?;
+    let (body, fields) = read::body::<MethodIn>(&request, Reading::NullClears)?;
+    let new = body.into_new(fields)?;
     let saved = payment_methods::create(&request.cx, customer, new).await?;
     let status = if saved.is_new() { 201 } else { 200 };
     reply(&request, status, &saved)
@@ -376,8 +379,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::of_change(&request)?;
     let (customer, id) = (customer_id(&request)?, method_id(&request)?);
-    let mut body: MethodIn = read::body(&request)?;
-    let mut fields = Fields::new(Reading::NullClears);
+    let (mut body, mut fields) = read::body::<MethodIn>(&request, Reading::NullClears)?;
     let f = &mut fields;
     for (name, is_absent) in [
         ("type", body.method_type.is_absent()),

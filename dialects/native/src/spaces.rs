@@ -7,16 +7,14 @@ use patron_app::{
     search::{Field, Filter, Query},
     spaces::{self, SpacePatch},
 };
-use patron_gateway::{Member, Reply, Request};
-use patron_model::{
-    Failure, Noun, Patch, Problems, Timestamp, Why, country::Country, space::Space,
-};
+use patron_gateway::{Member, Reading, Reply, Request};
+use patron_model::{Failure, Noun, Problems, Timestamp, Why, country::Country, space::Space};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    accounts::{name, own_account, own_and_made, visible},
+    accounts::{name, new_name, own_account, own_and_made, visible},
     conditions,
     customers::{PAGE_MAX, read, show::ListOut},
 };
@@ -128,17 +126,21 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 /// A new space.
 pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
     let own = own_account(&request)?;
-    let body: SpaceIn = read::body(&request)?;
+    let (body, mut fields) = read::body::<SpaceIn>(&request, Reading::NullClears)?;
     let account = body.account.value().unwrap_or(own);
     visible(&request, account).await?;
-    let name = name(body.name)?.ok_or(Failure::invalid("name", Why::Required))?;
-    let set_up = body.require_precondition.as_ref().or(body.audit_reads.as_ref());
-    if body.dialects.as_ref().is_some() || set_up.is_some() {
-        // A space is made plain and then set up: one call, one change in the journal.
+    // A space is made plain and then set up: one call, one change in the journal.
+    let set_up = [
+        ("require_precondition", body.require_precondition.as_ref().is_some()),
+        ("audit_reads", body.audit_reads.as_ref().is_some()),
+        ("dialects", body.dialects.as_ref().is_some()),
+    ];
+    for (name, _) in set_up.into_iter().filter(|(_, is_given)| *is_given) {
         let why = Why::Mismatch { with: "nothing on creation; change the space afterwards" };
-        return Err(Failure::invalid("require_precondition", why));
+        fields.refuse(name, why);
     }
-    let country = country(body.default_country)?.apply(None);
+    let country = fields.text("default_country", body.default_country, Country::parse).apply(None);
+    let name = new_name(fields, body.name)?;
     let dialects = BTreeMap::new();
     let space = spaces::create_space(&request.cx, account, None, name, country, dialects).await?;
     Ok(Reply::json(201, &SpaceOut::of(&space))?
@@ -146,21 +148,8 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
         .with("location", format!("/v1/spaces/{}", space.number)))
 }
 
-fn country(member: Member<String>) -> Result<Patch<Country>, Failure> {
-    match member {
-        Member::Absent => Ok(Patch::Keep),
-        Member::Null => Ok(Patch::Clear),
-        Member::Value(code) => Country::parse(&code)
-            .map(Patch::Set)
-            .map_err(|why| Failure::invalid("default_country", why)),
-    }
-}
-
-/// Switches that no API has would do nothing.
-fn switches_are_known(
-    request: &Request,
-    sent: Option<&BTreeMap<String, Value>>,
-) -> Result<(), Failure> {
+/// Switches that no API has: they would do nothing.
+fn unknown_switches(request: &Request, sent: Option<&BTreeMap<String, Value>>) -> Problems {
     let mut problems = Problems::new();
     for (name, switches) in sent.into_iter().flatten() {
         match request.site.dialects.iter().find(|dialect| dialect.name == name) {
@@ -173,26 +162,27 @@ fn switches_are_known(
             }
         }
     }
-    problems.into_result().map_err(Failure::Invalid)
+    problems
 }
 
 /// A changed or archived space.
 pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::if_match(&request)?;
     let number = visible_space(&request).await?.number;
-    let body: SpaceIn = read::body(&request)?;
+    let (body, mut fields) = read::body::<SpaceIn>(&request, Reading::NullClears)?;
     if body.account.as_ref().is_some() {
-        return Err(Failure::invalid("account", Why::ReadOnly));
+        fields.refuse("account", Why::ReadOnly);
     }
-    switches_are_known(&request, body.dialects.as_ref())?;
+    fields.refuse_all(unknown_switches(&request, body.dialects.as_ref()));
     let patch = SpacePatch {
-        name: name(body.name)?,
+        name: name(&mut fields, body.name),
         require_precondition: body.require_precondition.value(),
         audit_reads: body.audit_reads.value(),
-        default_country: country(body.default_country)?,
+        default_country: fields.text("default_country", body.default_country, Country::parse),
         dialects: body.dialects.value(),
         archived: body.archived.value(),
     };
+    fields.finish()?;
     let expect = condition.expect();
     let space = spaces::update_space(&request.cx, number, expect, patch).await?;
     Ok(Reply::json(200, &SpaceOut::of(&space))?.with("etag", conditions::tag(space.version)))
@@ -258,24 +248,29 @@ pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
 /// The export that was made before everything goes, by its SHA-256, which the receipt keeps; none
 /// where the caller says that there is none to be.
 fn export_made(request: &Request) -> Result<Option<String>, Failure> {
-    let params = request.query();
-    match (params.get("export_sha256"), params.get("without_export")) {
-        (Some(sum), None | Some("false")) => {
-            let is_sum = sum.len() == 64 && sum.bytes().all(|b| b.is_ascii_hexdigit());
-            let why = Why::Malformed { expected: "64 hexadecimal digits" };
-            if !is_sum {
-                return Err(Failure::malformed("export_sha256", why));
-            }
-            Ok(Some(sum.to_ascii_lowercase()))
-        }
-        (None, Some("true")) => Ok(None),
-        (None, None | Some("false")) => Err(Failure::malformed("export_sha256", Why::Required)),
-        (Some(_), Some("true")) => {
+    let (params, mut faults) = (request.query(), request.query_faults());
+    let flag = |word: &str| match word {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Why::not_one_of(word, "true, false")),
+    };
+    let sum = |sum: &str| match sum.len() == 64 && sum.bytes().all(|b| b.is_ascii_hexdigit()) {
+        true => Ok(sum.to_ascii_lowercase()),
+        false => Err(Why::Malformed { expected: "64 hexadecimal digits" }),
+    };
+    let (sent, without) = (params.get("export_sha256"), params.get("without_export"));
+    let without = without.and_then(|word| faults.understood("without_export", flag(word)));
+    let kept = sent.and_then(|text| faults.understood("export_sha256", sum(text)));
+    match (sent, without, params.get("without_export")) {
+        (Some(_), Some(true), _) => {
             let why = Why::Mismatch { with: "nothing when without_export is true" };
-            Err(Failure::malformed("export_sha256", why))
+            faults.misread("export_sha256", why);
         }
-        (_, Some(_)) => {
-            Err(Failure::malformed("without_export", Why::NotOneOf { allowed: "true, false" }))
+        (None, None, None) | (None, Some(false), _) => {
+            faults.misread("export_sha256", Why::Required);
         }
+        (_, None | Some(_), _) => {}
     }
+    faults.finish()?;
+    Ok(kept)
 }

@@ -246,3 +246,164 @@ async fn a_patch_that_copies_itself_is_refused_at_once() {
     let seen = native.call("GET", &one, None).await.json();
     assert_eq!(seen["version"], 1);
 }
+
+/// Pointers of the faults that a call is refused for.
+async fn pointers(native: &Native, method: &str, path: &str, body: Option<Value>) -> Vec<String> {
+    let answer = native.call(method, path, body).await;
+    assert!([400, 422].contains(&answer.status), "{method} {path}: {}", answer.text());
+    let errors = answer.json()["errors"].as_array().unwrap().clone();
+    let mut pointers: Vec<String> =
+        errors.iter().map(|error| error["pointer"].as_str().unwrap().to_owned()).collect();
+    pointers.sort();
+    pointers
+}
+
+#[tokio::test]
+async fn every_body_has_all_its_faults_told() {
+    let native = Native::start().await;
+    let made = native.create(json!({})).await;
+    let one = format!("/v1/customers/{}", made["number"]);
+    let space = native.call("GET", "/v1/spaces", None).await.json()["data"][0]["number"].clone();
+    let key = native.call("GET", "/v1/keys", None).await.json()["data"][0]["id"].clone();
+    let address = json!({"city": 7, "country": "??", "purpose": "bililng", "nope": 1});
+    let comment = json!({"content": 7, "pined": true, "pinned": "x"});
+    let method = json!({"type": "crad", "card": {"number": 7, "expiry_month": 1}, "email": "nope",
+        "phone": {}});
+    let new_key = json!({"dialect": "natvie", "space": "x", "permissions": ["customer:raed"],
+        "expires_at": "soon", "role": 99});
+    let key_change = json!({"dialect": "native", "name": 7, "public_rights": "ful"});
+    let rotation = json!({"overlap_seconds": "x", "expires_at": "soon"});
+    let new_space = json!({"name": 7, "default_country": "??", "audit_reads": true, "nope": 1});
+    let space_change = json!({"account": 1, "default_country": 7,
+        "dialects": {"natvie": {}, "wallee": 7}, "archived": "x"});
+    for (method, path, body, want) in [
+        ("POST", format!("{one}/addresses"), address, "/city /country /nope /purpose"),
+        ("POST", format!("{one}/comments"), comment, "/content /pined /pinned"),
+        (
+            "POST",
+            format!("{one}/payment-methods"),
+            method,
+            "/card/expiry_month /card/number /email /phone /type",
+        ),
+        ("POST", "/v1/keys".into(), new_key, "/dialect /expires_at /permissions /role /space"),
+        (
+            "PATCH",
+            format!("/v1/keys/{}", key.as_str().unwrap()),
+            key_change,
+            "/dialect /name /public_rights",
+        ),
+        (
+            "POST",
+            format!("/v1/keys/{}/rotate", key.as_str().unwrap()),
+            rotation,
+            "/expires_at /overlap_seconds",
+        ),
+        ("POST", "/v1/spaces".into(), new_space, "/audit_reads /default_country /name /nope"),
+        (
+            "PATCH",
+            format!("/v1/spaces/{space}"),
+            space_change,
+            "/account /archived /default_country /dialects/natvie /dialects/wallee",
+        ),
+        (
+            "POST",
+            "/v1/accounts".into(),
+            json!({"nmae": "x", "archived": 1}),
+            "/archived /name /nmae",
+        ),
+        ("POST", format!("{one}/merge"), json!({"absorb": [], "nope": 1}), "/absorb /nope"),
+    ] {
+        let told = pointers(&native, method, &path, Some(body)).await;
+        assert_eq!(told, want.split(' ').collect::<Vec<_>>(), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn every_operation_of_a_patch_that_is_none_is_told() {
+    let native = Native::start().await;
+    let made = native.create(json!({})).await;
+    let one = format!("/v1/customers/{}", made["number"]);
+    let patch = [("content-type", "application/json-patch+json")];
+    let operations = json!([
+        {"op": "ad", "path": "/title", "value": "x"},
+        {"op": "add", "path": "/title", "value": "x"},
+        {"op": "add", "path": "title", "value": "x"},
+    ]);
+    let answer = native.with("PATCH", &one, &patch, Some(operations)).await.expect(400).json();
+    let told: Vec<&str> = answer["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["pointer"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        (told.len(), told[0].split('/').nth(1), told[1].split('/').nth(1)),
+        (2, Some("0"), Some("2"))
+    );
+}
+
+#[tokio::test]
+async fn every_fault_of_a_query_is_told() {
+    let native = Native::start().await;
+    let made = native.create(json!({})).await;
+    let one = format!("/v1/customers/{}", made["number"]);
+    for (path, want) in [
+        (
+            "/v1/customers?limit=x&nope=1&sort=emial&created_at=soon&total=yes&deleted=ture\
+             &expand=adresses&status[equal]=a&cursor=x"
+                .to_owned(),
+            "/created_at /cursor /deleted /expand /limit /nope /sort /status[equal] /total",
+        ),
+        (
+            format!("{one}?version=x&as_of=y&expand=z&nope=1"),
+            "/as_of /as_of /expand /nope /version",
+        ),
+        (format!("{one}/history?limit=0&before=x&expand=y&nope=1"), "/before /expand /limit /nope"),
+        (format!("{one}/comments?limit=x&cursor=y&nope=1"), "/cursor /limit /nope"),
+        (
+            "/v1/events?after=x&limit=y&wait=z&expand=a&nope=1".into(),
+            "/after /expand /limit /nope /wait",
+        ),
+        (
+            "/v1/keys?limit=x&state=actve&space=y&cursor=z&nope=1".into(),
+            "/cursor /limit /nope /space /state",
+        ),
+        (
+            "/v1/audit-log/export?limit=x&since=y&outcome=dnoe&space=z&format=cvs&nope=1".into(),
+            "/format /limit /nope /outcome /since /space",
+        ),
+    ] {
+        let told = pointers(&native, "GET", &path, None).await;
+        assert_eq!(told, want.split(' ').collect::<Vec<_>>(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn words_that_are_nearly_right_are_answered_with_the_right_one() {
+    let native = Native::start().await;
+    let made = native.create(json!({})).await;
+    let one = format!("/v1/customers/{}", made["number"]);
+    for (method, path, body, meant) in [
+        ("PATCH", one.clone(), json!({"status": "actve"}), "active"),
+        ("POST", format!("{one}/addresses"), json!({"purpose": "bililng"}), "billing"),
+        ("POST", format!("{one}/addresses"), json!({"adress": "x", "line": "y"}), "line1"),
+        ("POST", format!("{one}/payment-methods"), json!({"type": "walet"}), "wallet"),
+        ("POST", "/v1/keys".into(), json!({"dialect": "natvie"}), "native"),
+        (
+            "POST",
+            "/v1/keys".into(),
+            json!({"dialect": "native", "permissions": ["customer:raed"]}),
+            "customer:read",
+        ),
+        ("GET", "/v1/keys?state=actve".into(), Value::Null, "active"),
+        ("GET", "/v1/customers?sort=emial".into(), Value::Null, "email"),
+        ("GET", "/v1/customers?emial=a".into(), Value::Null, "email"),
+        ("GET", "/v1/audit-log?outcme=done".into(), Value::Null, "outcome"),
+        ("GET", format!("{one}?expand=adresses"), Value::Null, "addresses"),
+    ] {
+        let body = (!body.is_null()).then_some(body);
+        let answer = native.call(method, &path, body).await;
+        let want = format!("did you mean {meant}?");
+        assert!(answer.text().contains(&want), "{method} {path}: {}", answer.text());
+    }
+}

@@ -97,7 +97,8 @@ fn verdict(failure: &Failure, exchange: &Exchange) -> Verdict {
         Failure::PreconditionRequired => {
             Verdict::new(428, "Precondition Required", "The request needs a precondition")
         }
-        Failure::Exists { noun, field } => {
+        // Nothing this API writes is unique, so there is no holder to be named.
+        Failure::Exists { noun, field, holder: _ } => {
             let text = format!("A {} with this {field} already exists", noun.as_str());
             Verdict::new(409, "Conflict", text)
         }

@@ -55,7 +55,7 @@ fn refusals() -> Vec<Row> {
 #[rustfmt::skip]
 fn conflicts_and_limits() -> Vec<Row> {
     use Failure as F;
-    let exists = F::Exists { noun: Noun::Customer, field: "reference" };
+    let exists = F::Exists { noun: Noun::Customer, field: "reference", holder: None };
     let state = F::WrongState { is: "deleted", needs: "active" };
     let media = F::UnsupportedMediaType { supported: "JSON" };
     let failed = "A precondition of the request does not hold";

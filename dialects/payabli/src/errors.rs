@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use patron_gateway::{Exchange, Reply};
-use patron_model::{Failure, Noun, Problems, Why};
+use patron_model::{Failure, Identity, Noun, Problems, Why};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
@@ -115,11 +115,17 @@ fn said(failure: &Failure) -> Said {
             Said::bad(&text, &format!("There is no such {noun}."), "Check the id.")
         }
         Failure::Invalid(problems) | Failure::Malformed(problems) => of_problems(problems),
-        Failure::Exists { .. } => Said::bad(
-            "Invalid parameter value: customerNumber",
-            "customerNumber: Is already used by another customer.",
-            "Send another customerNumber, or set forceCustomerCreation on add.",
-        ),
+        Failure::Exists { holder, .. } => {
+            let by = |id: &Identity| {
+                format!("customerNumber: Is already used by customer {}.", id.number)
+            };
+            let another = || "customerNumber: Is already used by another customer.".to_owned();
+            Said::bad(
+                "Invalid parameter value: customerNumber",
+                &holder.as_ref().map_or_else(another, by),
+                "Send another customerNumber, or set forceCustomerCreation on add.",
+            )
+        }
         Failure::Stale { .. }
         | Failure::PreconditionFailed { .. }
         | Failure::PreconditionRequired

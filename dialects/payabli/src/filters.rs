@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use patron_app::search::{CONDITIONS_MAX, Compare, Field, Filter, SEARCHES_MAX, customer};
+use patron_gateway::Faults;
 use patron_model::{Failure, Timestamp, Why, customer::STAND_IN};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
@@ -125,29 +126,36 @@ pub struct Asked {
     pub paypoints: Vec<i64>,
 }
 
-/// Compiles filters. A field that is not known is ignored (dossier §4.6).
+/// Compiles filters. A field that is not known is ignored (dossier §4.6); an operator the field
+/// does not have, or a value that is none, is noted.
 ///
 /// # Errors
-/// `Malformed` for an operator the field does not have, or a value that is none.
+/// A failure that is no fault of the input.
 pub fn compile(
     clauses: &[Clause],
     paypoints: &[Paypoint],
     now: Timestamp,
+    faults: &mut Faults,
 ) -> Result<Asked, Failure> {
     let mut left: Vec<&Paypoint> = paypoints.iter().collect();
     let mut conditions = Vec::new();
     let mut wants_deleted = false;
     for clause in clauses {
-        if let Some(of_paypoint) = of_paypoint(clause)? {
-            left.retain(|paypoint| of_paypoint.holds(paypoint));
-            continue;
+        match faults.keep(of_paypoint(clause))? {
+            Some(None) => {}
+            Some(Some(of_paypoint)) => {
+                left.retain(|paypoint| of_paypoint.holds(paypoint));
+                continue;
+            }
+            None => continue,
         }
         if clause.field == "status" {
-            let status = StatusFilter::parse(clause)?;
-            wants_deleted |= !status.negated && status.codes.contains(&show::DELETED);
-            conditions.push(status.condition(now));
-        } else if let Some(condition) = of_customer(clause)? {
-            conditions.push(condition);
+            if let Some(status) = faults.keep(StatusFilter::parse(clause))? {
+                wants_deleted |= !status.negated && status.codes.contains(&show::DELETED);
+                conditions.push(status.condition(now));
+            }
+        } else {
+            conditions.extend(faults.keep(of_customer(clause))?.flatten());
         }
     }
     if !wants_deleted {

@@ -9,7 +9,7 @@ use patron_app::{
     customers,
     search::{Field, Order, Query, customer, place_of},
 };
-use patron_gateway::{Reply, Request};
+use patron_gateway::{Faults, Reply, Request};
 use patron_model::{Failure, Permission, Why, space::Space};
 
 use crate::{
@@ -52,8 +52,13 @@ impl Listing {
         let caller = spaces::caller(cx)?;
         let paypoints: Vec<Paypoint> =
             spaces.iter().map(|space| Paypoint::of(space, caller)).collect();
-        let asked = filters::compile(&filters::clauses(query)?, &paypoints, cx.now)?;
-        let skip = query.int("fromRecord")?.unwrap_or(0).max(0).unsigned_abs();
+        let mut faults = Faults::default();
+        let clauses = faults.keep(filters::clauses(query))?.unwrap_or_default();
+        let asked = filters::compile(&clauses, &paypoints, cx.now, &mut faults)?;
+        let skip = faults.keep(query.int("fromRecord"))?.flatten();
+        let skip = skip.unwrap_or(0).max(0).unsigned_abs();
+        exports::check(query, &mut faults)?;
+        faults.finish()?;
         Ok(Listing { asked, order: order(query.get("sortBy")), skip, paypoints })
     }
 

@@ -62,9 +62,7 @@ impl Parameters {
             None => Ok(false),
             Some(text) if text == "1" || text.eq_ignore_ascii_case("true") => Ok(true),
             Some(text) if text == "0" || text.eq_ignore_ascii_case("false") => Ok(false),
-            Some(_) => {
-                Err(Failure::malformed(name, Why::NotOneOf { allowed: "true, false, 1, 0" }))
-            }
+            Some(word) => Err(Failure::malformed(name, Why::not_one_of(word, "true, false, 1, 0"))),
         }
     }
 }

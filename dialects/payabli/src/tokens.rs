@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use patron_app::{App, Caller};
-use patron_gateway::{Reply, Request};
+use patron_gateway::{Reply, Request, decode};
 use patron_model::{Failure, Permission, Permissions, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -87,7 +87,9 @@ pub struct Content {
 /// Only when the store cannot be asked; wrong credentials are answered here, in the shape that
 /// is used nowhere else.
 pub async fn create(request: Request) -> Result<Reply, Failure> {
-    let Ok(credentials) = request.json_object::<Credentials>() else { return Ok(unknown_client()) };
+    let Ok(credentials) = decode::json_object::<Credentials>(&request.body) else {
+        return Ok(unknown_client());
+    };
     let Credentials { client_id, client_secret, state, permissions } = credentials;
     let (Some(id), Some(secret)) = (client_id, client_secret) else { return Ok(unknown_client()) };
     let app = &request.cx.app;

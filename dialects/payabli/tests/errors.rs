@@ -63,7 +63,7 @@ fn every_failure_has_its_status_and_code() {
     is(Failure::PreconditionFailed { what: "x" }, 400, bad, invalid);
     is(Failure::PreconditionRequired, 400, bad, invalid);
     is(Failure::WrongState { is: "a", needs: "b" }, 400, bad, invalid);
-    let exists = Failure::Exists { noun: Noun::Customer, field: "reference" };
+    let exists = Failure::Exists { noun: Noun::Customer, field: "reference", holder: None };
     is(exists, 400, bad, &format!("{invalid}: customerNumber"));
     is(Failure::OutOfRange { max: 9 }, 400, bad, &format!("{invalid}: fromRecord"));
     is(Failure::Unauthenticated { reason: "secret reason" }, 401, None, "Unauthorized");

@@ -112,7 +112,7 @@ fn describe(failure: &Failure) -> (u16, u16, &'static str) {
 /// The code follows the first fault; a body that is no JSON at all has none of its own.
 fn refused(problems: &Problems) -> (u16, u16, &'static str) {
     match problems.iter().next() {
-        Some(first) if first.field.is_empty() && matches!(first.why, Why::Malformed { .. }) => {
+        Some(first) if first.field.is_empty() && is_no_json(&first.why) => {
             (400, code::RESOURCE, "The resource is invalid.")
         }
         Some(first) => match first.why {
@@ -128,6 +128,10 @@ fn refused(problems: &Problems) -> (u16, u16, &'static str) {
     }
 }
 
+fn is_no_json(why: &Why) -> bool {
+    matches!(why, Why::Malformed { .. } | Why::Syntax { .. })
+}
+
 /// One member per fault.
 fn details(failure: &Failure) -> BTreeMap<String, String> {
     let mut details: BTreeMap<String, String> = BTreeMap::new();
@@ -141,7 +145,8 @@ fn details(failure: &Failure) -> BTreeMap<String, String> {
                 reasons.push_str(&reason(&problem.why));
             }
         }
-        Failure::Exists { field, .. } => {
+        // Nothing this API writes is unique, so there is no holder to be named.
+        Failure::Exists { noun: _, field, holder: _ } => {
             details.insert(placed(field), reason(&Why::Taken));
         }
         Failure::TooLarge { limit } => {
@@ -201,6 +206,15 @@ fn reason(why: &Why) -> String {
     }
 }
 
+/// Every fault in one text: the shape has room for no more.
+fn told(failure: &Failure) -> String {
+    let (Failure::Invalid(problems) | Failure::Malformed(problems)) = failure else {
+        return describe(failure).2.to_owned();
+    };
+    let told = problems.iter().map(|p| format!("{}: {}", p.field, reason(&p.why)));
+    told.collect::<Vec<_>>().join(" ")
+}
+
 /// RFC 6749 §5.2. A client that cannot sign in is answered 400, not 401 (dossier §3.2).
 fn oauth(failure: &Failure, status: u16) -> Reply {
     let first = match failure {
@@ -221,7 +235,7 @@ fn oauth(failure: &Failure, status: u16) -> Reply {
     };
     let error_description = match (error, first) {
         ("invalid_client", _) => "Client authentication failed.".to_owned(),
-        (_, Some(first)) => format!("{}: {}", first.field, reason(&first.why)),
+        (_, Some(_)) => told(failure),
         (_, None) => describe(failure).2.to_owned(),
     };
     let body = OauthError { error, error_description };

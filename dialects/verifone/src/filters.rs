@@ -65,7 +65,10 @@ fn filter(expression: &Expression, spaces: &[Arc<Space>]) -> Result<Filter, Fail
 
 fn compare(comparison: &Comparison, spaces: &[Arc<Space>]) -> Result<Filter, Failure> {
     let Comparison { selector, operator, values, place } = comparison;
-    let unknown = || refused(format!("the selector at character {place} is not known"));
+    let unknown = || {
+        let hint = Selector::hint(selector);
+        refused(format!("the selector at character {place} is not known{hint}"))
+    };
     let selector = Selector::find(selector).ok_or_else(unknown)?;
     let barred = || {
         let name = selector.name;

@@ -8,7 +8,7 @@ use patron_app::{
     Loaded, customers,
     search::{self, Filter, Order, Query},
 };
-use patron_gateway::{Reply, Request, decode::Params};
+use patron_gateway::{Faults, Reply, Request, decode::Params};
 use patron_model::{Failure, Why, customer::Customer, space::Space};
 
 use crate::{
@@ -49,29 +49,33 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
 
 impl Listing {
     fn read(query: &Params, spaces: &[Arc<Space>]) -> Result<Listing, Failure> {
+        let mut faults = Faults::default();
         let text = query.get("search").unwrap_or_default();
-        if text.trim().is_empty() {
-            return Err(Failure::malformed("search", Why::Required));
-        }
-        let filter = filters::compile(text, spaces)?.and(search::customer::living());
-        let criteria = query.get("order_criteria").filter(|name| !name.is_empty());
-        let unsortable = || {
-            let what = "field to sort by";
-            Failure::malformed("order_criteria", Why::Unknown { what })
+        let filter = match text.trim().is_empty() {
+            true => Err(Failure::malformed("search", Why::Required)),
+            false => filters::compile(text, spaces),
         };
-        let selector = Selector::find(criteria.unwrap_or("created_at"))
-            .filter(|selector| selector.is_sortable)
-            .ok_or_else(unsortable)?;
+        let filter = faults.keep(filter)?.unwrap_or(Filter::All).and(search::customer::living());
+        let criteria = query.get("order_criteria").filter(|name| !name.is_empty());
+        let criteria = criteria.unwrap_or("created_at");
+        let selector = Selector::find(criteria).filter(|selector| selector.is_sortable);
+        if selector.is_none() {
+            let why = Why::unknown("field to sort by", criteria, Selector::sortable());
+            faults.misread("order_criteria", why);
+        }
         let is_descending = match query.get("order_by").unwrap_or_default() {
             "" => true,
             word if word.eq_ignore_ascii_case("desc") => true,
             word if word.eq_ignore_ascii_case("asc") => false,
-            _ => {
-                return Err(Failure::malformed("order_by", Why::NotOneOf { allowed: "ASC, DESC" }));
+            word => {
+                faults.misread("order_by", Why::not_one_of(word, "ASC, DESC"));
+                true
             }
         };
-        let number = query.int("page_number", 1, 1, i64::MAX)?;
-        let size = query.int("page_size", PAGE_SIZE, 1, i64::MAX)?.min(PAGE_SIZE_MAX);
+        let number = faults.int(query, "page_number", 1, 1, i64::MAX);
+        let size = faults.int(query, "page_size", PAGE_SIZE, 1, i64::MAX).min(PAGE_SIZE_MAX);
+        faults.finish()?;
+        let selector = selector.ok_or_else(|| Failure::internal("no field and no fault"))?;
         // The last position a store can name; nothing is there.
         let offset = (number - 1).saturating_mul(size);
         Ok(Listing {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use patron_app::{App, Caller};
-use patron_gateway::{Exchange, Reply, Request, decode, decode::Params};
+use patron_gateway::{Exchange, Faults, Reply, Request, decode, decode::Params};
 use patron_model::{Failure, Permission, Permissions, Timestamp, Why};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -63,18 +63,18 @@ pub(crate) async fn issue(request: Request) -> Result<Reply, Failure> {
         return Err(Failure::UnsupportedMediaType { supported });
     }
     let form = decode::form(&request.body)?;
+    let mut faults = Faults::default();
     match form.get("grant_type") {
         Some("client_credentials") => {}
-        Some(_) => {
-            let why = Why::NotOneOf { allowed: "client_credentials" };
-            return Err(Failure::malformed("grant_type", why));
-        }
-        None => return Err(Failure::malformed("grant_type", Why::Required)),
+        Some(_) => faults.misread("grant_type", Why::NotOneOf { allowed: "client_credentials" }),
+        None => faults.misread("grant_type", Why::Required),
     }
     let asked = form.get("scope").unwrap_or_default().trim();
-    let unknown = || Failure::malformed("scope", Why::NotOneOf { allowed: SCOPE_WORDS });
+    let unknown = Why::NotOneOf { allowed: SCOPE_WORDS };
     // A parameter without a value is as one that was left out (RFC 6749 §3.1).
-    let wanted = if asked.is_empty() { EVERYTHING } else { carried(asked).ok_or_else(unknown)? };
+    let wanted = if asked.is_empty() { Ok(EVERYTHING) } else { carried(asked).ok_or(unknown) };
+    let wanted = faults.understood("scope", wanted).unwrap_or(EVERYTHING);
+    faults.finish()?;
     let (user, key) = client(&request.exchange, &form)?;
     let caller = auth::by_key(&request.cx.app, &request, &user, &key).await?;
     caller.admit(request.client)?;

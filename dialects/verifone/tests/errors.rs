@@ -60,7 +60,7 @@ fn all() -> Vec<Failure> {
         Failure::Stale { have: 2, want: 1 },
         Failure::PreconditionFailed { what: "If-None-Match" },
         Failure::PreconditionRequired,
-        Failure::Exists { noun: Noun::Customer, field: "reference" },
+        Failure::Exists { noun: Noun::Customer, field: "reference", holder: None },
         Failure::WrongState { is: "a", needs: "b" },
         Failure::Unauthenticated { reason: "a secret reason" },
         Failure::Forbidden,

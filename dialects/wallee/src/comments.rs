@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     customers::CustomerReference,
     filters::{Check, Kind},
-    input::{Object, required, text},
+    input::{expected, required, text},
     lists::{ListParams, SearchParams, expands},
     transport::id,
 };
@@ -163,10 +163,10 @@ pub async fn retrieve(request: Request) -> Result<Reply, Failure> {
 /// `POST /customers/{customerId}/comments`
 pub async fn create(request: Request) -> Result<Reply, Failure> {
     let whose = id(&request, "customerId")?;
-    let Object(body): Object<CustomerCommentCreate> = request.json()?;
-    let mut fields = Fields::new(Reading::NullKeeps);
+    let (body, mut fields) = request.read::<CustomerCommentCreate>(Reading::NullKeeps)?;
     let content = content(&mut fields, &body.content);
-    if patron_app::Id::Number(required("customer", body.customer)?) != whose {
+    let named = required(&mut fields, "customer", body.customer);
+    if named.is_some_and(|named| patron_app::Id::Number(named) != whose) {
         fields.refuse("customer", Why::Mismatch { with: "the customer in the path" });
     }
     fields.finish()?;
@@ -178,9 +178,8 @@ pub async fn create(request: Request) -> Result<Reply, Failure> {
 /// `PATCH /customers/{customerId}/comments/{id}`
 pub async fn update(request: Request) -> Result<Reply, Failure> {
     let (whose, which) = (id(&request, "customerId")?, id(&request, "id")?);
-    let Object(body): Object<CustomerCommentActive> = request.json()?;
-    let expect = Expect::Version(required("version", body.version)?.into());
-    let mut fields = Fields::new(Reading::NullKeeps);
+    let (body, mut fields) = request.read::<CustomerCommentActive>(Reading::NullKeeps)?;
+    let expect = expected(&mut fields, body.version);
     let content = content(&mut fields, &body.content);
     fields.finish()?;
     let patch = CommentPatch { content, pinned: None };

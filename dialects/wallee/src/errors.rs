@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use patron_gateway::{Exchange, Reply};
-use patron_model::{Failure, Problems, Timestamp, Why};
+use patron_model::{Failure, Identity, Problems, Timestamp, Why};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -88,8 +88,10 @@ fn parts(failure: &Failure) -> Parts {
         Failure::PreconditionRequired => {
             on_field(400, "bad_request", MALFORMED, "version", Why::Required.to_string())
         }
-        Failure::Exists { noun: _, field } => {
-            on_field(422, UNPROCESSABLE, INVALID, &word(field), Why::Taken.to_string())
+        Failure::Exists { noun, field, holder } => {
+            let by = |id: &Identity| format!("Is already used by {} {}.", noun.as_str(), id.number);
+            let text = holder.as_ref().map_or_else(|| Why::Taken.to_string(), by);
+            on_field(422, UNPROCESSABLE, INVALID, &word(field), text)
         }
         Failure::WrongState { is, needs } => {
             let message = format!("The object is {is}; this needs it to be {needs}.");

@@ -270,7 +270,7 @@ pub fn descends(direction: &str) -> Result<bool, Why> {
     } else if direction.eq_ignore_ascii_case("DESC") {
         Ok(true)
     } else {
-        Err(Why::NotOneOf { allowed: "ASC, DESC" })
+        Err(Why::not_one_of(direction, "ASC, DESC"))
     }
 }
 

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
+use patron_app::Expect;
 use patron_gateway::{Fields, Member};
-use patron_model::{Failure, Patch, Why};
+use patron_model::{Patch, Why};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{
     Deserialize, Deserializer,
@@ -57,12 +58,19 @@ impl<T: JsonSchema> JsonSchema for Object<T> {
 /// A text as it is shown, if it is.
 pub type Shown<'a> = Option<Cow<'a, str>>;
 
-/// A member that must be there.
-///
-/// # Errors
-/// `Malformed` when it is absent or `null`.
-pub fn required<T>(field: &str, member: Member<T>) -> Result<T, Failure> {
-    member.value().ok_or_else(|| Failure::malformed(field, Why::Required))
+/// A member that must be there; that it is absent or `null` is noted as not understood.
+pub fn required<T>(fields: &mut Fields, name: &str, member: Member<T>) -> Option<T> {
+    let value = member.value();
+    if value.is_none() {
+        fields.faults.misread(name, Why::Required);
+    }
+    value
+}
+
+/// The version that a change must name; where it names none, the change is refused anyway.
+pub fn expected(fields: &mut Fields, version: Member<i32>) -> Expect {
+    let version = required(fields, "version", version);
+    version.map_or(Expect::Any, |version| Expect::Version(version.into()))
 }
 
 /// A text member as a patch of at most `max` characters.

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use patron_app::search::{After, Field, Filter, Order, Query, SortKey};
-use patron_gateway::Exchange;
+use patron_gateway::{Exchange, Faults, decode::Params};
 use patron_model::{Failure, Why};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -55,9 +55,9 @@ pub fn expands(exchange: &Exchange, reference: &str) -> bool {
     })
 }
 
-fn limit(exchange: &Exchange) -> Result<u32, Failure> {
-    let limit = exchange.query().int("limit", LIMIT_DEFAULT, 1, LIMIT_MAX)?;
-    u32::try_from(limit).map_err(Failure::internal)
+fn limit(query: &Params, faults: &mut Faults) -> u32 {
+    let limit = faults.int(query, "limit", LIMIT_DEFAULT, 1, LIMIT_MAX);
+    u32::try_from(limit).unwrap_or(u32::MAX)
 }
 
 // ---- lists ------------------------------------------------------------------------------------
@@ -79,27 +79,27 @@ impl ListParams {
     /// # Errors
     /// `Malformed`, also when both cursors are given.
     pub fn read(exchange: &Exchange) -> Result<ListParams, Failure> {
-        let query = exchange.query();
+        let (query, mut faults) = (exchange.query(), Faults::default());
         let cursor = |name| match query.get(name) {
             // An empty one would begin anew, for ever.
-            Some("") => {
-                Err(Failure::malformed(name, Why::WrongType { expected: "a whole number" }))
-            }
+            Some("") => Err(Why::WrongType { expected: "a whole number" }),
             _ => query.int(name, 0, 1, i64::MAX).map(|id| (id > 0).then_some(id)),
         };
-        let (after, before) = (cursor("after")?, cursor("before")?);
+        let after = faults.understood("after", cursor("after")).flatten();
+        let before = faults.understood("before", cursor("before")).flatten();
         if after.is_some() && before.is_some() {
             let why = Why::Malformed { expected: "absent when after is given" };
-            return Err(Failure::malformed("before", why));
+            faults.misread("before", why);
         }
         let direction = query.get("order").filter(|order| !order.is_empty()).unwrap_or("ASC");
-        let is_descending =
-            filters::descends(direction).map_err(|why| Failure::malformed("order", why))?;
+        let is_descending = faults.understood("order", filters::descends(direction));
+        let limit = limit(&query, &mut faults);
+        faults.finish()?;
         Ok(ListParams {
             cursor: after.or(before),
             is_before: before.is_some(),
-            is_descending,
-            limit: limit(exchange)?,
+            is_descending: is_descending.unwrap_or_default(),
+            limit,
         })
     }
 
@@ -158,20 +158,21 @@ impl<F> SearchParams<F> {
     /// # Errors
     /// `Malformed` for numbers, `OutOfRange` for the offset, `Invalid` for query and order.
     pub fn read(exchange: &Exchange, resolve: Resolve<'_, F>) -> Result<SearchParams<F>, Failure> {
-        let params = exchange.query();
-        let offset = params.int("offset", 0, 0, i64::MAX)?.unsigned_abs();
-        let limit = limit(exchange)?;
+        let (params, mut faults) = (exchange.query(), Faults::default());
+        let offset = faults.int(&params, "offset", 0, 0, i64::MAX).unsigned_abs();
+        let limit = limit(&params, &mut faults);
+        let condition =
+            query::parse(params.get("query").unwrap_or_default()).and_then(|expression| {
+                expression.map(|expression| filters::bind(&expression, resolve)).transpose()
+            });
+        let condition = faults.keep(condition.map_err(|why| Failure::invalid("query", why)))?;
+        let keys = filters::order(params.get("order").unwrap_or_default(), resolve);
+        let keys = faults.keep(keys.map_err(|why| Failure::invalid("order", why)))?;
+        faults.finish()?;
         if offset > OFFSET_MAX {
             return Err(Failure::OutOfRange { max: OFFSET_MAX });
         }
-        let in_query = |why| Failure::invalid("query", why);
-        let condition = query::parse(params.get("query").unwrap_or_default())
-            .map_err(in_query)?
-            .map(|expression| filters::bind(&expression, resolve))
-            .transpose()
-            .map_err(in_query)?;
-        let keys = filters::order(params.get("order").unwrap_or_default(), resolve)
-            .map_err(|why| Failure::invalid("order", why))?;
+        let (condition, keys) = (condition.flatten(), keys.unwrap_or_default());
         Ok(SearchParams { condition, keys, offset, limit })
     }
 

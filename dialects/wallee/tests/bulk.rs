@@ -36,7 +36,7 @@ async fn each_new_customer_gets_its_own_verdict() {
     let unprocessable = "unprocessable_entity";
     let long = json!({"emailAddress": "Must be at most 254 characters long."});
     verdict(&results[1], 422, unprocessable, &long);
-    let taken = json!({"customerId": "Is already used by another record."});
+    let taken = json!({"customerId": format!("Is already used by customer {}.", all[0])});
     verdict(&results[2], 422, unprocessable, &taken);
     verdict(&results[3], 400, "bad_request", &json!({"givenName": "Must be a string."}));
     verdict(&results[4], 400, "bad_request", &json!({"body": "Must be an object."}));
@@ -103,4 +103,25 @@ async fn a_request_has_at_most_a_hundred_items() {
     }
     let results = bulk(&shop, "POST", json!(vec![json!({}); 100])).await;
     assert!(results.iter().all(|result| result["statusCode"] == 201));
+}
+
+#[tokio::test]
+async fn every_fault_of_an_item_is_told() {
+    let shop = Shop::open().await;
+    let one = shop.customer(json!({})).await;
+    let faulty = json!({"givenName": 7, "emailAddress": "x".repeat(255), "language": "??"});
+    let told = |result: &Value| {
+        let errors = result["error"]["errors"].as_object().unwrap().clone();
+        errors.keys().cloned().collect::<Vec<_>>().join(" ")
+    };
+    let created = bulk(&shop, "POST", json!([faulty])).await;
+    assert_eq!(told(&created[0]), "emailAddress givenName language");
+    let mut known = faulty.clone();
+    known["id"] = json!(one);
+    let mut unknown = faulty;
+    unknown["id"] = json!("one");
+    unknown["version"] = json!("first");
+    let updated = bulk(&shop, "PATCH", json!([known, unknown])).await;
+    assert_eq!(told(&updated[0]), "emailAddress givenName language version");
+    assert_eq!(told(&updated[1]), "emailAddress givenName id language version");
 }

@@ -141,7 +141,7 @@ async fn references_are_unique_among_the_living() {
     let shop = Shop::open().await;
     let first = shop.customer(json!({"customerId": "C-1"})).await;
     let second = shop.customer(json!({"customerId": "C-2"})).await;
-    let taken = json!({"customerId": "Is already used by another record."});
+    let taken = json!({"customerId": format!("Is already used by customer {first}.")});
     let answer = shop.post("/customers", json!({"customerId": "C-1"})).await;
     refused(&answer, 422, "unprocessable_entity", &taken);
     let change = json!({"customerId": "C-1", "version": 1});

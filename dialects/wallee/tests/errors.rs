@@ -57,7 +57,7 @@ fn cases() -> Vec<(Failure, u16, &'static str, Value)> {
         (Failure::PreconditionFailed { what: "If-None-Match" }, 409, "conflict", json!({})),
         (Failure::PreconditionRequired, 400, "bad_request", json!({"version": "Must be given."})),
         (
-            Failure::Exists { noun: Noun::Customer, field: "reference" },
+            Failure::Exists { noun: Noun::Customer, field: "reference", holder: None },
             422,
             unprocessable,
             json!({"customerId": "Is already used by another record."}),

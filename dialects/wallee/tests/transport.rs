@@ -46,8 +46,14 @@ async fn what_is_no_json_is_refused() {
         headers.push(("content-type", "application/json"));
         shop.server.raw("POST", target, &headers, body).await
     };
-    let broken = json!({"body": "Must be a valid JSON document."});
-    for body in [&b"{"[..], b"{\"givenName\":", b"{\"a\": \xff}", b"anna"] {
+    for (body, line, column) in [
+        (&b"{"[..], 1, 1),
+        (b"{\n\"givenName\":", 2, 12),
+        (b"{\"a\": \xff}", 1, 7),
+        (b"anna", 1, 1),
+    ] {
+        let text = format!("no valid JSON from line {line} column {column}.");
+        let broken = json!({"body": format!("Cannot be understood: {text}")});
         refused(&send(body).await, 400, "bad_request", &broken);
     }
     let twice = send(br#"{"givenName":"A","givenName":"B"}"#).await;

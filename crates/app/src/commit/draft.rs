@@ -5,7 +5,7 @@ use std::cell::Cell;
 use patron_model::{Event, Failure, Identity, Ids, card::Found, country::Country};
 use patron_store::{Answer, Batch, NewEntry, Record, StoreError, Write, faceless};
 
-use super::{Saved, Settled, refused};
+use super::{Saved, Settled, claims::Claims};
 use crate::{
     Cx,
     audit::{self, Act},
@@ -316,6 +316,7 @@ impl<'a> Draft<'a> {
         if batch.writes.is_empty() && batch.answer.is_none() {
             return Ok(Verdict::Committed);
         }
+        let claims = Claims::of(&batch);
         match cx.app.store.commit(batch).await {
             Ok(_) => {
                 if opens_other_doors {
@@ -325,7 +326,7 @@ impl<'a> Draft<'a> {
             }
             Err(StoreError::Conflict { .. }) => Ok(Verdict::Again),
             Err(StoreError::Unique { .. }) if is_taken_raced => Ok(Verdict::Again),
-            Err(error) => Err(refused(error)),
+            Err(error) => Err(Box::pin(claims.refused(cx, error)).await),
         }
     }
 }

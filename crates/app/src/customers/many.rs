@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::{changed, created};
 use crate::{
     Cx,
-    commit::{Saved, refused},
+    commit::{Saved, claims::Claims},
     record::Loaded,
 };
 
@@ -64,10 +64,13 @@ pub async fn write_many(steps: Vec<(Cx, Step)>) -> Vec<Result<Saved<Customer>, M
     verdicts
 }
 
+/// A customer as it will be, and what it claims where it is written.
+type Drafted = (Saved<Customer>, Option<Claims>);
+
 /// Customers on their way into the store.
 struct Handed {
-    /// As they will be and whether they are written, or why they were not handed over.
-    drafted: Vec<Result<(Saved<Customer>, bool), Failure>>,
+    /// Each, or why it was not handed over.
+    drafted: Vec<(Cx, Result<Drafted, Failure>)>,
     /// The store's verdicts on those that are written.
     committing: JoinHandle<Vec<Result<Committed, StoreError>>>,
 }
@@ -81,13 +84,13 @@ impl Handed {
                 Step::Change(before, patch) => changed(&cx, draft, before, patch.clone()),
             });
             let prepared = prepared.await;
-            drafted.push(prepared.map(|(batch, saved)| {
+            let prepared = prepared.map(|(batch, saved)| {
                 let is_written = !batch.writes.is_empty() || batch.answer.is_some();
-                if is_written {
-                    batches.push(batch);
-                }
-                (saved, is_written)
-            }));
+                let claims = is_written.then(|| Claims::of(&batch));
+                batches.extend(is_written.then_some(batch));
+                (saved, claims)
+            });
+            drafted.push((cx, prepared));
         }
         let committing = tokio::spawn(async move { store.commit_many(batches).await });
         Handed { drafted, committing }
@@ -95,21 +98,23 @@ impl Handed {
 
     async fn verdicts(self) -> Vec<Result<Saved<Customer>, Missed>> {
         let mut committed = self.committing.await.unwrap_or_default().into_iter();
-        let mut verdict = |drafted: Result<(Saved<Customer>, bool), Failure>| {
-            let (saved, is_written) = drafted.map_err(Missed::Refused)?;
-            if !is_written {
-                return Ok(saved);
-            }
-            match committed.next() {
-                Some(Ok(_)) => Ok(saved),
-                Some(Err(StoreError::Conflict { .. })) => Err(Missed::Raced),
-                Some(Err(error)) => Err(Missed::Refused(refused(error))),
-                None => {
-                    let lost = Failure::internal("the store gave no verdict for a batch");
-                    Err(Missed::Refused(lost))
-                }
-            }
-        };
-        self.drafted.into_iter().map(&mut verdict).collect()
+        let mut verdicts = Vec::with_capacity(self.drafted.len());
+        for (cx, drafted) in self.drafted {
+            let verdict = match drafted {
+                Ok((saved, Some(claims))) => match committed.next() {
+                    Some(Ok(_)) => Ok(saved),
+                    Some(Err(StoreError::Conflict { .. })) => Err(Missed::Raced),
+                    Some(Err(error)) => Err(Missed::Refused(claims.refused(&cx, error).await)),
+                    None => {
+                        let lost = Failure::internal("the store gave no verdict for a batch");
+                        Err(Missed::Refused(lost))
+                    }
+                },
+                Ok((saved, None)) => Ok(saved),
+                Err(failure) => Err(Missed::Refused(failure)),
+            };
+            verdicts.push(verdict);
+        }
+        verdicts
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use patron_model::{Failure, Noun, Patch, Problems, Why, customer::Customer, event::CustomerEvent};
+use patron_model::{
+    Failure, Identity, Noun, Patch, Problems, Why, customer::Customer, event::CustomerEvent,
+};
 
 use super::Row;
 use crate::{
@@ -210,7 +212,9 @@ impl Writing {
         match self.plan.on_conflict {
             OnConflict::Skip => Err(Verdict::Skipped(customer.number)),
             OnConflict::Fail => {
-                Err(Verdict::Refused(Failure::Exists { noun: Noun::Customer, field }))
+                let holder = Identity { number: customer.number, uuid: customer.uuid };
+                let noun = Noun::Customer;
+                Err(Verdict::Refused(Failure::Exists { noun, field, holder: Some(holder) }))
             }
             OnConflict::Update => {
                 let patch = row.clone().into_change(&customer);

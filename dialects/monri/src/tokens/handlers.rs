@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     NAME,
-    customers::json_object,
     errors::APPROVED,
     tokens::{self, EXPIRES_IN_SECONDS, Scope},
 };
@@ -47,9 +46,8 @@ struct Wanted {
 }
 
 impl TokenRequest {
-    fn checked(self) -> Result<Wanted, Failure> {
+    fn checked(self, mut fields: Fields) -> Result<Wanted, Failure> {
         let TokenRequest { client_id, client_secret, grant_type, scopes } = self;
-        let mut fields = Fields::new(Reading::NullKeeps);
         let client_id = required(&mut fields, "client_id", client_id, Ok);
         let client_secret = required(&mut fields, "client_secret", client_secret, Ok);
         let is_known = |word: String| {
@@ -96,7 +94,8 @@ fn known_scopes(words: Vec<String>) -> Result<Vec<Scope>, Why> {
 /// # Errors
 /// `Malformed`, `Invalid`; `Unauthenticated` for an unknown client or a wrong secret.
 pub async fn token(request: Request) -> Result<Reply, Failure> {
-    let wanted = json_object::<TokenRequest>(&request)?.checked()?;
+    let (sent, fields) = request.read::<TokenRequest>(Reading::NullKeeps)?;
+    let wanted = sent.checked(fields)?;
     let app = &request.cx.app;
     let caller = app.caller(NAME, &wanted.client_id).await?;
     request.claims(caller.key.number);

@@ -5,15 +5,16 @@ use patron_app::{
     search::{After, Filter, Order, Query, customer as fields},
     shown::Seen,
 };
-use patron_gateway::{Member, Reading, Reply, Request};
+use patron_gateway::{Faults, Fields, Member, Reading, Reply, Request, decode::Params};
 use patron_model::{
-    Failure, Noun, Permission, Problems, Timestamp, Why,
+    Failure, Noun, Patch, Permission, Timestamp, Why,
     address::Postal,
     customer::{Customer, CustomerPatch, NewAddress},
     text::Reference,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{
     conditions::{self, Condition},
@@ -22,7 +23,6 @@ use crate::{
         show::{AddressOut, CommentOut, CustomerOut, ListOut, MergeOut, MergedOut},
     },
     filters,
-    input::{self, Faults},
     lists::{self, Key, Place},
 };
 
@@ -47,7 +47,7 @@ struct Expand {
 }
 
 fn expand(request: &Request) -> Result<Expand, Failure> {
-    let mut expand = Expand::default();
+    let (mut expand, mut faults) = (Expand::default(), Faults::default());
     let params = request.query();
     for word in params.all("expand").flat_map(|words| words.split(',')) {
         match word {
@@ -57,13 +57,10 @@ fn expand(request: &Request) -> Result<Expand, Failure> {
                 expand.comments = true;
             }
             "" => {}
-            _ => {
-                let why = Why::NotOneOf { allowed: "addresses, comments" };
-                return Err(Failure::malformed("expand", why));
-            }
+            _ => faults.misread("expand", Why::not_one_of(word, "addresses, comments")),
         }
     }
-    Ok(expand)
+    faults.finish().map(|()| expand)
 }
 
 async fn comments_of(
@@ -132,14 +129,12 @@ async fn saved(request: &Request, status: u16, saved: &Saved<Customer>) -> Resul
 /// One customer; an absorbed one answers as the customer that took it over. With `as_of` or
 /// `version` as it was then.
 pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
-    let params = request.query();
-    match (params.get("as_of"), params.get("version")) {
-        (None, None) => {}
-        (Some(_), Some(_)) => {
-            let why = Why::Mismatch { with: "nothing when version is given" };
-            return Err(Failure::malformed("as_of", why));
-        }
-        (as_of, version) => return get_past(&request, as_of, version).await,
+    let (params, mut faults) = (request.query(), request.query_faults());
+    let past = past(&params, &mut faults);
+    faults.keep(expand(&request))?;
+    faults.finish()?;
+    if let Some(past) = past {
+        return get_past(&request, past).await;
     }
     let id = id(&request)?;
     let (reply, number, uuid) = match customers::see(&request.cx, id).await? {
@@ -167,21 +162,29 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
     })
 }
 
-async fn get_past(
-    request: &Request,
-    as_of: Option<&str>,
-    version: Option<&str>,
-) -> Result<Reply, Failure> {
+/// A state of before.
+enum Past {
+    At(Timestamp),
+    Version(i64),
+}
+
+fn past(params: &Params, faults: &mut Faults) -> Option<Past> {
+    let (as_of, version) = (params.get("as_of"), params.get("version"));
+    if as_of.is_some() && version.is_some() {
+        faults.misread("as_of", Why::Mismatch { with: "nothing when version is given" });
+    }
+    let number =
+        |text: &str| text.parse::<i64>().map_err(|_| Why::WrongType { expected: "a whole number" });
+    let version = version.and_then(|text| faults.understood("version", number(text)));
+    let at = as_of.and_then(|text| faults.understood("as_of", Timestamp::parse(text)));
+    at.map(Past::At).or(version.map(Past::Version))
+}
+
+async fn get_past(request: &Request, past: Past) -> Result<Reply, Failure> {
     let number = customers::get_any(&request.cx, id(request)?).await?.number;
-    let past: Loaded<Customer> = match (as_of, version) {
-        (Some(at), _) => {
-            let at = Timestamp::parse(at).map_err(|why| Failure::malformed("as_of", why))?;
-            journal::at_time(&request.cx, number, at).await?
-        }
-        (None, version) => {
-            let why = Why::WrongType { expected: "a whole number" };
-            let version = version.and_then(|text| text.parse::<i64>().ok());
-            let version = version.ok_or(Failure::malformed("version", why))?;
+    let past: Loaded<Customer> = match past {
+        Past::At(at) => journal::at_time(&request.cx, number, at).await?,
+        Past::Version(version) => {
             let has = |customer: &Customer| customer.version == version;
             journal::at_version(&request.cx, number, has).await?
         }
@@ -191,6 +194,9 @@ async fn get_past(
 
 /// The customer with a reference.
 pub(crate) async fn get_by_reference(request: Request) -> Result<Reply, Failure> {
+    let mut faults = request.query_faults();
+    faults.keep(expand(&request))?;
+    faults.finish()?;
     let customer = customers::get_by_reference(&request.cx, request.param("reference")).await?;
     let tag = conditions::tag(customer.version);
     let reply = shown(&request, 200, &customer, customer.revision).await?;
@@ -199,36 +205,43 @@ pub(crate) async fn get_by_reference(request: Request) -> Result<Reply, Failure>
 
 /// A page of customers: filters, order, free text.
 pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
-    let params = request.query();
-    let limit = params.int("limit", PAGE_DEFAULT, 1, PAGE_MAX)?;
+    let (params, mut faults) = (request.query(), request.query_faults());
+    let limit = faults.int(&params, "limit", PAGE_DEFAULT, 1, PAGE_MAX);
     let limit = u32::try_from(limit).unwrap_or(50);
     let home = request.cx.space_record().and_then(|space| space.default_country.as_ref());
-    let filter = filters::filter(&params, home)?.and(deleted(&request, params.get("deleted"))?);
-    let expand = expand(&request)?;
+    let filter = filters::filter(&params, home, &mut faults);
+    let deleted = faults.keep(deleted(&request, params.get("deleted")))?;
+    let filter = filter.and(deleted.unwrap_or_else(fields::living));
+    let expand = faults.keep(expand(&request))?.unwrap_or_default();
     let question: Vec<&str> = params
         .iter()
         .filter(|(name, _)| !matches!(*name, "cursor" | "limit" | "total" | "expand"))
         .flat_map(|(name, value)| [name, value])
         .collect();
     let question = lists::question(&question);
-    let place = params.get("cursor").map(|text| lists::read(text, &question)).transpose()?;
-    let total = match wants_total(params.get("total"))? && params.get("q").is_none() {
+    let place = params.get("cursor").map(|text| lists::read(text, &question)).transpose();
+    let place = faults.keep(place)?.flatten();
+    let wants_total = faults.understood("total", wants_total(params.get("total")));
+    let order = faults.understood("sort", filters::order(&params));
+    faults.finish()?;
+    let order = order.unwrap_or_else(Order::by_number);
+    let total = match wants_total == Some(true) && params.get("q").is_none() {
         true => Some(customers::count(&request.cx, &[request.cx.space], &filter).await?),
         false => None,
     };
     let (items, next) = match params.get("q").filter(|q| !q.trim().is_empty()) {
         Some(q) => text_page(&request, q, &filter, place, limit).await?,
-        None => plain_page(&request, filter, filters::order(&params)?, place, limit).await?,
+        None => plain_page(&request, filter, order, place, limit).await?,
     };
     let next_cursor = next.map(|place| lists::write(&question, place)).transpose()?;
     answer_page(&request, items, next_cursor, total, expand).await
 }
 
-fn wants_total(word: Option<&str>) -> Result<bool, Failure> {
+fn wants_total(word: Option<&str>) -> Result<bool, Why> {
     match word {
         None | Some("false" | "") => Ok(false),
         Some("true") => Ok(true),
-        Some(_) => Err(Failure::malformed("total", Why::NotOneOf { allowed: "true, false" })),
+        Some(word) => Err(Why::not_one_of(word, "true, false")),
     }
 }
 
@@ -237,8 +250,8 @@ fn deleted(request: &Request, word: Option<&str>) -> Result<Filter, Failure> {
         None | Some("false" | "") => return Ok(fields::living()),
         Some("true" | "include") => Filter::All,
         Some("only") => Filter::Not(Box::new(fields::living())),
-        Some(_) => {
-            let why = Why::NotOneOf { allowed: "false, true, only" };
+        Some(word) => {
+            let why = Why::not_one_of(word, "false, true, only");
             return Err(Failure::malformed("deleted", why));
         }
     };
@@ -287,12 +300,12 @@ async fn plain_page(
 }
 
 fn place_after(last: &Seen, order: &Order) -> Result<Place, Failure> {
-    use patron_app::search::Value;
+    use patron_app::search;
     let After { keys, number } = last.place(order)?;
     let key = keys.into_iter().next().map(|value| match value {
-        Value::Int(int) => Key::Int(int),
-        Value::Text(text) => Key::Text(text),
-        Value::Null => Key::Null,
+        search::Value::Int(int) => Key::Int(int),
+        search::Value::Text(text) => Key::Text(text),
+        search::Value::Null => Key::Null,
     });
     Ok(Place::List { key, number })
 }
@@ -356,53 +369,52 @@ fn next_link(request: &Request, cursor: &str) -> String {
     format!("<{}?{question}>; rel=\"next\"", request.path())
 }
 
-pub(crate) fn new_addresses(body: &mut CustomerIn) -> Result<Vec<NewAddress>, Failure> {
-    let (mut added, mut problems) = (Vec::new(), Problems::new());
+/// The addresses in a body. Faults are noted.
+pub(crate) fn new_addresses(body: &mut CustomerIn, fields: &mut Fields) -> Vec<NewAddress> {
+    let mut added = Vec::new();
     for (i, address) in body.addresses.take().into_iter().flatten().enumerate() {
-        let patch = match address.into_patch(Reading::NullClears) {
-            Ok(patch) => patch,
-            Err(Failure::Invalid(found)) => {
-                problems.append(found.renamed(|field| format!("addresses.{i}.{field}")));
-                continue;
-            }
-            Err(failure) => return Err(failure),
-        };
+        let read = |f: &mut Fields| address.patch(f);
+        let patch = fields.within(&format!("addresses.{i}"), Reading::NullClears, read);
         added.push(NewAddress {
             purpose: patch.purpose.unwrap_or(patron_model::address::Purpose::Other),
             is_default: patch.is_default.unwrap_or(false),
             postal: Postal::default().changed(patch.postal),
         });
     }
-    problems.into_result()?;
-    Ok(added)
+    added
 }
 
 /// A new customer.
 pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
-    let mut faults = Faults::default();
-    let mut body: CustomerIn = input::body(&request, &mut faults)?;
-    let add_addresses = faults.keep(new_addresses(&mut body))?.unwrap_or_default();
-    let patch = faults.keep(body.into_patch(Reading::NullClears))?.unwrap_or_default();
-    faults.finish()?;
+    let (mut body, mut fields) = read::body::<CustomerIn>(&request, Reading::NullClears)?;
+    let add_addresses = new_addresses(&mut body, &mut fields);
+    let patch = body.patch(&mut fields);
+    fields.finish()?;
     let patch = CustomerPatch { add_addresses, ..patch };
     let created = customers::create(&request.cx, patch).await?;
     saved(&request, 201, &created).await
+}
+
+fn names_another(body: &CustomerIn, reference: &Reference) -> bool {
+    body.reference.as_ref().is_some_and(|named| named != reference.as_str())
 }
 
 /// Creates or updates the customer with a reference: one atomic call. The body replaces the record.
 pub(crate) async fn put_by_reference(request: Request) -> Result<Reply, Failure> {
     let create_only = conditions::creates_only(&request)?;
     let condition = if create_only { Condition::None } else { conditions::of_change(&request)? };
-    let reference = Reference::parse(request.param("reference"))
-        .map_err(|why| Failure::invalid("reference", why))?;
-    let mut patch = read::whole(&request, Reading::Replaces)?;
-    match &patch.reference {
-        patron_model::Patch::Set(named) if *named != reference => {
-            let why = Why::Mismatch { with: "the reference in the path" };
-            return Err(Failure::invalid("reference", why));
+    let (body, mut fields) = read::body(&request, Reading::Replaces)?;
+    let reference = Reference::parse(request.param("reference"));
+    match &reference {
+        Err(why) => fields.refuse("reference", why.clone()),
+        Ok(reference) if names_another(&body, reference) => {
+            fields.refuse("reference", Why::Mismatch { with: "the reference in the path" });
         }
-        _ => patch.reference = patron_model::Patch::Keep,
+        Ok(_) => {}
     }
+    let mut patch = read::without_addresses(body, fields)?;
+    patch.reference = Patch::Keep;
+    let reference = reference.map_err(|why| Failure::invalid("reference", why))?;
     let expect = match condition {
         // If-Match: * on a record that does not exist must fail (RFC 9110 §13.1.1).
         Condition::Exists => {
@@ -448,23 +460,32 @@ pub(crate) async fn restore(request: Request) -> Result<Reply, Failure> {
 }
 
 /// Which customer is to be taken over.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "MergeInput")]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "MergeInput", extend("required" = ["absorb"]))]
 pub(crate) struct MergeIn {
     /// Id or number of the customer that is taken over.
-    absorb: Member<serde_json::Value>,
+    absorb: Member<Value>,
 }
 
 /// Takes another customer over. `Prefer: dry-run` shows the outcome first.
 pub(crate) async fn merge(request: Request) -> Result<Reply, Failure> {
     let expect = conditions::of_change(&request)?.expect();
-    let body: MergeIn = read::body(&request)?;
+    let (body, mut fields) = read::body::<MergeIn>(&request, Reading::NullKeeps)?;
     let absorbed = match body.absorb.value() {
-        Some(serde_json::Value::String(text)) => Id::parse(&text, Noun::Customer)?,
-        Some(serde_json::Value::Number(number)) => Id::parse(&number.to_string(), Noun::Customer)?,
-        _ => return Err(Failure::invalid("absorb", Why::Required)),
+        Some(Value::String(text)) => Some(text),
+        Some(Value::Number(number)) => Some(number.to_string()),
+        None => {
+            fields.refuse("absorb", Why::Required);
+            None
+        }
+        Some(Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
+            fields.refuse("absorb", Why::WrongType { expected: "an id or number" });
+            None
+        }
     };
+    fields.finish()?;
+    let absorbed = Id::parse(&absorbed.unwrap_or_default(), Noun::Customer)?;
     let survivor = id(&request)?;
     let merged = customers::merge(&request.cx, survivor, absorbed, expect).await?;
     let survivor = &merged.survivor;

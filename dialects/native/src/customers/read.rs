@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use patron_gateway::{Fields, Member, Reading, Request};
+use patron_gateway::{Faults, Fields, Member, Reading, Request, decode};
 use patron_model::{
-    Failure, Patch, Problems, Timestamp, Why,
+    Failure, Patch, Timestamp, Why,
     country::Country,
     currency::Currency,
     customer::{Customer, CustomerPatch, Status},
@@ -18,11 +18,10 @@ use patron_model::{
 };
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::addresses::AddressIn;
-use crate::input::{self, Faults};
 use crate::words;
 
 /// Media type of JSON Merge Patch.
@@ -53,7 +52,7 @@ pub(crate) struct PatchOperation {
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "CustomerInput")]
 pub(crate) struct CustomerIn {
-    reference: Member<String>,
+    pub(crate) reference: Member<String>,
     given_name: Member<String>,
     family_name: Member<String>,
     full_name: Member<String>,
@@ -103,15 +102,10 @@ pub(crate) const SET_BY_SERVER: [&str; 7] =
     ["id", "number", "version", "phone_e164", "email_warnings", "created_at", "updated_at"];
 
 impl CustomerIn {
-    /// The patch this body means.
-    ///
-    /// # Errors
-    /// `Invalid` with every problem.
-    pub(crate) fn into_patch(self, reading: Reading) -> Result<CustomerPatch, Failure> {
-        let mut fields = Fields::new(reading);
-        let f = &mut fields;
+    /// The patch this body means. Faults are noted.
+    pub(crate) fn patch(self, f: &mut Fields) -> CustomerPatch {
         let metadata = metadata_patch(f, self.metadata);
-        let patch = CustomerPatch {
+        CustomerPatch {
             reference: f.text("reference", self.reference, Reference::parse),
             given_name: f.text("given_name", self.given_name, Name::parse),
             family_name: f.text("family_name", self.family_name, Name::parse),
@@ -141,9 +135,7 @@ impl CustomerIn {
                 names.iter().map(|name| Line::parse(name)).collect()
             }),
             ..CustomerPatch::default()
-        };
-        fields.finish()?;
-        Ok(patch)
+        }
     }
 }
 
@@ -151,7 +143,7 @@ fn status(word: &str) -> Result<Status, Why> {
     [Status::Active, Status::Inactive, Status::Locked, Status::Blocked]
         .into_iter()
         .find(|status| status.as_str() == word)
-        .ok_or(Why::NotOneOf { allowed: "active, inactive, locked, blocked" })
+        .ok_or_else(|| Why::not_one_of(word, "active, inactive, locked, blocked"))
 }
 
 /// A decimal as text or as a JSON number, never through floating point.
@@ -192,28 +184,18 @@ fn metadata_patch(fields: &mut Fields, member: Member<BTreeMap<String, Value>>) 
     }
 }
 
-/// The JSON body of a request.
+/// The JSON object in a request, and a collector that has what does not fit in it.
 ///
 /// # Errors
-/// `UnsupportedMediaType` when it is said to be something else, `Malformed`.
-pub(crate) fn body<T: serde::de::DeserializeOwned>(request: &Request) -> Result<T, Failure> {
+/// `UnsupportedMediaType` when it is said to be something else; `Malformed` when nothing fits.
+pub(crate) fn body<T: DeserializeOwned>(
+    request: &Request,
+    reading: Reading,
+) -> Result<(T, Fields), Failure> {
     if !request.is_json() {
         return Err(Failure::UnsupportedMediaType { supported: "application/json" });
     }
-    request.json_object().map_err(|failure| placed(request, failure))
-}
-
-/// A body that is no JSON, with the place where it stops being some.
-fn placed(request: &Request, failure: Failure) -> Failure {
-    let is_broken = |problems: &Problems| {
-        problems.iter().any(|p| p.field.is_empty() && matches!(p.why, Why::Malformed { .. }))
-    };
-    match &failure {
-        Failure::Malformed(problems) if !request.body.is_empty() && is_broken(problems) => {
-            input::broken_at(&request.body).map_or(failure, |why| Failure::malformed("", why))
-        }
-        _ => failure,
-    }
+    request.read(reading)
 }
 
 /// What a PATCH asks for.
@@ -233,11 +215,17 @@ pub(crate) fn read(request: &Request) -> Result<Change, Failure> {
     let essence = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
         JSON_PATCH => {
-            let operations: json_patch::Patch = request.json()?;
-            if operations.0.len() > PATCH_OPERATIONS_MAX {
+            let sent: Vec<Box<RawValue>> = request.json()?;
+            if sent.len() > PATCH_OPERATIONS_MAX {
                 return Err(Failure::TooLarge { limit: PATCH_OPERATIONS_MAX });
             }
-            Ok(Change::Operations(operations))
+            let (mut faults, mut operations) = (Faults::default(), Vec::new());
+            for (place, operation) in sent.iter().enumerate() {
+                let read = decode::json(operation.get().as_bytes());
+                operations.extend(faults.keep(decode::below(&place.to_string(), read))?);
+            }
+            faults.finish()?;
+            Ok(Change::Operations(json_patch::Patch(operations)))
         }
         MERGE_PATCH | "application/json" => {
             Ok(Change::Merge(Box::new(whole(request, Reading::NullClears)?)))
@@ -253,14 +241,24 @@ pub(crate) fn read(request: &Request) -> Result<Change, Failure> {
 /// # Errors
 /// `Malformed` or `Invalid`, with every fault.
 pub(crate) fn whole(request: &Request, reading: Reading) -> Result<CustomerPatch, Failure> {
-    let mut faults = Faults::default();
-    let body: CustomerIn = input::body(request, &mut faults)?;
+    let (body, fields) = body::<CustomerIn>(request, reading)?;
+    without_addresses(body, fields)
+}
+
+/// The patch of a body that must not have addresses.
+///
+/// # Errors
+/// `Malformed` or `Invalid`, with every fault.
+pub(crate) fn without_addresses(
+    body: CustomerIn,
+    mut fields: Fields,
+) -> Result<CustomerPatch, Failure> {
     if body.addresses.is_some() {
-        faults.keep::<()>(Err(Failure::invalid("addresses", Why::ReadOnly)))?;
+        fields.refuse("addresses", Why::ReadOnly);
     }
-    let patch = faults.keep(body.into_patch(reading))?;
-    faults.finish()?;
-    patch.ok_or_else(|| Failure::internal("a patch without faults is none"))
+    let patch = body.patch(&mut fields);
+    fields.finish()?;
+    Ok(patch)
 }
 
 /// The patch that a JSON Patch means for a customer: it is applied to the writable members, and the
@@ -275,11 +273,8 @@ pub(crate) fn apply_operations(
     let mut document = writable(customer);
     super::json_patch::apply(&mut document, operations)?;
     let text = serde_json::to_vec(&document).map_err(Failure::internal)?;
-    let body: CustomerIn = patron_gateway::decode::json(&text)?;
-    if body.addresses.is_some() {
-        return Err(Failure::invalid("addresses", Why::ReadOnly));
-    }
-    let mut patch = body.into_patch(Reading::Replaces)?;
+    let (body, fields) = Fields::read(&text, Reading::Replaces)?;
+    let mut patch = without_addresses(body, fields)?;
     if patch.status == Patch::Set(customer.status) {
         // Nobody set it: what a dialect shows as long as nobody does stays.
         patch.status = Patch::Keep;

@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use patron_app::import;
-use patron_gateway::{Reading, cards, decode, spreadsheet};
+use patron_gateway::{Faults, Fields, Reading, cards, decode, spreadsheet};
 use patron_model::{
-    Failure, Problems, Timestamp, Why,
+    Failure, Timestamp, Why,
     address::PostalPatch,
     customer::{Customer, CustomerPatch},
 };
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -136,9 +137,9 @@ pub fn into_patch(record: Value) -> Result<CustomerPatch, Failure> {
 /// # Errors
 /// `Invalid` or `Malformed` with every problem of the row.
 pub fn into_row(mut record: Value) -> Result<import::Row, Failure> {
-    let number = number(&record)?;
+    let number = number(&record);
     forget_set_by_server(&mut record);
-    cards::found_in(&record).into_result()?;
+    let cards = cards::found_in(&record);
     let Value::Object(members) = record else {
         let why = Why::WrongType { expected: "an object" };
         return Err(Failure::malformed("", why));
@@ -152,13 +153,15 @@ pub fn into_row(mut record: Value) -> Result<import::Row, Failure> {
             _ => own.insert(name, value),
         };
     }
-    let mut problems = Problems::new();
-    let billing = address("billing", billing, &mut problems)?;
-    let shipping = address("shipping", shipping, &mut problems)?;
-    problems.into_result()?;
-    let mut body: CustomerIn = typed(Value::Object(own))?;
-    let addresses = crate::customers::new_addresses(&mut body)?;
-    let patch = body.into_patch(Reading::NullClears)?;
+    let mut faults = Faults::default();
+    let number = faults.keep(number)?.flatten();
+    faults.refuse_all(cards);
+    let billing = faults.keep(decode::below("billing", address(billing)))?.flatten();
+    let shipping = faults.keep(decode::below("shipping", address(shipping)))?.flatten();
+    let (mut body, mut fields) = typed::<CustomerIn>(own, faults)?;
+    let addresses = crate::customers::new_addresses(&mut body, &mut fields);
+    let patch = body.patch(&mut fields);
+    fields.finish()?;
     Ok(import::Row { number, patch, billing, shipping, addresses })
 }
 
@@ -173,28 +176,22 @@ fn number(record: &Value) -> Result<Option<i64>, Failure> {
     number.map(Some).ok_or_else(|| Failure::malformed("number", why))
 }
 
-fn address(
-    slot: &str,
-    fields: Map<String, Value>,
-    problems: &mut Problems,
-) -> Result<Option<PostalPatch>, Failure> {
+fn address(fields: Map<String, Value>) -> Result<Option<PostalPatch>, Failure> {
     if fields.is_empty() {
         return Ok(None);
     }
-    let read = typed::<AddressIn>(Value::Object(fields));
-    match read.and_then(|body| body.into_patch(Reading::NullClears)) {
-        Ok(patch) => Ok(Some(patch.postal)),
-        Err(Failure::Invalid(found) | Failure::Malformed(found)) => {
-            problems.append(found.renamed(|field| format!("{slot}.{field}")));
-            Ok(None)
-        }
-        Err(other) => Err(other),
-    }
+    let (body, mut fields) = typed::<AddressIn>(fields, Faults::default())?;
+    let patch = body.patch(&mut fields);
+    fields.finish().map(|()| Some(patch.postal))
 }
 
-fn typed<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Failure> {
-    let text = serde_json::to_vec(&value).map_err(Failure::internal)?;
-    decode::json(&text)
+/// Some members as what they mean, and a collector that has all faults so far.
+fn typed<T: DeserializeOwned>(
+    members: Map<String, Value>,
+    faults: Faults,
+) -> Result<(T, Fields), Failure> {
+    let text = serde_json::to_vec(&members).map_err(Failure::internal)?;
+    Fields::read_on(&text, Reading::NullClears, faults)
 }
 
 /// A customer as a record of an NDJSON export: what the native API answers, addresses included.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use patron_app::Cx;
-use patron_gateway::{Reply, Request, spreadsheet};
+use patron_gateway::{Faults, Reply, Request, spreadsheet};
 use patron_model::{Failure, Why, space::Space};
 use rust_xlsxwriter::Workbook;
 use serde_json::{Map, Value};
@@ -63,7 +63,7 @@ impl Format {
         match word.to_ascii_lowercase().as_str() {
             "csv" => Ok(Format::Csv),
             "xlsx" => Ok(Format::Xlsx),
-            _ => Err(Failure::malformed(parameter, Why::NotOneOf { allowed: "csv, xlsx" })),
+            word => Err(Failure::malformed(parameter, Why::not_one_of(word, "csv, xlsx"))),
         }
     }
 
@@ -112,6 +112,17 @@ async fn answer(request: &Request, spaces: &[Arc<Space>]) -> Result<Reply, Failu
     let listing = Listing::of(&request.cx, &query, spaces)?;
     let format = Format::parse("format", request.param("format"))?;
     write(&request.cx, &listing, &query, format).await
+}
+
+/// What is wrong with the parameters that a file of a list has.
+///
+/// # Errors
+/// `Malformed`, of each the first.
+pub fn check(query: &Parameters, faults: &mut Faults) -> Result<(), Failure> {
+    faults.keep(query.int("limitRecord"))?;
+    faults.keep(query.get("exportFormat").map(|f| Format::parse("exportFormat", f)).transpose())?;
+    faults.keep(columns(query.get("columnsExport")))?;
+    Ok(())
 }
 
 /// A list as a file, for lists that were asked for with `exportFormat`.

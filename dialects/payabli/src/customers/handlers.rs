@@ -5,7 +5,7 @@ use patron_app::{
     record::{self as room, Look},
     secrets,
 };
-use patron_gateway::{Reply, Request};
+use patron_gateway::{Fields, Reply, Request};
 use patron_model::{
     Failure, Noun, Patch,
     customer::{Customer, CustomerPatch, PasswordHash},
@@ -65,28 +65,51 @@ fn not_found() -> Failure {
 /// `Invalid`, also when no identifier has a value.
 pub async fn add(request: Request) -> Result<Reply, Failure> {
     let query = Parameters::of(&request);
-    let adding = Adding {
-        forced: query.flag("forceCustomerCreation")?,
-        replacing: query.flag("replaceExisting")?,
-    };
-    let body = read::read(&request)?;
-    let outcome = submit(&request.cx, &body, adding).await?;
+    let (body, mut fields) = read::read(&request)?;
+    let mut flag = |name| fields.faults.keep(query.flag(name)).map(Option::unwrap_or_default);
+    let (forced, replacing) = (flag("forceCustomerCreation")?, flag("replaceExisting")?);
+    let adding = Adding { forced, replacing };
+    let outcome = submit(&request.cx, &body, fields, adding).await?;
     let record = shown(&request.cx, outcome.customer()).await?;
     envelopes::added(record)
 }
 
-/// The matching algorithm (dossier §4.5).
+/// Looks at a whole body, and answers the password it sets.
+///
+/// # Errors
+/// `Malformed` or `Invalid`, with every problem.
+fn checked(
+    cx: &Cx,
+    body: &CustomerBody,
+    mut fields: Fields,
+    current: Option<&Customer>,
+) -> Result<Patch<String>, Failure> {
+    // A member that does not fit may be the identifier that seems to be missing.
+    if fields.faults.is_empty() {
+        let chosen = identifiers::chosen(body, current);
+        let identifiers = Identifiers::of(spaces::space(cx)?, &chosen);
+        fields.faults.keep(identifiers.check(body, current))?;
+    }
+    let password = body.password(&mut fields);
+    body.change_beside(fields, current, Patch::Keep, cx.now)?;
+    Ok(password)
+}
+
+/// The matching algorithm (dossier §4.5). `fields` has what is wrong with the body already.
 ///
 /// # Errors
 /// As [`add`].
-pub async fn submit(cx: &Cx, body: &CustomerBody, adding: Adding) -> Result<Outcome, Failure> {
-    let space = spaces::space(cx)?;
-    let identifiers = Identifiers::of(space, &identifiers::chosen(body, None));
-    identifiers.check(body, None)?;
-    body.change(None, Patch::Keep, cx.now)?;
+pub async fn submit(
+    cx: &Cx,
+    body: &CustomerBody,
+    fields: Fields,
+    adding: Adding,
+) -> Result<Outcome, Failure> {
+    let password = checked(cx, body, fields, None)?;
+    let identifiers = Identifiers::of(spaces::space(cx)?, &identifiers::chosen(body, None));
     let password = match cx.repeats::<Customer>() {
         Some(_) => Patch::Keep,
-        None => hashed(cx, body.password()?).await?,
+        None => hashed(cx, password).await?,
     };
     let saved = cx.settle(|mut draft| async {
         // Somebody else added the same customer just now: it matches after all.
@@ -193,10 +216,10 @@ pub async fn get(request: Request) -> Result<Reply, Failure> {
 /// # Errors
 /// `NotFound`; `Invalid`, also when the identifiers would be emptied; `Exists`.
 pub async fn update(request: Request) -> Result<Reply, Failure> {
-    let body = read::read(&request)?;
+    let (body, fields) = read::read(&request)?;
     let customer = named(&request).await?;
     let cx = request.cx.in_space(customer.space);
-    let password = hashed(&cx, body.password()?).await?;
+    let password = hashed(&cx, checked(&cx, &body, fields, Some(&customer))?).await?;
     let id = Id::Number(customer.number);
     verbs::change(&cx, id, Expect::Any, |current| overwriting(&cx, current, &body, &password))
         .await?;

@@ -7,7 +7,9 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use futures_util::stream;
-use patron_gateway::{Exchange, Member, Reply, Request, cards, spreadsheet};
+use patron_gateway::{
+    Exchange, Faults, Fields, Member, Reading, Reply, Request, cards, spreadsheet,
+};
 use patron_model::{Failure, Problems, Why, card};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -116,14 +118,14 @@ async fn add(
     adding: Adding,
     passwords: &mut usize,
 ) -> Result<(), Failure> {
-    let body = body(columns, row)?;
+    let (body, mut fields) = body(columns, row)?;
     if !matches!(body.customer_psw, Member::Absent) {
         *passwords += 1;
         if *passwords > PASSWORDS_MAX {
-            return Err(Failure::invalid("customerPsw", Why::TooMany { max: PASSWORDS_MAX }));
+            fields.refuse("customerPsw", Why::TooMany { max: PASSWORDS_MAX });
         }
     }
-    match submit(&request.cx, &body, adding).await? {
+    match submit(&request.cx, &body, fields, adding).await? {
         Outcome::Created(_) | Outcome::Replaced(_) => Ok(()),
         Outcome::Kept(_) => Err(Failure::invalid("customer", Why::Taken)),
     }
@@ -204,17 +206,17 @@ fn check_key(key: &str) -> Result<(), Why> {
 
 /// One row as a customer body. An empty cell says nothing. The gateway does not look into forms
 /// with files, so card numbers are refused here.
-fn body(columns: &[Column], row: &csv::StringRecord) -> Result<CustomerBody, Failure> {
+fn body(columns: &[Column], row: &csv::StringRecord) -> Result<(CustomerBody, Fields), Failure> {
     let mut members: Map<String, Value> = Map::new();
     let mut custom: BTreeMap<String, Value> = BTreeMap::new();
-    let mut problems = Problems::new();
+    let mut faults = Faults::default();
     for (column, cell) in columns.iter().zip(row.iter()).filter(|(_, cell)| !cell.is_empty()) {
         let name = match column {
             Column::Member(name, _) => *name,
             Column::Custom(_) => "additionalFields",
         };
         if card::contains_number(cell) {
-            problems.add(name, Why::CardNumber);
+            faults.refuse(name, Why::CardNumber);
             continue;
         }
         match column {
@@ -226,16 +228,15 @@ fn body(columns: &[Column], row: &csv::StringRecord) -> Result<CustomerBody, Fai
                 Ok(value) => {
                     members.insert((*name).to_owned(), value);
                 }
-                Err(why) => problems.add(*name, why),
+                Err(why) => faults.refuse(*name, why),
             },
         }
     }
-    problems.into_result()?;
     if !custom.is_empty() {
         members.insert("additionalFields".into(), Value::Object(custom.into_iter().collect()));
     }
-    let wrong = |_| Failure::malformed("", Why::Malformed { expected: "a customer" });
-    serde_json::from_value(Value::Object(members)).map_err(wrong)
+    let members = serde_json::to_vec(&members).map_err(Failure::internal)?;
+    Fields::read_on(&members, Reading::NullClears, faults)
 }
 
 fn value(kind: Kind, cell: &str) -> Result<Value, Why> {

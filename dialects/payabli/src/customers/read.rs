@@ -102,15 +102,15 @@ pub struct CustomerBody {
     pub created_at: Member<String>,
 }
 
-/// Reads the body of a request.
+/// Reads the body of a request; the collector has what does not fit in it.
 ///
 /// # Errors
 /// `UnsupportedMediaType`, `Malformed`.
-pub fn read(exchange: &Exchange) -> Result<CustomerBody, Failure> {
+pub fn read(exchange: &Exchange) -> Result<(CustomerBody, Fields), Failure> {
     if !exchange.is_json() {
         return Err(Failure::UnsupportedMediaType { supported: "application/json" });
     }
-    exchange.json_object()
+    exchange.read(Reading::NullClears)
 }
 
 /// Texts whose empty form means "none": `""` cannot be an id, an address or a country.
@@ -140,17 +140,12 @@ impl CustomerBody {
         self.customer_status == Member::Value(show::DELETED)
     }
 
-    /// The password, when it sets one.
-    ///
-    /// # Errors
-    /// `Invalid` when it is too long.
-    pub fn password(&self) -> Result<Patch<String>, Failure> {
-        let mut fields = Fields::new(Reading::NullClears);
-        let password = fields.text("customerPsw", filled(&self.customer_psw), |typed| {
+    /// The password, when it sets one. One that is too long is noted.
+    pub fn password(&self, fields: &mut Fields) -> Patch<String> {
+        fields.text("customerPsw", filled(&self.customer_psw), |typed| {
             text::check(typed, 1, PASSWORD_MAX, true)?;
             Ok(typed.to_owned())
-        });
-        fields.finish().map(|()| password)
+        })
     }
 
     /// The change it stands for, on the record as it is; `None` for a new one.
@@ -163,7 +158,20 @@ impl CustomerBody {
         password: Patch<PasswordHash>,
         now: Timestamp,
     ) -> Result<CustomerPatch, Failure> {
-        let mut fields = Fields::new(Reading::NullClears);
+        self.change_beside(Fields::new(Reading::NullClears), current, password, now)
+    }
+
+    /// The same, with what is wrong with the body already.
+    ///
+    /// # Errors
+    /// `Malformed` or `Invalid`, with every problem.
+    pub fn change_beside(
+        &self,
+        mut fields: Fields,
+        current: Option<&Customer>,
+        password: Patch<PasswordHash>,
+        now: Timestamp,
+    ) -> Result<CustomerPatch, Failure> {
         let mut patch = CustomerPatch { portal_password: password, ..CustomerPatch::default() };
         self.change_status(&mut patch, &mut fields, current, now);
         self.change_person(&mut patch, &mut fields, current);

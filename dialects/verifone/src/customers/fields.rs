@@ -1,6 +1,7 @@
 //! The fields that can be searched and sorted by (dossier §8.3): the whole table.
 
 use patron_app::search::Field;
+use patron_model::spelling;
 
 /// What a field is compared as, and with which operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,17 @@ impl Selector {
     /// The field of a name.
     pub(crate) fn find(name: &str) -> Option<&'static Selector> {
         ALL.iter().find(|selector| selector.name == name)
+    }
+
+    /// Names of those that a list can be sorted by.
+    pub(crate) fn sortable() -> impl Iterator<Item = &'static str> {
+        ALL.iter().filter(|selector| selector.is_sortable).map(|selector| selector.name)
+    }
+
+    /// "; did you mean …", where a name is much like that of a field.
+    pub(crate) fn hint(name: &str) -> String {
+        let meant = spelling::meant(name, ALL.iter().map(|selector| selector.name));
+        meant.map(|name| format!("; did you mean {name}?")).unwrap_or_default()
     }
 
     /// The field as questions name it.

@@ -1,7 +1,7 @@
 //! Create, read, update and delete (dossier §6).
 
 use patron_app::{Cx, Expect, Id, Loaded, customers};
-use patron_gateway::{Exchange, Reply, Request};
+use patron_gateway::{Exchange, Faults, Reading, Reply, Request};
 use patron_model::{Failure, Why, customer::Customer};
 use uuid::Uuid;
 
@@ -12,9 +12,14 @@ use crate::{
 
 /// `POST /v2/customer`.
 pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
-    let body = body(&request)?;
-    let space = spaces::named(&request.cx, &body)?;
-    let patch = read::creation(body, space)?;
+    let (body, mut faults) = body(&request)?;
+    let Some(space) = faults.keep(spaces::named(&request.cx, &body))? else {
+        // Whatever else is wrong is told by the rules of the key's first entity.
+        let space = spaces::caller(&request.cx)?.home()?;
+        read::creation(&body, space, faults)?;
+        return Err(Failure::invalid("entity_id", Why::Required));
+    };
+    let patch = read::creation(&body, space, faults)?;
     let saved = customers::create(&request.cx.in_space(space.number), patch).await?;
     Reply::json(200, &show::customer(&saved, space))
 }
@@ -29,14 +34,15 @@ pub(crate) async fn retrieve(request: Request) -> Result<Reply, Failure> {
 /// `POST /v2/customer/{customerId}`. A customer cannot move to another entity, not even to one of
 /// the same key: that would be another record.
 pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
-    let body = body(&request)?;
+    let (body, mut faults) = body(&request)?;
     let found = find(&request).await?;
     let space = spaces::of_record(&request.cx, found.space)?;
-    if spaces::named(&request.cx, &body)?.number != space.number {
+    let named = faults.keep(spaces::named(&request.cx, &body))?;
+    if named.is_some_and(|named| named.number != space.number) {
         return Err(Failure::Forbidden);
     }
     let cx = request.cx.in_space(space.number);
-    let decide = |current: &Customer| read::update(body.clone(), current, space);
+    let decide = |current: &Customer| read::update(body.clone(), current, space, faults.clone());
     let saved = customers::change(&cx, Id::Uuid(found.uuid), Expect::Any, decide).await?;
     Reply::json(200, &show::customer(&saved, space))
 }
@@ -49,11 +55,13 @@ pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
     Ok(Reply::empty(204))
 }
 
-fn body(exchange: &Exchange) -> Result<CustomerBody, Failure> {
+/// What is sent, and what does not fit in it.
+fn body(exchange: &Exchange) -> Result<(CustomerBody, Faults), Failure> {
     if !exchange.is_json() {
         return Err(Failure::UnsupportedMediaType { supported: "application/json" });
     }
-    exchange.json()
+    let (body, fields) = exchange.read(Reading::NullKeeps)?;
+    Ok((body, fields.faults))
 }
 
 /// The living customer of the path; one that was merged answers as the customer that took it over.

@@ -4,8 +4,9 @@
 //! differs is changed. So a read customer can be sent back whole and nothing changes, also where a
 //! value is shown shortened, derived or not at all; and what other APIs know of a customer stays.
 
+use patron_gateway::Faults;
 use patron_model::{
-    Failure, Patch, Problems, Why,
+    Failure, Patch, Why,
     address::{AddressEdit, PostalPatch},
     country::Country,
     customer::{Customer, CustomerPatch},
@@ -27,39 +28,43 @@ use crate::{
     limits::{self, Lengths},
 };
 
-/// A new customer.
+/// A new customer. `faults` has what is wrong with the body already.
 ///
 /// # Errors
-/// `Invalid` with every problem.
-pub(crate) fn creation(body: CustomerBody, space: &Space) -> Result<CustomerPatch, Failure> {
-    patch(&body, &CustomerBody::default(), None, space)
+/// `Malformed` or `Invalid`, with every problem.
+pub(crate) fn creation(
+    body: &CustomerBody,
+    space: &Space,
+    faults: Faults,
+) -> Result<CustomerPatch, Failure> {
+    patch(body, &CustomerBody::default(), None, Writing::of(space, faults))
 }
 
 /// A change of a customer. With the space's switch `update_mode` at `merge`, what is absent stays;
 /// otherwise the body replaces everything that Verifone knows of a customer.
 ///
 /// # Errors
-/// `Invalid` with every problem.
+/// `Malformed` or `Invalid`, with every problem.
 pub(crate) fn update(
     body: CustomerBody,
     current: &Customer,
     space: &Space,
+    faults: Faults,
 ) -> Result<CustomerPatch, Failure> {
     let before = show::body(current, space);
     let sent = match space.switch(NAME, "update_mode") {
         Some("merge") => body.over(before.clone()),
         _ => body,
     };
-    patch(&sent, &before, Some(current), space)
+    patch(&sent, &before, Some(current), Writing::of(space, faults))
 }
 
 fn patch(
     sent: &CustomerBody,
     before: &CustomerBody,
     current: Option<&Customer>,
-    space: &Space,
+    mut writing: Writing,
 ) -> Result<CustomerPatch, Failure> {
-    let mut writing = Writing { lengths: limits::lengths(space), problems: Problems::new() };
     writing.require_name(sent);
     let none = AddressBody::default();
     let sides = |body: &CustomerBody| {
@@ -90,7 +95,7 @@ fn patch(
         AddressEdit::Keep if !postal.is_keep() => AddressEdit::Merge(Box::new(postal)),
         edit => edit,
     };
-    writing.problems.into_result()?;
+    writing.faults.finish()?;
     Ok(patch)
 }
 
@@ -121,10 +126,14 @@ struct Side<'a> {
 /// Collects changes and problems of one body.
 struct Writing {
     lengths: &'static Lengths,
-    problems: Problems,
+    faults: Faults,
 }
 
 impl Writing {
+    fn of(space: &Space, faults: Faults) -> Writing {
+        Writing { lengths: limits::lengths(space), faults }
+    }
+
     /// One field: as it is shown already it stays; else it is cleared, or parsed and set.
     fn change<T>(
         &mut self,
@@ -139,7 +148,7 @@ impl Writing {
             Some(text) => match parse(text) {
                 Ok(value) => Patch::Set(value),
                 Err(why) => {
-                    self.problems.add(field, why);
+                    self.faults.refuse(field, why);
                     Patch::Keep
                 }
             },
@@ -156,12 +165,12 @@ impl Writing {
             (true, _, _) | (false, true, true) => return,
             (false, false, false) => {
                 let others = "billing.first_name and billing.last_name";
-                return self.problems.add("company_name", Why::RequiredWithout { others });
+                return self.faults.refuse("company_name", Why::RequiredWithout { others });
             }
             (false, true, false) => "billing.last_name",
             (false, false, true) => "billing.first_name",
         };
-        self.problems.add(field, Why::RequiredWithout { others: "company_name" });
+        self.faults.refuse(field, Why::RequiredWithout { others: "company_name" });
     }
 
     fn top(&mut self, sent: &CustomerBody, before: &CustomerBody) -> CustomerPatch {

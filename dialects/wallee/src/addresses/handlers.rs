@@ -20,7 +20,7 @@ use crate::{
     addresses::postal::{PostalAddress, PostalAddressCreate, TEXT_FIELDS},
     customers::CustomerReference,
     filters::{Kind, Value},
-    input::{Object, required},
+    input::{Object, expected, required},
     lists::{ListParams, SearchParams, expands},
     transport::id,
 };
@@ -79,7 +79,7 @@ fn type_word(purpose: Purpose) -> Option<&'static str> {
 fn parse_type(word: &str) -> Result<Purpose, Why> {
     let known = [Purpose::Billing, Purpose::Shipping, Purpose::Both];
     let found = known.into_iter().find(|purpose| type_word(*purpose) == Some(word));
-    found.ok_or(Why::NotOneOf { allowed: TYPES })
+    found.ok_or_else(|| Why::not_one_of(word, TYPES))
 }
 
 /// An address to be created.
@@ -206,10 +206,9 @@ pub async fn retrieve(request: Request) -> Result<Reply, Failure> {
 /// `POST /customers/{customerId}/addresses`
 pub async fn create(request: Request) -> Result<Reply, Failure> {
     let whose = id(&request, "customerId")?;
-    let Object(body): Object<CustomerAddressCreate> = request.json()?;
-    let named = required("customer", body.customer)?;
-    let mut fields = Fields::new(Reading::NullKeeps);
-    if patron_app::Id::Number(named) != whose {
+    let (body, mut fields) = request.read::<CustomerAddressCreate>(Reading::NullKeeps)?;
+    let named = required(&mut fields, "customer", body.customer);
+    if named.is_some_and(|named| patron_app::Id::Number(named) != whose) {
         fields.refuse("customer", Why::Mismatch { with: "the customer in the path" });
     }
     let patch = patch(&mut fields, &body.address, body.address_type, &Postal::default());
@@ -222,18 +221,14 @@ pub async fn create(request: Request) -> Result<Reply, Failure> {
 /// `PATCH /customers/{customerId}/addresses/{id}`
 pub async fn update(request: Request) -> Result<Reply, Failure> {
     let (whose, which) = (id(&request, "customerId")?, id(&request, "id")?);
-    let Object(body): Object<CustomerAddressActive> = request.json()?;
-    let version = i64::from(required("version", body.version)?);
+    let (body, mut fields) = request.read::<CustomerAddressActive>(Reading::NullKeeps)?;
+    let expect = expected(&mut fields, body.version);
     // What is shown decides what a replacement leaves alone. The version that the caller must name
     // makes sure that it is still the same when the change is made.
     let (_, before) = addresses::get(&request.cx, whose, which).await?;
-    if before.version != version {
-        return Err(Failure::Stale { have: before.version, want: version });
-    }
-    let mut fields = Fields::new(Reading::NullKeeps);
+    expect.check(before.version, 0)?;
     let patch = patch(&mut fields, &body.address, body.address_type, &before.postal);
     fields.finish()?;
-    let expect = Expect::Version(version);
     let placed = addresses::update(&request.cx, whose, which, expect, patch).await?;
     let is_expanded = expands(&request, "customer");
     Reply::json(200, &CustomerAddress::of(&placed.address, &placed.customer, is_expanded))

@@ -266,6 +266,6 @@ fn parse_gender(word: &str) -> Result<Gender, Why> {
     match word {
         "MALE" => Ok(Gender::Male),
         "FEMALE" => Ok(Gender::Female),
-        _ => Err(Why::NotOneOf { allowed: GENDERS }),
+        _ => Err(Why::not_one_of(word, GENDERS)),
     }
 }

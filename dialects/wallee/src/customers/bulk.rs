@@ -1,7 +1,7 @@
 //! Many customers in one request (dossier §3): one verdict for each item, in order, not atomic.
 
 use patron_app::{Expect, Id, customers};
-use patron_gateway::{Member, Reply, Request, decode};
+use patron_gateway::{Fields, Member, Reading, Reply, Request, decode};
 use patron_model::{Failure, Timestamp, Why};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -11,7 +11,6 @@ use crate::{
     MOUNT,
     customers::{CustomerActive, CustomerCreate},
     errors::{self, ErrorBody},
-    input::Object,
 };
 
 /// Most items of one request; the provider's limit is not known (dossier §3).
@@ -77,8 +76,8 @@ fn items(request: &Request) -> Result<Items, Failure> {
     Ok(items)
 }
 
-fn item<T: DeserializeOwned>(raw: &RawValue) -> Result<T, Failure> {
-    decode::json(raw.get().as_bytes())
+fn item<T: DeserializeOwned>(raw: &RawValue) -> Result<(T, Fields), Failure> {
+    Fields::read(raw.get().as_bytes(), Reading::NullKeeps)
 }
 
 /// `POST /customers/bulk`
@@ -86,8 +85,8 @@ pub async fn create(request: Request) -> Result<Reply, Failure> {
     let mut results = Vec::new();
     // One after the other: of two items with the same customerId the first one wins.
     for raw in items(&request)? {
-        let outcome = match item::<Object<CustomerCreate>>(&raw).and_then(|body| body.0.patch(None))
-        {
+        let patch = item::<CustomerCreate>(&raw).and_then(|(body, f)| body.patch(f, None));
+        let outcome = match patch {
             Ok(patch) => customers::create(&request.cx, patch).await.map(|made| made.number),
             Err(failure) => Err(failure),
         };
@@ -100,30 +99,45 @@ pub async fn create(request: Request) -> Result<Reply, Failure> {
 pub async fn update(request: Request) -> Result<Reply, Failure> {
     let mut results = Vec::new();
     for raw in items(&request)? {
-        let target = item::<Object<Target>>(&raw).map(|target| target.0.id.value());
-        let id = target.as_ref().ok().copied().flatten();
-        let outcome = match target {
-            Ok(Some(id)) => update_one(&request, id, &raw).await,
-            Ok(None) => Err(Failure::invalid("id", Why::Required)),
-            Err(failure) => Err(failure),
+        let (id, outcome) = match item::<Target>(&raw) {
+            Ok((target, fields)) => update_one(&request, target, fields, &raw).await,
+            Err(failure) => (None, Err(failure)),
         };
         results.push(BulkResult::of(id, 200, outcome, request.now));
     }
     Reply::json(200, &results)
 }
 
-async fn update_one(request: &Request, id: i64, raw: &RawValue) -> Result<i64, Failure> {
-    let (expect, body) = item::<Object<CustomerActive>>(raw)?.0.split()?;
-    let decide = |current: &_| body.patch(Some(current));
-    let customer = customers::change(&request.cx, Id::Number(id), expect, decide).await?;
-    Ok(customer.number)
+/// The customer an item is for, if it says so, and the verdict on it.
+async fn update_one(
+    request: &Request,
+    target: Target,
+    fields: Fields,
+    raw: &RawValue,
+) -> (Option<i64>, Result<i64, Failure>) {
+    let id = target.id.value();
+    let changed = async {
+        let raw = raw.get().as_bytes();
+        let (body, mut fields) =
+            Fields::read_on::<CustomerActive>(raw, Reading::NullKeeps, fields.faults)?;
+        let (expect, body) = body.split(&mut fields);
+        let Some(id) = id else {
+            fields.refuse("id", Why::Required);
+            body.patch(fields, None)?;
+            return Err(Failure::invalid("id", Why::Required));
+        };
+        let decide = |current: &_| body.patch(fields.clone(), Some(current));
+        let customer = customers::change(&request.cx, Id::Number(id), expect, decide).await?;
+        Ok(customer.number)
+    };
+    (id, changed.await)
 }
 
 /// `DELETE /customers/bulk`
 pub async fn delete(request: Request) -> Result<Reply, Failure> {
     let mut results = Vec::new();
     for raw in items(&request)? {
-        let target = item::<i64>(&raw);
+        let target = decode::json::<i64>(raw.get().as_bytes());
         let id = target.as_ref().ok().copied();
         let outcome = match target {
             Ok(id) => delete_one(&request, id).await,

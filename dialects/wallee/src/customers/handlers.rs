@@ -23,7 +23,7 @@ use serde_json::Value;
 
 use crate::{
     customers::fields::{compile, field, living, resolve},
-    input::{Object, Shown, required, text},
+    input::{Shown, expected, text},
     limits::{EMAIL_MAX, LINE_MAX, REFERENCE_MAX, cut, fitting, is_reference},
     lists::{ListParams, ListResponse, SearchParams},
     transport::id,
@@ -177,11 +177,8 @@ pub struct CustomerActive {
 }
 
 impl CustomerActive {
-    /// The expected version and the fields.
-    ///
-    /// # Errors
-    /// `Malformed` without a version.
-    pub fn split(self) -> Result<(Expect, CustomerCreate), Failure> {
+    /// The expected version and the members. That there is no version is noted.
+    pub fn split(self, fields: &mut Fields) -> (Expect, CustomerCreate) {
         let CustomerActive {
             meta_data,
             email_address,
@@ -192,7 +189,7 @@ impl CustomerActive {
             language,
             version,
         } = self;
-        let fields = CustomerCreate {
+        let members = CustomerCreate {
             meta_data,
             email_address,
             family_name,
@@ -201,18 +198,22 @@ impl CustomerActive {
             customer_id,
             language,
         };
-        Ok((Expect::Version(required("version", version)?.into()), fields))
+        (expected(fields, version), members)
     }
 }
 
 impl CustomerCreate {
-    /// What is to become of the record; none when it is to be created.
+    /// What is to become of the record; none when it is to be created. `fields` has what is wrong
+    /// with the body already.
     ///
     /// # Errors
-    /// `Invalid` with every problem.
-    pub fn patch(&self, record: Option<&Record>) -> Result<CustomerPatch, Failure> {
+    /// `Malformed` or `Invalid`, with every problem.
+    pub fn patch(
+        &self,
+        mut fields: Fields,
+        record: Option<&Record>,
+    ) -> Result<CustomerPatch, Failure> {
         let shown = record.map(Customer::of).unwrap_or_default();
-        let mut fields = Fields::new(Reading::NullKeeps);
         let f = &mut fields;
         let mut patch = CustomerPatch {
             metadata: self.metadata(&shown, f),
@@ -355,7 +356,8 @@ pub async fn list_email_addresses(request: Request) -> Result<Reply, Failure> {
 
 /// `POST /customers`
 pub async fn create(request: Request) -> Result<Reply, Failure> {
-    let patch = request.json::<Object<CustomerCreate>>()?.0.patch(None)?;
+    let (body, fields) = request.read::<CustomerCreate>(Reading::NullKeeps)?;
+    let patch = body.patch(fields, None)?;
     let customer = customers::create(&request.cx, patch).await?;
     Reply::json(201, &Customer::of(&customer))
 }
@@ -363,8 +365,9 @@ pub async fn create(request: Request) -> Result<Reply, Failure> {
 /// `PATCH /customers/{id}`
 pub async fn update(request: Request) -> Result<Reply, Failure> {
     let id = id(&request, "id")?;
-    let (expect, body) = request.json::<Object<CustomerActive>>()?.0.split()?;
-    let decide = |current: &Record| body.patch(Some(current));
+    let (body, mut fields) = request.read::<CustomerActive>(Reading::NullKeeps)?;
+    let (expect, body) = body.split(&mut fields);
+    let decide = |current: &Record| body.patch(fields.clone(), Some(current));
     let customer = customers::change(&request.cx, id, expect, decide).await?;
     Reply::json(200, &Customer::of(&customer))
 }
