@@ -129,7 +129,9 @@ pub async fn run() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // One line, whatever it is made of.
-            eprintln!("Error: {error:#}");
+            let said = format!("{error:#}");
+            let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
+            eprintln!("Error: {}", lines.collect::<Vec<_>>().join(" "));
             ExitCode::FAILURE
         }
     }

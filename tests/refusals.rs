@@ -100,6 +100,16 @@ fn what_goes_wrong_is_one_line_and_a_file_gets_no_colours() {
         assert!(last.contains(&address) && last.contains("in use"), "{said}");
         assert!(!said.contains("answers at") && !said.contains('\u{1b}'), "{said}");
     }
+    // Also where the fault is told in several.
+    std::fs::write(folder.path().join("patron.toml"), "[log\n").unwrap();
+    let mut wrong = patron();
+    wrong.args(["config", "check"]).env("PATRON__LOG__FORMAT", "xml");
+    let mut unclosed = patron();
+    unclosed.args(["config", "check"]).current_dir(folder.path());
+    for (command, word) in [(&mut wrong, "log.format"), (&mut unclosed, "unclosed table")] {
+        let said = refused(command);
+        assert!(said.lines().count() == 1 && said.contains(word), "{said}");
+    }
     let mut running = patron();
     running.env("PATRON__LIMITS__REQUESTS_PER_MINUTE", "0");
     let log = folder.path().join("log");
