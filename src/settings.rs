@@ -227,6 +227,8 @@ limit_settings! {
     client_address_header: String,
     /// Seconds for a stop.
     stop_seconds_max: u64,
+    /// Bytes of rendered answers.
+    faces_bytes_max: usize,
 }
 
 impl Default for Settings {

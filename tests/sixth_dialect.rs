@@ -59,6 +59,8 @@ static TINY: Dialect = Dialect {
     },
 };
 
+// ---- operations.rs -------------------------------------------------------------------------
+
 /// Every operation, one line each. Router, permissions and OpenAPI come from these lines.
 fn operations() -> Vec<Operation> {
     let (all, one) = ("/tiny/people", "/tiny/people/{id}");
@@ -75,7 +77,7 @@ fn operations() -> Vec<Operation> {
     ]
 }
 
-// ---- who asks -------------------------------------------------------------------------------
+// ---- auth.rs, claimed.rs -------------------------------------------------------------------
 
 /// Which key a refused request claimed to hold: the hash of the bearer key.
 fn claimed(exchange: &Exchange) -> Option<String> {
@@ -99,6 +101,8 @@ fn authenticate<'a>(
         Ok(Claim::new(caller, space))
     })
 }
+
+// ---- credentials.rs ------------------------------------------------------------------------
 
 fn minted(token: String) -> Minted {
     let handle = Some(sha256_hex(&token));
@@ -132,7 +136,7 @@ fn examples(_credentials: &Value) -> Vec<Example> {
     }]
 }
 
-// ---- translation ----------------------------------------------------------------------------
+// ---- people.rs -----------------------------------------------------------------------------
 
 /// A person as this API writes it. Unknown members are refused: nothing is accepted and dropped.
 #[derive(Default, Deserialize)]
@@ -165,6 +169,8 @@ async fn get(request: Request) -> Result<Reply, Failure> {
     let customer = customers::get_following(&request.cx, id).await?;
     Ok(Reply::value(200, &shown(&customer)))
 }
+
+// ---- errors.rs -----------------------------------------------------------------------------
 
 /// Every failure in this API's shape. Without `_`: a new variant must be given a place here.
 fn render(failure: &Failure, _: &Exchange) -> Reply {

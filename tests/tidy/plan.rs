@@ -175,3 +175,15 @@ fn names_beyond_the_plan_are_found() {
     assert_eq!(faults, ["a/customers/body: has no place in the plan", "a/gone: remove the line"]);
     assert!(is_planned_test("payment_methods") && !is_planned_test("failures"));
 }
+
+#[test]
+fn the_guide_to_a_dialect_follows_the_plan() {
+    let guide = include_str!("../../docs/adding-a-dialect.md");
+    let list = guide.split("## A whole one").next().unwrap_or_default();
+    // A noun is what the dialect makes of it, and `main.rs` what Cargo does.
+    let files =
+        NEEDED.iter().chain(TESTS_NEEDED).filter(|name| !["customers", "main"].contains(name));
+    let unsaid = files.filter(|name| !list.contains(&format!("`{name}.rs`")));
+    let unsaid: Vec<String> = unsaid.map(|name| format!("{name}.rs")).collect();
+    none("docs/adding-a-dialect.md does not say what belongs in:", &unsaid);
+}

@@ -38,14 +38,15 @@ pub fn hanging_on(customer: i64) -> Filter {
         .and(Filter::Missing(Field::Column("deleted_at")))
 }
 
-/// A living customer to be shown; an absorbed one answers as the customer that took it over.
+/// A customer to be shown.
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn see(cx: &Cx, id: Id) -> Result<Seen, Failure> {
-    match Seen::of(record::row::<Customer>(cx, Look::at(id)).await?)? {
+pub async fn see(cx: &Cx, look: Look<'_>) -> Result<Seen, Failure> {
+    match Seen::of(record::row::<Customer>(cx, look).await?)? {
+        // It lives and was not taken over: it is the one that was looked for.
         shown @ Seen::Shown(_) => Ok(shown),
-        Seen::Loaded(_) => Ok(Seen::Loaded(Box::new(get_following(cx, id).await?))),
+        Seen::Loaded(_) => Ok(Seen::Loaded(Box::new(record::load(cx, look).await?))),
     }
 }
 

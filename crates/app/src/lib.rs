@@ -11,6 +11,7 @@
 //! - [`shares`]: what one key may hold of what everybody shares.
 //! - [`secrets`]: sealing, fingerprints, hashes; [`keyring`]: the keys for it at rest, and how the
 //!   master key is changed; [`vault`]: secrets that must be kept.
+//! - [`shown`] and [`faces`]: customers that are only shown are not decoded.
 //! - [`reindex`]: what is derived of customers, made anew.
 //! - [`idempotency`]: repeats give the same answer.
 //!
@@ -24,6 +25,7 @@ pub mod comments;
 pub mod commit;
 pub mod customers;
 pub mod documents;
+pub mod faces;
 pub mod idempotency;
 pub mod ids;
 pub mod import;
@@ -70,6 +72,8 @@ pub struct App {
     pub(crate) running: idempotency::Running,
     pub(crate) audit_numbers: audit::Numbers,
     pub(crate) refusals: audit::refusals::Refusals,
+    /// Rendered answers about customers.
+    pub faces: faces::Faces,
     pub(crate) login: OnceLock<String>,
     /// Spaces whose deletion this process is finishing.
     pub(crate) leaving: Mutex<HashSet<i64>>,
@@ -99,6 +103,7 @@ impl App {
             running: idempotency::Running::default(),
             audit_numbers: audit::Numbers::default(),
             refusals: audit::refusals::Refusals::default(),
+            faces: faces::Faces::default(),
             login: OnceLock::new(),
             leaving: Mutex::default(),
             holders: shares::Holders::default(),

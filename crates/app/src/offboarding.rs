@@ -178,7 +178,10 @@ pub async fn sweep(app: &Arc<App>) -> Result<(), Failure> {
 async fn purge(app: &App, number: i64) -> Result<(), Failure> {
     loop {
         match app.store.purge(number, ROWS_AT_ONCE).await {
-            Ok(removed) if removed.is_empty() => return Ok(()),
+            Ok(removed) if removed.is_empty() => {
+                app.faces.forget_space(number);
+                return Ok(());
+            }
             Ok(_) | Err(patron_store::StoreError::Full) => tokio::time::sleep(PAUSE).await,
             Err(error) => return Err(failure(error)),
         }

@@ -8,6 +8,7 @@ use patron_model::{Failure, customer::Customer, shown::ShownCustomer};
 use patron_store::{Row, face_of};
 
 use crate::{
+    Cx,
     record::{Loaded, decode},
     search::{After, Order, place_of},
 };
@@ -38,6 +39,50 @@ impl Seen {
             Some(form) => Ok(Seen::Shown(Shown { row, form })),
             None => Ok(Seen::Loaded(Box::new(decode(&row)?))),
         }
+    }
+
+    /// Number.
+    pub fn number(&self) -> i64 {
+        match self {
+            Seen::Shown(shown) => shown.row.number,
+            Seen::Loaded(loaded) => loaded.number,
+        }
+    }
+
+    /// Number of its space.
+    pub fn space(&self) -> i64 {
+        match self {
+            Seen::Shown(shown) => shown.row.tenant,
+            Seen::Loaded(loaded) => loaded.space,
+        }
+    }
+
+    /// What an API answers about it: as it was rendered before, where the same document was, and
+    /// the same things `beside` it. These are all that the answer is made of beyond the customer:
+    /// switches of the space, whose key asks, other records, in any form that tells them apart. A
+    /// customer that looks otherwise at another moment is rendered each time.
+    ///
+    /// # Errors
+    /// Those of `render`; `Internal` when the stored document is not a customer.
+    pub fn answer(
+        self,
+        cx: &Cx,
+        api: &'static str,
+        beside: &str,
+        render: impl FnOnce(&Customer) -> Result<Vec<u8>, Failure>,
+    ) -> Result<Bytes, Failure> {
+        let row = match self {
+            Seen::Shown(shown) => shown.row,
+            Seen::Loaded(loaded) => return render(&loaded).map(Bytes::from),
+        };
+        if let Some(answer) = cx.app.faces.find(api, &row, beside) {
+            return Ok(answer);
+        }
+        let found: Loaded<Customer> = decode(&row)?;
+        let answer = render(&found)?;
+        let answer = Bytes::from(answer.into_boxed_slice());
+        cx.app.faces.keep(api, &row, beside, &answer);
+        Ok(answer)
     }
 
     /// The customer itself.

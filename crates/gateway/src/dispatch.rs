@@ -99,6 +99,7 @@ impl Gateway {
         log: RequestLog,
         pages: Router,
     ) -> Arc<Gateway> {
+        app.faces.hold_at_most(limits.faces_bytes_max);
         Arc::new_cyclic(|this| {
             let mount = |dialect: &&'static Dialect| Mount {
                 dialect,

@@ -290,6 +290,14 @@ impl Reply {
         }
     }
 
+    /// A value as JSON, as [`Reply::json`] answers it.
+    ///
+    /// # Errors
+    /// `Internal` when it cannot be written as JSON.
+    pub fn written(value: &impl Serialize) -> Result<Vec<u8>, Failure> {
+        serde_json::to_vec(value).map_err(Failure::internal)
+    }
+
     /// A JSON reply.
     ///
     /// # Errors

@@ -48,6 +48,8 @@ pub struct Limits {
     pub client_address_header: String,
     /// Seconds that requests in work may take after a stop was asked for.
     pub stop_seconds_max: u64,
+    /// Bytes of rendered answers about customers that are kept in memory. Zero: none is.
+    pub faces_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -70,6 +72,7 @@ impl Default for Limits {
             public_requests_per_minute: 6_000,
             client_address_header: String::new(),
             stop_seconds_max: 8,
+            faces_bytes_max: patron_app::faces::BYTES_MAX,
         }
     }
 }

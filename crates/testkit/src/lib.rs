@@ -89,21 +89,38 @@ impl TestServer {
             base_url: &base_url,
         };
         let credentials = provision::space(&app, dialects, &new).await.unwrap().credentials;
+        let at = (listener, base_url);
+        TestServer::over(engine, app, dialects.to_vec(), credentials, at, limits)
+    }
+
+    /// Another node over the same store, with the same keys, and limits of the test's own.
+    pub async fn beside(&self, limits: Limits) -> TestServer {
+        let engine = engine::TestEngine::at(self._engine.location().clone());
+        let app = App::open(engine.open().await, Clock::System, master()).await.unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let at = (listener, base_url);
+        let (dialects, credentials) = (self.dialects.clone(), self.credentials.clone());
+        TestServer::over(engine, app, dialects, credentials, at, limits)
+    }
+
+    /// Serves an app.
+    fn over(
+        engine: engine::TestEngine,
+        app: Arc<App>,
+        dialects: Vec<&'static Dialect>,
+        credentials: Value,
+        (listener, base_url): (tokio::net::TcpListener, String),
+        limits: Limits,
+    ) -> TestServer {
         let pages = axum::Router::new();
-        let site = Site { dialects: dialects.to_vec(), base_url: base_url.clone() };
+        let site = Site { dialects: dialects.clone(), base_url: base_url.clone() };
         let gateway = Gateway::new(Arc::clone(&app), site, limits, &[], RequestLog::None, pages);
         let task = tokio::spawn(async move {
             server::serve(gateway, listener, std::future::pending()).await.unwrap();
         });
-        TestServer {
-            base_url,
-            app,
-            dialects: dialects.to_vec(),
-            credentials,
-            task,
-            client: client::Client::new(),
-            _engine: engine,
-        }
+        let client = client::Client::new();
+        TestServer { base_url, app, dialects, credentials, task, client, _engine: engine }
     }
 
     /// The credentials of the first space: the dialect's part of the sandbox JSON.

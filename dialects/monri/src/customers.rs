@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use patron_app::{
-    Expect, Id, Loaded,
+    Expect, Id,
     customers::{self, Trace},
+    record::Look,
     search::{self, Field, Order, Query, SortKey},
 };
 use patron_gateway::{Fields, Member, Reading, Reply, Request};
@@ -25,6 +26,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
+    NAME,
     errors::APPROVED,
     limits::{self, Length},
     lists::{List, Page},
@@ -299,26 +301,15 @@ pub fn uuid_of(text: &str) -> Result<Id, Failure> {
     uuid.map(Id::Uuid).ok_or(Failure::NotFound { noun: Noun::Customer })
 }
 
-/// A customer by UUID as this API shows it, one that was merged into another as that one. Of a
-/// deleted one no more is shown than that it is deleted.
-#[derive(Debug)]
-pub enum Named {
-    /// It lives.
-    Living(Box<Loaded<Customer>>),
-    /// It is deleted.
-    Deleted(Trace),
-}
-
-/// A customer by UUID.
+/// A living customer by UUID, one that was merged into another as that one; none when it is
+/// deleted.
 ///
 /// # Errors
 /// `NotFound` for one that never was.
-pub async fn find(request: &Request, id: Id) -> Result<Named, Failure> {
+pub async fn find(request: &Request, id: Id) -> Result<Option<Customer>, Failure> {
     match customers::get_following(&request.cx, id).await {
-        Err(Failure::NotFound { .. }) => {
-            customers::trace(&request.cx, id).await.map(Named::Deleted)
-        }
-        found => found.map(|customer| Named::Living(Box::new(customer))),
+        Err(Failure::NotFound { .. }) => customers::trace(&request.cx, id).await.map(|_| None),
+        found => found.map(|customer| Some(customer.record)),
     }
 }
 
@@ -339,10 +330,16 @@ pub async fn create(request: Request) -> Result<Reply, Failure> {
 /// # Errors
 /// `NotFound`.
 pub async fn retrieve(request: Request) -> Result<Reply, Failure> {
-    match find(&request, uuid_of(request.param("uuid"))?).await? {
-        Named::Living(customer) => Reply::json(200, &CustomerObject::of(&customer)),
-        Named::Deleted(trace) => Reply::json(200, &CustomerObject::deleted(&trace)),
-    }
+    let (cx, id) = (&request.cx, uuid_of(request.param("uuid"))?);
+    let seen = match customers::see(cx, Look::at(id).following()).await {
+        Err(Failure::NotFound { .. }) => {
+            let trace = customers::trace(cx, id).await?;
+            return Reply::json(200, &CustomerObject::deleted(&trace));
+        }
+        seen => seen?,
+    };
+    let render = |customer: &Customer| Reply::written(&CustomerObject::of(customer));
+    Ok(Reply::bytes(200, "application/json", seen.answer(cx, NAME, "", render)?))
 }
 
 /// `GET /v2/merchants/customers/{merchant_customer_id}`

@@ -17,7 +17,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    customers::{Named, find, newest_first, uuid_of},
+    customers::{find, newest_first, uuid_of},
     errors::APPROVED,
     lists::{List, Page},
 };
@@ -100,9 +100,7 @@ async fn by_either_id(request: &Request) -> Result<Option<Customer>, Failure> {
     if let Ok(id) = uuid_of(sent) {
         match find(request, id).await {
             Err(Failure::NotFound { .. }) => {}
-            Err(failure) => return Err(failure),
-            Ok(Named::Living(customer)) => return Ok(Some(customer.record)),
-            Ok(Named::Deleted(_)) => return Ok(None),
+            found => return found,
         }
     }
     customers::get_by_reference(&request.cx, sent).await.map(|loaded| Some(loaded.record))

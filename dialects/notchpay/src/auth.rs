@@ -122,12 +122,12 @@ fn alone(rights: PublicRights, exchange: &Exchange) -> Permissions {
 ///
 /// # Errors
 /// `NotFound`, as for what never was.
-pub(crate) async fn check_own(request: &Request, found: &Customer) -> Result<(), Failure> {
+pub(crate) async fn check_own(request: &Request, customer: i64) -> Result<(), Failure> {
     let Actor::Caller(caller) = &request.cx.actor else { return Ok(()) };
     if caller.key.public_rights == PublicRights::Full || has_grant(request) {
         return Ok(());
     }
-    let maker = journal::maker::<Customer>(&request.cx, found.number).await?;
+    let maker = journal::maker::<Customer>(&request.cx, customer).await?;
     let is_own = maker == request.cx.actor_name();
     if is_own { Ok(()) } else { Err(Failure::NotFound { noun: Noun::Customer }) }
 }

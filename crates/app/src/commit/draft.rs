@@ -9,6 +9,7 @@ use super::{Saved, Settled, claims::Claims};
 use crate::{
     Cx,
     audit::{self, Act},
+    customers::CUSTOMER,
     documents::Document,
     idempotency::Outcome,
     ids::new_uuid,
@@ -317,8 +318,10 @@ impl<'a> Draft<'a> {
             return Ok(Verdict::Committed);
         }
         let claims = Claims::of(&batch);
+        let changed = faces_of(&batch);
         match cx.app.store.commit(batch).await {
             Ok(_) => {
+                changed.into_iter().for_each(|number| cx.app.faces.forget(number));
                 if opens_other_doors {
                     cx.app.callers.forget();
                 }
@@ -338,6 +341,20 @@ impl<S> Decision<'_, S> {
         self.draft.sealed = sealed;
         self
     }
+}
+
+/// Customers that a batch changes: what was rendered of them needs not stay in memory.
+fn faces_of(batch: &Batch) -> Vec<i64> {
+    let number = |write: &Write| match write {
+        Write::Replace { kind, after, .. } if kind.name == CUSTOMER.name => Some(after.number),
+        Write::Replace { .. }
+        | Write::Insert { .. }
+        | Write::Derive { .. }
+        | Write::Remove { .. }
+        | Write::Blank { .. }
+        | Write::Assert { .. } => None,
+    };
+    batch.writes.iter().filter_map(number).collect()
 }
 
 fn card_data<T: Document>(noun: &T) -> Found {

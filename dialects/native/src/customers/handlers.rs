@@ -2,6 +2,7 @@
 
 use patron_app::{
     Expect, Id, Loaded, Saved, comments, customers, journal,
+    record::Look,
     search::{After, Filter, Order, Query, customer as fields},
     shown::Seen,
 };
@@ -137,7 +138,7 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
         return get_past(&request, past).await;
     }
     let id = id(&request)?;
-    let (reply, number, uuid) = match customers::see(&request.cx, id).await? {
+    let (reply, number, uuid) = match customers::see(&request.cx, Look::at(id).following()).await? {
         Seen::Shown(customer) if params.get("expand").is_none() => {
             let (number, uuid) = (customer.number(), customer.uuid());
             let tag = conditions::tag(customer.version()?);

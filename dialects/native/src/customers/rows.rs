@@ -49,6 +49,7 @@ pub const COLUMNS: &[&str] = &[
     "status_until",
     "balance",
     "portal_user_name",
+    "identifier_fields",
     "version",
     "created_at",
     "updated_at",

@@ -2,6 +2,7 @@
 
 use patron_app::{
     Expect, Id, customers,
+    record::Look,
     search::{Order, Query},
 };
 use patron_gateway::{Reply, Request};
@@ -11,7 +12,7 @@ use patron_model::{
 };
 
 use crate::{
-    auth,
+    NAME, auth,
     customers::{
         read::CustomerBody,
         show::{CustomerView, is_blocked},
@@ -89,9 +90,14 @@ pub async fn create(request: Request) -> Result<Reply, Failure> {
 /// # Errors
 /// `NotFound`.
 pub async fn retrieve(request: Request) -> Result<Reply, Failure> {
-    let found = customers::get_following(&request.cx, id_of(&request)?).await?;
-    auth::check_own(&request, &found).await?;
-    one(&request, envelopes::accepted("Customer retrieved"), &found)
+    let cx = &request.cx;
+    let found = customers::see(cx, Look::at(id_of(&request)?).following()).await?;
+    auth::check_own(&request, found.number()).await?;
+    let beside = if auth::is_sandbox(cx) { "sandbox" } else { "live" };
+    let outcome = envelopes::accepted("Customer retrieved");
+    let render = |customer: &Customer| Ok(one(&request, outcome, customer)?.body.into());
+    let answer = found.answer(cx, NAME, beside, render)?;
+    Ok(Reply::bytes(outcome.code, "application/json", answer))
 }
 
 /// `POST`, `PUT` or `PATCH /customers/{id}`

@@ -20,7 +20,7 @@ use crate::{
         show::Record,
     },
     envelopes,
-    payment_methods::MethodsOf,
+    payment_methods::{MethodsOf, StoredMethod},
     query::Parameters,
     spaces::{self, Paypoint},
 };
@@ -207,8 +207,20 @@ async fn shown(cx: &Cx, customer: &Customer) -> Result<Record, Failure> {
 pub async fn get(request: Request) -> Result<Reply, Failure> {
     let cx = &request.cx;
     let look = Look::at(Id::Number(number(&request)?)).following();
-    let found: Loaded<Customer> = room::load(cx, look.within(&spaces(cx)?)).await?;
-    Reply::json(200, &shown(cx, &found.record).await?)
+    let seen = verbs::see(cx, look.within(&spaces(cx)?)).await?;
+    let cx = &cx.in_space(seen.space());
+    let paypoint = spaces::here(cx)?;
+    let number = seen.number();
+    let methods = MethodsOf::read(cx, &[cx.space], &[number]).await?;
+    let methods = methods.of(number);
+    // Hours of a time zone change on the minute.
+    let minute = cx.now.seconds() / 60;
+    let stored: Vec<StoredMethod> = methods.iter().filter_map(StoredMethod::of).collect();
+    let stored = Reply::written(&stored)?;
+    let beside = format!("{minute} {paypoint:?} {}", String::from_utf8_lossy(&stored));
+    let render =
+        |customer: &Customer| Reply::written(&Record::of(customer, &paypoint, methods, cx.now));
+    Ok(Reply::bytes(200, "application/json", seen.answer(cx, NAME, &beside, render)?))
 }
 
 /// Changes a customer; status −99 deletes it.

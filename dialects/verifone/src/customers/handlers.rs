@@ -1,11 +1,12 @@
 //! Create, read, update and delete (dossier §6).
 
-use patron_app::{Cx, Expect, Id, Loaded, customers};
+use patron_app::{Cx, Expect, Id, Loaded, customers, record::Look};
 use patron_gateway::{Exchange, Faults, Reading, Reply, Request};
 use patron_model::{Failure, Why, customer::Customer};
 use uuid::Uuid;
 
 use crate::{
+    NAME,
     customers::{read, show, wire::CustomerBody},
     spaces,
 };
@@ -26,9 +27,14 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 
 /// `GET /v2/customer/{customerId}`.
 pub(crate) async fn retrieve(request: Request) -> Result<Reply, Failure> {
-    let found = find(&request).await?;
-    let space = spaces::of_record(&request.cx, found.space)?;
-    Reply::json(200, &show::customer(&found, space))
+    let (cx, id) = place(&request).await?;
+    let seen = customers::see(&cx, Look::at(id).following()).await?;
+    let space = spaces::of_record(&cx, seen.space())?;
+    // The names and switches of the space are shown, and say how long texts may be.
+    let beside = format!("{} {}", space.number, space.version);
+    let render = |customer: &Customer| Reply::written(&show::customer(customer, space));
+    let answer = seen.answer(&cx, NAME, &beside, render)?;
+    Ok(Reply::bytes(200, "application/json", answer))
 }
 
 /// `POST /v2/customer/{customerId}`. A customer cannot move to another entity, not even to one of

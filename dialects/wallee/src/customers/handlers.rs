@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use patron_app::{
     Expect,
     customers::{self, email_addresses},
+    record::Look,
 };
 use patron_gateway::{Fields, Member, Reading, Reply, Request};
 use patron_model::{
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
+    NAME,
     customers::fields::{compile, field, living, resolve},
     input::{Shown, expected, text},
     limits::{EMAIL_MAX, LINE_MAX, REFERENCE_MAX, cut, fitting, is_reference},
@@ -336,8 +338,10 @@ pub async fn search(request: Request) -> Result<Reply, Failure> {
 
 /// `GET /customers/{id}`
 pub async fn retrieve(request: Request) -> Result<Reply, Failure> {
-    let customer = customers::get(&request.cx, id(&request, "id")?).await?;
-    Reply::json(200, &Customer::of(&customer))
+    let cx = &request.cx;
+    let seen = customers::see(cx, Look::at(id(&request, "id")?)).await?;
+    let answer = seen.answer(cx, NAME, "", |customer| Reply::written(&Customer::of(customer)))?;
+    Ok(Reply::bytes(200, "application/json", answer))
 }
 
 /// `GET /customers/{id}/email-addresses`: every one ever linked, newest last, on a single page.
