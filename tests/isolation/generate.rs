@@ -2,7 +2,7 @@
 //! API, filled with values of the caller's own space and of another one. A new operation takes part
 //! without being named anywhere.
 
-use patron_gateway::{Access, Dialect, openapi};
+use patron_gateway::{Access, Dialect, openapi, operation::Shape};
 use serde_json::{Map, Value, json};
 
 use super::pool::{Pool, Random, encoded, form};
@@ -52,6 +52,8 @@ pub struct Described {
     pub is_public: bool,
     /// Whether what it shows is the same for everybody, so that nothing of it is anybody's.
     pub tells_of_nobody: bool,
+    /// Whether it makes a record that is a table.
+    pub makes_of_table: bool,
     parameters: Vec<Value>,
     content: Map<String, Value>,
 }
@@ -70,6 +72,10 @@ pub fn operations(dialect: &'static Dialect) -> (Vec<Described>, Value) {
     let mut all = Vec::new();
     let lines = (dialect.operations)();
     let for_anybody = |id: &str| lines.iter().any(|o| o.id == id && o.access == Access::AnyKey);
+    let of_table = |id: &str| {
+        let line = lines.iter().find(|line| line.id == id);
+        line.is_some_and(|line| matches!(line.body, Some(Shape::Table(..))))
+    };
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, described) in methods.as_object().unwrap() {
             all.push(Described {
@@ -78,6 +84,8 @@ pub fn operations(dialect: &'static Dialect) -> (Vec<Described>, Value) {
                 method: method.to_uppercase(),
                 path: path.clone(),
                 is_public: described["security"] == json!([]),
+                makes_of_table: method == "post"
+                    && of_table(described["operationId"].as_str().unwrap()),
                 tells_of_nobody: for_anybody(described["operationId"].as_str().unwrap()),
                 parameters: described["parameters"].as_array().cloned().unwrap_or_default(),
                 content: described["requestBody"]["content"]

@@ -15,6 +15,8 @@ use pool::{Pool, Random};
 const CALLS: usize = 16;
 /// Times that every reading operation is asked to learn what there is.
 const EXPLORING: usize = 12;
+/// Times that every operation that makes a record that is a table is asked to make one.
+const PLANTING: usize = 40;
 /// What every text planted in the victim's space begins with; four digits follow.
 const MARK: &str = "vctm";
 /// Digits that make each mark another one.
@@ -173,6 +175,33 @@ impl Party {
         }
     }
 
+    /// Makes records of every family that is a table, of its own texts.
+    async fn plant(
+        &mut self,
+        server: &TestServer,
+        operations: &[(Described, usize)],
+        documents: &[Value],
+        random: &mut Random,
+    ) {
+        let none = Pool::default();
+        for (operation, api) in operations.iter().filter(|(o, _)| o.makes_of_table) {
+            let mut made = 0;
+            let mut refused = Vec::new();
+            for _ in 0..PLANTING {
+                let own = &self.seen[operation.dialect.name];
+                let sources = Sources { own, foreign: &none, searched: &[], foreign_percent: 0 };
+                let call = operation.call(&documents[*api], &sources, random);
+                let answer = send(server, &self.keys, operation, &call).await;
+                match answer.status {
+                    ..300 => made += 1,
+                    _ => refused.push(answer.text()),
+                }
+                self.learn(operation, &call.target, &answer);
+            }
+            assert!(made > 0, "{} made none: {refused:?}", operation.id);
+        }
+    }
+
     /// Reads whatever its own keys show, to learn the names of things.
     async fn explore(
         &mut self,
@@ -304,9 +333,16 @@ async fn random_calls_of_every_operation_show_and_change_nothing_of_another_spac
     for (api, pool) in &mut thief.seen {
         pool.add("client_secret", client_secret(&thief.keys, api));
     }
+    for party in [&mut victim, &mut thief] {
+        // First what it is made of, then what came of it.
+        party.explore(&server, &operations, &documents, &mut random).await;
+        party.plant(&server, &operations, &documents, &mut random).await;
+    }
     victim.explore(&server, &operations, &documents, &mut random).await;
     thief.explore(&server, &operations, &documents, &mut random).await;
-    victim.handles.retain(|handle| !thief.handles.contains(handle));
+    // What an operation is called is nobody's; the audit log names those that were refused.
+    let is_operation = |handle: &String| operations.iter().any(|(o, _)| o.id == *handle);
+    victim.handles.retain(|handle| !thief.handles.contains(handle) && !is_operation(handle));
     assert!(victim.handles.len() > 30, "{:?}", victim.handles);
     let searched: Vec<String> = (0..7).map(|n| format!("{MARK}{:04}", 1_000 + n)).collect();
     let before = export(&server, &victim).await;

@@ -20,6 +20,7 @@ const NOUNS: &[&str] = &[
     "events",
     "keys",
     "payment_methods",
+    "records",
     "spaces",
     "tokens",
 ];
@@ -55,6 +56,7 @@ const OWN: &[&str] = &[
     "wallee/customers/bulk",
     "wallee/families",
     "wallee/table",
+    "wallee/tables",
     "wallee/transport",
 ];
 /// Modules that the program, its tests or fuzzing name; all others are private.
@@ -66,6 +68,7 @@ const PUBLIC: &[&str] = &[
     "verifone/query",
     "wallee/families",
     "wallee/query",
+    "wallee/tables",
 ];
 
 /// What every dialect has in `tests`; `place` is a server with its keys.

@@ -20,7 +20,7 @@ use crate::{
     documents::{DEPLOYMENT, Document},
     failure,
     idempotency::{Outcome, Touched},
-    record::Id,
+    record::{self, Id, Look},
 };
 
 /// Attempts of a use case that is raced by other writers of the same record.
@@ -201,14 +201,18 @@ impl Cx {
         (about.kind == T::KIND.name).then_some(about.number)
     }
 
-    /// A repeated answer shows a state that was. What hangs on a customer that is deleted by now is
-    /// not shown to who may not see the past; that it was deleted is.
+    /// A repeated answer shows a state that was. What is deleted by now, or hangs on a customer
+    /// that is, is not shown to who may not see the past; that it was deleted is.
     async fn refuse_past<T: Document>(&self, record: &T) -> Result<(), Failure> {
         let is_free = self.space == DEPLOYMENT || self.has(Permission::CustomerPast);
-        if !is_free && !record.is_gone() {
-            customers::get(self, Id::Number(record.subject())).await?;
+        if is_free || record.is_gone() {
+            return Ok(());
         }
-        Ok(())
+        let (own, subject) = (record.identity().0, Id::Number(record.subject()));
+        match own == record.subject() {
+            true => record::load::<T>(self, Look::at(subject)).await.map(drop),
+            false => customers::get(self, subject).await.map(drop),
+        }
     }
 
     /// A record as an earlier request with the same idempotency key left it.

@@ -1,6 +1,7 @@
 //! What is stored: how a noun maps to its table, and the registry of all kinds. Each noun's own
 //! part stands beside its use cases.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use patron_model::{
@@ -11,6 +12,7 @@ use patron_model::{
     country::Country,
     customer::Customer,
     payment_method::PaymentMethod,
+    resource::Resource,
     space::{Account, Key, Space},
 };
 use patron_store::{Entry, Implied, Kind, Record, Row, Value, face_of, with_face};
@@ -23,6 +25,7 @@ pub use crate::{
     customers::{CUSTOMER, MERGE, Merge},
     keys::{KEY, KEY_USE, handle_column},
     payment_methods::PAYMENT_METHOD,
+    resources::RESOURCE,
     spaces::{ACCOUNT, SPACE},
 };
 use crate::{commit::record_of, keyring::Keyring, vault::Kept};
@@ -57,6 +60,14 @@ pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync {
     /// nothing gets past it, however it came in.
     fn search_cards(&self, found: &mut Found);
 
+    /// What lets a caller see an entry of the journal with this document, where that depends on it.
+    fn seen_by(_doc: &str) -> Option<Permission> {
+        Self::SEEN_BY
+    }
+    /// What an entry of the journal with this document calls its record.
+    fn word(_doc: &str) -> Cow<'static, str> {
+        Cow::Borrowed(Self::KIND.name)
+    }
     /// Record it hangs on; its own number when it hangs on none.
     fn subject(&self) -> i64 {
         self.identity().0
@@ -166,7 +177,8 @@ pub(crate) use named;
 pub(crate) struct Registered {
     kind: &'static Kind,
     noun: Noun,
-    seen_by: Option<Permission>,
+    seen_by: fn(&str) -> Option<Permission>,
+    word: fn(&str) -> Cow<'static, str>,
     /// Whether the journal has its changes.
     is_journaled: bool,
     implied: fn(&Row) -> Option<Implied>,
@@ -180,7 +192,8 @@ impl Registered {
         Registered {
             kind: T::KIND,
             noun: T::NOUN,
-            seen_by: T::SEEN_BY,
+            seen_by: T::seen_by,
+            word: T::word,
             implied: |row| {
                 let noun = T::from_document(&row.doc).ok()?;
                 Some(Implied { columns: noun.columns(), face: noun.face().ok()?, own: noun.own() })
@@ -206,7 +219,8 @@ impl Registered {
         Registered {
             kind,
             noun: T::NOUN,
-            seen_by: None,
+            seen_by: |_| None,
+            word: T::word,
             is_journaled: false,
             implied,
             related: |_| Vec::new(),
@@ -216,10 +230,11 @@ impl Registered {
 }
 
 /// Every kind.
-static REGISTRY: [Registered; 11] = [
+static REGISTRY: [Registered; 12] = [
     Registered::of::<Customer>(),
     Registered::of::<Comment>(),
     Registered::of::<PaymentMethod>(),
+    Registered::of::<Resource>(),
     Registered::of::<Merge>(),
     Registered::of::<Account>(),
     Registered::of::<Space>(),
@@ -266,9 +281,16 @@ pub fn record_from(kind: &Kind, entry: &Entry) -> Option<Record> {
     (registered(kind.name)?.record)(entry)
 }
 
-/// What lets a caller see records of a kind in the journal; nobody sees those without.
-pub(crate) fn seen_by(kind: &str) -> Option<Permission> {
-    registered(kind)?.seen_by
+/// What lets a caller see a record of a kind in the journal, by its document where that tells;
+/// nobody sees those without.
+pub(crate) fn seen_by(kind: &str, doc: &str) -> Option<Permission> {
+    (registered(kind)?.seen_by)(doc)
+}
+
+/// What an entry of the journal calls its record: the kind, or the family of a record that is a
+/// table.
+pub fn word(entry: &Entry) -> Cow<'_, str> {
+    registered(&entry.kind).map_or(Cow::Borrowed(&*entry.kind), |known| (known.word)(&entry.doc))
 }
 
 /// What it means that a value of a unique column is taken, where a caller chose it.

@@ -7,6 +7,7 @@
 //!   [`keys`]; [`journal`] answers what happened, [`audit`] who did what about access; [`search`]
 //!   is how questions are asked. [`offboarding`] deletes a space for good. [`import`] reads files
 //!   of customers.
+//! - [`resources`]: records that are tables, whatever their family.
 //! - [`rights`]: who may do what, the one place that says yes.
 //! - [`shares`]: what one key may hold of what everybody shares.
 //! - [`secrets`]: sealing, fingerprints, hashes; [`keyring`]: the keys for it at rest, and how the
@@ -37,6 +38,7 @@ pub mod offboarding;
 pub mod payment_methods;
 pub mod record;
 pub mod reindex;
+pub mod resources;
 pub mod rights;
 pub mod search;
 pub mod secrets;

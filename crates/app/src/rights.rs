@@ -5,6 +5,7 @@
 //! the question itself: the past, another noun's part of an answer.
 
 use patron_model::{Failure, Permission, Permissions};
+use patron_store::Entry;
 
 use crate::Cx;
 
@@ -39,8 +40,8 @@ impl Cx {
     }
 }
 
-/// Whether the request may see what a record of this kind is now: entries of the journal about
-/// other kinds are left out. Kinds that nobody reads through the journal are seen by nobody.
-pub fn sees_kind(cx: &Cx, kind: &str) -> bool {
-    crate::documents::seen_by(kind).is_some_and(|needed| cx.has(needed))
+/// Whether the request may see what the record of an entry of the journal is now: other entries are
+/// left out. Those of kinds that nobody reads through the journal are seen by nobody.
+pub fn sees(cx: &Cx, entry: &Entry) -> bool {
+    crate::documents::seen_by(&entry.kind, &entry.doc).is_some_and(|needed| cx.has(needed))
 }

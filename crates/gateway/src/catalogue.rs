@@ -110,13 +110,17 @@ impl Catalogues {
 
     fn shown(&self, holds: &Holds, value: &Value, wanted: Option<&Expand>) -> Value {
         let Holds::Type(of) = holds else { return value.clone() };
-        // Objects and words stand in the row itself.
-        let Some(catalogue) = self.of(of).filter(|_| value.is_number()) else {
-            return value.clone();
-        };
-        match wanted.zip(catalogue.get(&key_text(value))) {
-            Some((wanted, row)) => self.show(of, row, wanted),
-            None => json!({ "id": value }),
+        match value {
+            // An object stands in the row itself; it may refer to others.
+            Value::Object(members) => self.show(of, members, wanted.unwrap_or(&Expand::NONE)),
+            Value::Number(_) => {
+                let row = self.of(of).and_then(|catalogue| catalogue.get(&key_text(value)));
+                match wanted.zip(row) {
+                    Some((wanted, row)) => self.show(of, row, wanted),
+                    None => json!({ "id": value }),
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) => value.clone(),
         }
     }
 }
@@ -126,6 +130,9 @@ impl Catalogues {
 pub struct Expand(BTreeMap<String, Expand>);
 
 impl Expand {
+    /// Nothing.
+    pub const NONE: Expand = Expand(BTreeMap::new());
+
     /// From dotted paths. A path expands its parents; what lies too deep is left out, and what
     /// names no reference changes nothing.
     pub fn of<'a>(paths: impl Iterator<Item = &'a str>) -> Expand {

@@ -9,6 +9,7 @@
 //! - [`cards`]: the door at which card data is refused. [`limits`]: everything that is bounded.
 //! - [`strangers`]: what an address may try before anybody knows who asks.
 //! - [`schema`]: types as data. [`catalogue`]: records that are only read, over such types.
+//!   [`tabular`]: records that callers write, over the same.
 //! - [`openapi`] and [`reference`]: descriptions for machines and for people.
 //! - [`spreadsheet`]: cells of CSV files that are no formulas.
 //! - [`server`]: connections. [`metrics`]: what is counted. [`traces`]: a span for every request.
@@ -38,6 +39,7 @@ pub mod schema;
 pub mod server;
 pub mod spreadsheet;
 pub mod strangers;
+pub mod tabular;
 pub mod traces;
 mod trail;
 

@@ -186,6 +186,13 @@ impl Operation {
         self
     }
 
+    /// Takes a body of a type that is data, by its expression.
+    #[must_use]
+    pub fn body_of(mut self, schemas: &'static Schemas, expression: &'static str) -> Operation {
+        self.body = Some(Shape::Table(schemas, expression));
+        self
+    }
+
     /// Takes bodies of these media types.
     #[must_use]
     pub fn media(mut self, media: &'static [&'static str]) -> Operation {

@@ -5,13 +5,23 @@
 
 use std::collections::BTreeMap;
 
-use patron_model::{Problems, Timestamp, Why};
+use patron_model::{
+    Problems, Timestamp, Why,
+    country::Country,
+    currency::Currency,
+    language::Language,
+    metadata::{KEY_CHARS_MAX, KEYS_MAX},
+    text,
+};
+use regex::Regex;
 use schemars::{Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// Deepest nesting of a value that is looked at.
 const DEPTH_MAX: usize = 16;
+/// The one pattern that is common, and what it allows in words.
+const PRINTABLE: (&str, &str) = (r"^(?:[\t\x20-\x7e]*)$", "printable ASCII characters and tabs");
 
 /// The types of an API, by name.
 #[derive(Debug)]
@@ -45,6 +55,8 @@ pub struct Field {
     pub min: Option<i64>,
     /// Largest number.
     pub max: Option<i64>,
+    /// What the whole text matches.
+    pub pattern: Option<Regex>,
 }
 
 /// What a member holds.
@@ -52,6 +64,12 @@ pub struct Field {
 pub enum Holds {
     /// A text.
     Text,
+    /// A text that is the tag of a language.
+    Language,
+    /// A text that is the code of a country.
+    Country,
+    /// A text that is the code of a currency.
+    Currency,
     /// A whole number.
     Whole,
     /// A number.
@@ -92,11 +110,14 @@ struct Written {
     max_length: Option<usize>,
     min: Option<i64>,
     max: Option<i64>,
+    pattern: Option<String>,
 }
 
 impl Written {
-    fn field(self, name: String) -> Field {
-        Field {
+    fn field(self, name: String) -> Result<Field, String> {
+        let whole = |pattern: String| Regex::new(&format!("^(?:{pattern})$"));
+        let pattern = self.pattern.map(whole).transpose().map_err(|error| error.to_string())?;
+        Ok(Field {
             name,
             holds: Holds::parse(&self.r#type),
             required: self.required,
@@ -105,13 +126,14 @@ impl Written {
             length_max: self.max_length,
             min: self.min,
             max: self.max,
-        }
+            pattern,
+        })
     }
 }
 
 impl Holds {
-    /// Reads `string`, `integer`, `number`, `boolean`, `date`, `date-time`, `any`, `array<…>`,
-    /// `map<string,…>` or the name of a type.
+    /// Reads `string`, `language`, `country`, `currency`, `integer`, `number`, `boolean`, `date`,
+    /// `date-time`, `any`, `array<…>`, `map<string,…>` or the name of a type.
     pub fn parse(text: &str) -> Holds {
         let inside = |open: &str| text.strip_prefix(open)?.strip_suffix('>');
         if let Some(inner) = inside("array<") {
@@ -122,6 +144,9 @@ impl Holds {
         }
         match text {
             "string" => Holds::Text,
+            "language" => Holds::Language,
+            "country" => Holds::Country,
+            "currency" => Holds::Currency,
             "integer" => Holds::Whole,
             "number" => Holds::Number,
             "boolean" => Holds::Flag,
@@ -144,10 +169,12 @@ impl Schemas {
             let read = serde_json::from_str::<Line>(line);
             let read = read.map_err(|error| format!("line {}: {error}", number + 1))?;
             let fields = |fields: BTreeMap<String, Written>| {
-                fields.into_iter().map(|(name, written)| written.field(name)).collect()
+                let fields = fields.into_iter().map(|(name, written)| written.field(name));
+                let fields = fields.collect::<Result<Vec<Field>, String>>();
+                fields.map_err(|error| format!("line {}: {error}", number + 1))
             };
             let shape = match (read.fields, read.values) {
-                (Some(written), None) => Shape::Object(fields(written)),
+                (Some(written), None) => Shape::Object(fields(written)?),
                 (None, Some(words)) => Shape::Words(words),
                 _ => return Err(format!("line {}: fields or values", number + 1)),
             };
@@ -191,9 +218,20 @@ impl Schemas {
         let wrong = |expected| Why::WrongType { expected };
         match (holds, value) {
             (Holds::Anything, _)
-            | (Holds::Text, Value::String(_))
             | (Holds::Number, Value::Number(_))
             | (Holds::Flag, Value::Bool(_)) => {}
+            (Holds::Text, Value::String(text)) => {
+                problems.check(path, text::check(text, 0, usize::MAX, true));
+            }
+            (Holds::Language, Value::String(tag)) => {
+                problems.check(path, Language::parse(tag));
+            }
+            (Holds::Country, Value::String(code)) => {
+                problems.check(path, Country::parse(code));
+            }
+            (Holds::Currency, Value::String(code)) => {
+                problems.check(path, Currency::parse(code));
+            }
             (Holds::Whole, Value::Number(number)) if number.is_i64() => {}
             (Holds::Date, Value::String(text)) if text.len() == 10 => {
                 problems.check(path, Timestamp::parse(text));
@@ -207,12 +245,18 @@ impl Schemas {
                 }
             }
             (Holds::Map(inner), Value::Object(members)) => {
+                if members.len() > KEYS_MAX {
+                    problems.add(path, Why::TooMany { max: KEYS_MAX });
+                }
                 for (name, member) in members {
+                    problems.check(path, text::check(name, 1, KEY_CHARS_MAX, false));
                     self.look((&joined(path, name), depth + 1), inner, member, problems);
                 }
             }
             (Holds::Type(name), value) => self.look_at_type(at, name, value, problems),
-            (Holds::Text, _) => problems.add(path, wrong("a string")),
+            (Holds::Text | Holds::Language | Holds::Country | Holds::Currency, _) => {
+                problems.add(path, wrong("a string"));
+            }
             (Holds::Whole, _) => problems.add(path, wrong("a whole number")),
             (Holds::Number, _) => problems.add(path, wrong("a number")),
             (Holds::Flag, _) => problems.add(path, wrong("true or false")),
@@ -272,7 +316,9 @@ impl Schemas {
 
     fn describe_holds(&self, holds: &Holds, generator: &mut SchemaGenerator) -> Value {
         match holds {
-            Holds::Text => json!({"type": "string"}),
+            Holds::Text | Holds::Language | Holds::Country | Holds::Currency => {
+                json!({"type": "string"})
+            }
             Holds::Whole => json!({"type": "integer", "format": "int64"}),
             Holds::Number => json!({"type": "number"}),
             Holds::Flag => json!({"type": "boolean"}),
@@ -331,6 +377,13 @@ impl Field {
             if let Some(min) = self.length_min.filter(|min| length < *min) {
                 problems.add(path, Why::TooShort { min });
             }
+            if let Some(pattern) = self.pattern.as_ref().filter(|pattern| !pattern.is_match(text)) {
+                let (printable, allowed) = PRINTABLE;
+                let expected = "of the form that the description says";
+                let is_printable = pattern.as_str() == printable;
+                let other = Why::Malformed { expected };
+                problems.add(path, if is_printable { Why::Characters { allowed } } else { other });
+            }
         }
         if let Some(number) = value.as_i64() {
             let (min, max) = (self.min.unwrap_or(i64::MIN), self.max.unwrap_or(i64::MAX));
@@ -346,6 +399,7 @@ impl Field {
             ("maxLength", self.length_max.map(Value::from)),
             ("minimum", self.min.map(Value::from)),
             ("maximum", self.max.map(Value::from)),
+            ("pattern", self.pattern.as_ref().map(|pattern| pattern.as_str().into())),
         ];
         for (name, bound) in bounds {
             if let Some(bound) = bound {
@@ -369,6 +423,9 @@ mod tests {
         r#"{"name":"Thing","fields":{"id":{"type":"integer","readOnly":true,"min":1},"#,
         r#""name":{"type":"map<string,string>"},"colour":{"type":"Colour"},"#,
         r#""code":{"type":"string","required":true,"minLength":2,"maxLength":3},"#,
+        r#""mark":{"type":"string","pattern":"[\\t\\x20-\\x7e]*"},"#,
+        r#""sign":{"type":"string","pattern":"[0-9]+"},"tag":{"type":"language"},"#,
+        r#""land":{"type":"country"},"money":{"type":"currency"},"#,
         r#""inner":{"type":"array<Thing>"},"on":{"type":"date"},"at":{"type":"date-time"}}}"#,
     );
 
@@ -397,6 +454,14 @@ mod tests {
             (json!({"code": "ab", "more": 1}), "more", "unknown_field"),
             (json!({"code": "ab", "on": "2026-13-02"}), "on", "malformed"),
             (json!({"code": "ab", "at": true}), "at", "wrong_type"),
+            (json!({"code": "ab", "mark": "č"}), "mark", "characters"),
+            (json!({"code": "ab", "sign": "7a"}), "sign", "malformed"),
+            (json!({"code": "a\u{0}"}), "code", "control_character"),
+            (json!({"code": "ab", "tag": "-"}), "tag", "malformed"),
+            (json!({"code": "ab", "land": "ZZ"}), "land", "unknown"),
+            (json!({"code": "ab", "money": "ZZZ"}), "money", "unknown"),
+            (json!({"code": "ab", "money": 1}), "money", "wrong_type"),
+            (json!({"code": "ab", "name": {"": "a"}}), "name", "too_short"),
             (json!([]), "", "wrong_type"),
         ] {
             assert_eq!(faults(&value), [(field.to_owned(), code)], "{value}");

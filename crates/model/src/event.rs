@@ -124,6 +124,20 @@ events! {
         Created = "created",
     }
 
+    /// Events of a record that is a table. One that passes states is told by where it went.
+    ResourceEvent {
+        /// It came into being.
+        Created = "created",
+        /// It changed.
+        Updated = "updated",
+        /// It may be used from now on.
+        Activated = "activated",
+        /// It may not be used for now.
+        Deactivated = "deactivated",
+        /// It was deleted.
+        Deleted = "deleted",
+    }
+
     /// Events of a record that the journal does not keep.
     UntoldEvent {
         /// It came into being.
@@ -155,6 +169,7 @@ mod tests {
         assert_told_apart::<SpaceEvent>();
         assert_told_apart::<KeyEvent>();
         assert_told_apart::<AuditEvent>();
+        assert_told_apart::<ResourceEvent>();
         assert_told_apart::<UntoldEvent>();
     }
 }

@@ -26,6 +26,8 @@ pub enum Noun {
     Key,
     /// A journal entry or a past version.
     Entry,
+    /// A record that is a table, by the word of its family.
+    Resource(&'static str),
 }
 
 impl Noun {
@@ -41,6 +43,7 @@ impl Noun {
             Noun::Space => "space",
             Noun::Key => "key",
             Noun::Entry => "journal entry",
+            Noun::Resource(word) => word,
         }
     }
 }

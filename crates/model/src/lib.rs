@@ -3,6 +3,7 @@
 //! - [`customer`]: the customer record and how a patch is applied to it.
 //! - [`address`]: postal addresses; they live inside the customer's document.
 //! - [`comment`], [`payment_method`]: records that hang on a customer.
+//! - [`resource`]: records that are tables, whatever their family.
 //! - [`space`]: accounts, spaces (tenants) and the keys that open them; [`permission`]: what a key
 //!   may do, and the built-in roles.
 //! - Values that parse: [`text`], [`email`], [`phone`], [`country`], [`currency`], [`language`],
@@ -33,6 +34,7 @@ pub mod payment_method;
 pub mod permission;
 pub mod phone;
 pub mod problem;
+pub mod resource;
 pub mod shown;
 pub mod space;
 pub mod spelling;

@@ -59,6 +59,12 @@ permissions! {
     SpaceDelete 1209 "space:delete" "Delete a space for good.",
     AuditRead 1401 "audit:read" "Read the audit log.",
     AuditExport 1404 "audit:export" "Take the audit log away as a file.",
+    SubscriberRead 1601 "subscriber:read" "See subscribers.",
+    SubscriberWrite 1602 "subscriber:write" "Create, change and delete subscribers.",
+    MetricRead 1701 "metric:read" "See what usage is metered by.",
+    MetricWrite 1702 "metric:write" "Create, change and delete what usage is metered by.",
+    SubscriptionRead 3201 "subscription:read" "See subscriptions and who brings them.",
+    SubscriptionWrite 3202 "subscription:write" "Change who brings subscriptions.",
 }
 
 impl Permission {
@@ -274,10 +280,18 @@ const SUPPORT: Permissions = Permissions::of(&[
     Permission::PaymentMethodRead,
     Permission::PaymentMethodWrite,
     Permission::EventRead,
+    Permission::SubscriptionRead,
 ]);
 
-const INTEGRATION: Permissions =
-    SUPPORT.or(Permissions::of(&[Permission::CustomerExport, Permission::CustomerImport]));
+const INTEGRATION: Permissions = SUPPORT.or(Permissions::of(&[
+    Permission::CustomerExport,
+    Permission::CustomerImport,
+    Permission::SubscriberRead,
+    Permission::SubscriberWrite,
+    Permission::MetricRead,
+    Permission::MetricWrite,
+    Permission::SubscriptionWrite,
+]));
 
 const DEVELOPER_BESIDE: Permissions = Permissions::of(&[
     Permission::KeyRead,
@@ -294,6 +308,9 @@ const READ_ONLY: Permissions = Permissions::of(&[
     Permission::EventRead,
     Permission::AccountRead,
     Permission::SpaceRead,
+    Permission::SubscriberRead,
+    Permission::MetricRead,
+    Permission::SubscriptionRead,
 ]);
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use patron_app::{
     Cx, Id, customers,
-    documents::{CUSTOMER, Document},
+    documents::{self, CUSTOMER, Document},
     journal::{self, Entry, WAIT_SECONDS_MAX},
     rights,
 };
@@ -23,7 +23,7 @@ use crate::customers::{PAGE_MAX, show::CustomerOut};
 pub(crate) struct EventOut {
     /// Position in the space's journal: 1, 2, 3, … without gaps, in commit order.
     seq: i64,
-    /// What happened: `customer.updated`, `comment.created`, …
+    /// What happened: `customer.updated`, `comment.created`, `subscriber.activated`, …
     #[serde(rename = "type")]
     kind: String,
     /// Number of the record that changed.
@@ -72,7 +72,7 @@ impl EventOut {
         };
         Ok(EventOut {
             seq: entry.seq,
-            kind: format!("{}.{}", entry.kind, entry.action),
+            kind: format!("{}.{}", documents::word(&entry), entry.action),
             number: entry.number,
             customer: entry.subject,
             subject: entry.subject,
@@ -173,7 +173,7 @@ async fn answer(request: &Request, entries: Vec<Entry>, asked: Asked) -> Result<
     let shown = shown(request, &entries, with_record).await?;
     let mut data = Vec::new();
     for entry in entries {
-        if rights::sees_kind(&request.cx, &entry.kind) {
+        if rights::sees(&request.cx, &entry) {
             let with_record = shown.has(&entry);
             data.push(EventOut::of(&request.cx, entry, with_record)?);
         }

@@ -47,7 +47,8 @@ fn rows(family: &Family) -> Result<&'static Catalogue, Failure> {
     known.ok_or_else(|| Failure::internal(format!("no rows of {}", family.of)))
 }
 
-fn expand(exchange: &Exchange) -> Expand {
+/// Which references a request wants to see whole.
+pub fn expand(exchange: &Exchange) -> Expand {
     let query = exchange.query();
     Expand::of(query.all("expand").flat_map(|value| value.split(',')))
 }
@@ -91,7 +92,7 @@ fn list(family: &Family, request: &Request) -> Result<Reply, Failure> {
 }
 
 fn search(family: &Family, request: &Request) -> Result<Reply, Failure> {
-    let params = SearchParams::read(request, &|name: &str| resolve(family, name))?;
+    let params = SearchParams::read(request, &|name: &str| resolve(family.of, name))?;
     let all = rows(family)?.rows().iter().collect();
     let page = params.page_of(all, |row, path: &Vec<String>| value(row, path));
     let SearchResponse { data, has_more, limit, offset } = page;
@@ -112,14 +113,17 @@ fn retrieve(family: &Family, request: &Request) -> Result<Reply, Failure> {
 // ---- search -----------------------------------------------------------------------------------
 
 /// A member that can be compared: a plain one, a localized text (`name`, `name.de-DE`), or the id
-/// of what a reference means (`group`, `group.id`).
-fn resolve(family: &Family, name: &str) -> Option<(Vec<String>, Kind)> {
+/// of what a reference means (`group`, `group.id`), or one of an object inside
+/// (`billingAddress.city`).
+pub fn resolve(of: &str, name: &str) -> Option<(Vec<String>, Kind)> {
     let (member, rest) = name.split_once('.').unwrap_or((name, ""));
-    let field = CATALOGUES.schemas().field(family.of, member)?;
+    let field = CATALOGUES.schemas().field(of, member)?;
     let path = |rest: &[&str]| {
         [member].iter().chain(rest).map(|part| (*part).to_owned()).collect::<Vec<_>>()
     };
     match (&field.holds, rest) {
+        // Pairs of the merchant's own have names, not languages.
+        (Holds::Map(_), "") if member == "metaData" => None,
         (Holds::Map(inner), rest) if **inner == Holds::Text => {
             let language = if rest.is_empty() { LANGUAGE } else { rest };
             Some((path(&[language]), Kind::Text))
@@ -127,13 +131,19 @@ fn resolve(family: &Family, name: &str) -> Option<(Vec<String>, Kind)> {
         (holds, "id") if CATALOGUES.refers(holds) => Some((path(&[]), Kind::Whole)),
         (holds, "") if CATALOGUES.refers(holds) => Some((path(&[]), Kind::Whole)),
         (_, "") => Some((path(&[]), plain(field)?)),
+        (Holds::Type(inner), rest) => {
+            let (inner, kind) = resolve(inner, rest)?;
+            Some((path(&inner.iter().map(String::as_str).collect::<Vec<_>>()), kind))
+        }
         _ => None,
     }
 }
 
 fn plain(field: &Field) -> Option<Kind> {
     match &field.holds {
-        Holds::Text | Holds::Date => Some(Kind::Text),
+        Holds::Text | Holds::Language | Holds::Country | Holds::Currency | Holds::Date => {
+            Some(Kind::Text)
+        }
         Holds::Whole => Some(Kind::Whole),
         Holds::Flag => Some(Kind::Flag),
         Holds::Type(name) => match CATALOGUES.schemas().shape(name) {

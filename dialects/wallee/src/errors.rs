@@ -8,6 +8,8 @@ use patron_model::{Failure, Identity, Problems, Timestamp, Why};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::MOUNT;
+
 /// Body of every answer that is no success.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "RestApiErrorResponse")]
@@ -30,7 +32,7 @@ const MALFORMED: &str = "The request cannot be understood.";
 
 /// A failure as the answer to a request.
 pub fn render(failure: &Failure, exchange: &Exchange) -> Reply {
-    let (status, body) = body(failure, exchange.now);
+    let (status, body) = body(failure, exchange.now, words(exchange));
     let mut reply = match Reply::json(status, &body) {
         Ok(reply) => reply,
         Err(_) => Reply::empty(500),
@@ -47,8 +49,8 @@ pub fn render(failure: &Failure, exchange: &Exchange) -> Reply {
 }
 
 /// Status and body of a failure; also what a bulk result says of one item.
-pub fn body(failure: &Failure, now: Timestamp) -> (u16, ErrorBody) {
-    let (status, code, message, errors) = parts(failure);
+pub fn body(failure: &Failure, now: Timestamp, word: Word) -> (u16, ErrorBody) {
+    let (status, code, message, errors) = parts(failure, word);
     let id = uuid::Uuid::new_v4().to_string().to_uppercase();
     (status, ErrorBody { date: now.rfc3339_millis(), code, id, message, errors })
 }
@@ -65,7 +67,7 @@ fn on_field(status: u16, code: &'static str, message: &str, field: &str, text: S
     (status, code, message.to_owned(), Errors::from([(field.to_owned(), text)]))
 }
 
-fn parts(failure: &Failure) -> Parts {
+fn parts(failure: &Failure, word: Word) -> Parts {
     match failure {
         Failure::NotFound { noun } => {
             plain(404, "not_found", format!("There is no such {}.", noun.as_str()))
@@ -74,8 +76,10 @@ fn parts(failure: &Failure) -> Parts {
         Failure::MethodNotAllowed { allowed } => {
             plain(405, "method_not_allowed", format!("The resource only answers {allowed}."))
         }
-        Failure::Invalid(problems) => (422, UNPROCESSABLE, INVALID.into(), errors(problems)),
-        Failure::Malformed(problems) => (400, "bad_request", MALFORMED.into(), errors(problems)),
+        Failure::Invalid(problems) => (422, UNPROCESSABLE, INVALID.into(), errors(problems, word)),
+        Failure::Malformed(problems) => {
+            (400, "bad_request", MALFORMED.into(), errors(problems, word))
+        }
         Failure::Stale { have, want } => {
             // The dossier's example (§4): the version of the object first.
             let text = format!("Expected {have} but was {want}.");
@@ -138,7 +142,7 @@ const UNPROCESSABLE: &str = "unprocessable_entity";
 /// The SDK's table knows one word for all 5xx.
 const FAULT: &str = "internal_server_error";
 
-fn errors(problems: &Problems) -> Errors {
+fn errors(problems: &Problems, word: Word) -> Errors {
     let mut errors = Errors::new();
     for problem in problems {
         let text = problem.why.to_string();
@@ -153,8 +157,21 @@ fn errors(problems: &Problems) -> Errors {
     errors
 }
 
-/// The provider's word for a field of the record; words that are already the provider's stay.
+/// The provider's word for a field.
+type Word = fn(&str) -> String;
+
+/// The words for what a request is about: only customers have fields in words of the record.
+fn words(exchange: &Exchange) -> Word {
+    let about = exchange.path().strip_prefix(MOUNT).unwrap_or_default();
+    if about.starts_with("/customers") { word_of_customer } else { word }
+}
+
 fn word(field: &str) -> String {
+    if field.is_empty() { "body" } else { field }.to_owned()
+}
+
+/// The provider's word for a field of a customer; words that are already the provider's stay.
+pub fn word_of_customer(field: &str) -> String {
     let word = match field {
         "" => "body",
         "reference" => "customerId",

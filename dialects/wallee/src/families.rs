@@ -94,6 +94,7 @@ pub static SOURCES: &[Source] = &[
     source("SalesChannel", "id", rows!("sales-channels.jsonl")),
     source("Permission", "id", permissions),
     source("StaticValue", "id", rows!("static-values.jsonl")),
+    source("SubscriptionMetricType", "id", rows!("subscription-metric-types.jsonl")),
 ];
 
 /// The catalogues over the provider's types.
@@ -193,6 +194,9 @@ fn german(word: &str) -> &str {
         "account" => "Konten",
         "space" => "Spaces",
         "audit" => "Prüfprotokoll",
+        "subscriber" => "Abonnenten",
+        "metric" => "Messgrößen",
+        "subscription" => "Abonnements",
         "read" => "ansehen",
         "write" => "bearbeiten",
         "past" => "in der Vergangenheit ansehen",

@@ -8,6 +8,7 @@
 //! - [`customers`], [`addresses`], [`comments`]: wire types, both conversions, handlers.
 //!   [`input`] is how members of bodies are read.
 //! - [`families`]: the catalogues, one line each; [`catalogues`] answers all of them.
+//! - [`tables`]: the records that are tables, a few lines each; [`records`] answers all of them.
 //! - [`query`] reads the search grammar, [`filters`] gives it types and evaluates it, [`lists`]
 //!   holds parameters and envelopes of lists and searches.
 //! - [`limits`]: what the official SDK refuses to read, and what is shown instead.
@@ -27,7 +28,9 @@ mod limits;
 mod lists;
 mod operations;
 pub mod query;
+mod records;
 mod table;
+pub mod tables;
 mod transport;
 
 use patron_gateway::{

@@ -20,7 +20,7 @@ use crate::{
         bulk::{self, BulkResult},
     },
     lists::{ListResponse, SearchResponse},
-    table, transport,
+    records, table, transport,
 };
 
 pub const SPACE: Parameter = Parameter {
@@ -57,7 +57,8 @@ pub fn all() -> Vec<Operation> {
 
 fn served() -> Vec<Operation> {
     let typed = [of_customers(), of_addresses(), of_comments()].concat();
-    typed.into_iter().map(table::described).chain(catalogues::operations()).collect()
+    let typed = typed.into_iter().map(table::described);
+    typed.chain(catalogues::operations()).chain(records::operations()).collect()
 }
 
 #[rustfmt::skip]

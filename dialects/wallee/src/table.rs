@@ -29,6 +29,8 @@ pub struct Row {
     pub scope: Scope,
     /// Parameters of the query: name, and whether it is required.
     parameters: Vec<(&'static str, bool)>,
+    /// Type of its body.
+    pub body: Option<&'static str>,
     /// Status of its success.
     pub status: u16,
     /// Type of its answer.
@@ -61,7 +63,7 @@ static BY_ID: LazyLock<HashMap<&str, &Row>> =
 fn read(line: &'static str) -> Option<Row> {
     let columns: Vec<&str> = line.split('\t').collect();
     let columns: [&str; COLUMNS] = columns.try_into().ok()?;
-    let [id, method, path, scope, parameters, _body, status, reply, group, title, _sdk] = columns;
+    let [id, method, path, scope, parameters, body, status, reply, group, title, _sdk] = columns;
     let scope = match scope {
         "space" => Scope::Space,
         "account" => Scope::Account,
@@ -73,8 +75,9 @@ fn read(line: &'static str) -> Option<Row> {
         None => (name, false),
     };
     let parameters = parameters.split(',').filter(|name| *name != "-").map(parameter).collect();
+    let body = Some(body).filter(|body| *body != "-");
     let (method, status) = (method.parse().ok()?, status.parse().ok()?);
-    Some(Row { id, method, path, scope, parameters, status, reply, group, title })
+    Some(Row { id, method, path, scope, parameters, body, status, reply, group, title })
 }
 
 impl Row {

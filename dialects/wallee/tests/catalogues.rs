@@ -13,10 +13,9 @@ use patron_wallee::{
 };
 use serde_json::{Value, json};
 
-use crate::place::{Shop, encoded, refused};
+use crate::place::{Shop, blocks, encoded, refused};
 
-/// Most lines of Rust an operation on a table may take.
-const LINES_MAX: usize = 12;
+const GUIDE: &str = include_str!("../../../docs/adding-a-catalogue.md");
 
 #[test]
 fn every_row_is_of_its_type_and_refers_to_what_is_there() {
@@ -227,44 +226,21 @@ async fn countries_have_their_states_and_address_formats() {
     refused(&shop.get("/countries/ZZ").await, 404, "not_found", &json!({}));
 }
 
-#[test]
-fn an_operation_on_a_table_takes_few_lines() {
-    let lines = include_str!("../src/families.rs").lines().count()
-        + include_str!("../src/catalogues.rs").lines().count();
-    let prefixes = FAMILIES.iter().map(|family| format!("{}_", family.prefix));
-    let prefixes: Vec<String> = prefixes.collect();
-    let is_one = |id: &str| prefixes.iter().any(|prefix| id.starts_with(prefix.as_str()));
-    let operations = (DIALECT.operations)();
-    let count = operations.iter().filter(|o| o.is_served && is_one(o.id)).count();
-    println!("{lines} lines for {count} operations on tables: {} each", lines / count);
-    assert!(lines < count * LINES_MAX, "{lines} lines for {count} operations");
-}
-
-/// What the blocks of one language in the guide hold, without the indentation of its list.
-fn blocks(language: &str) -> Vec<String> {
-    let guide = include_str!("../../../docs/adding-a-catalogue.md");
-    let opening = format!("```{language}\n");
-    let blocks = guide.split(&opening).skip(1);
-    let plain = |block: &str| {
-        let block = block.split("```").next().unwrap_or_default();
-        let lines = block.lines().map(str::trim).filter(|line| !line.is_empty());
-        lines.collect::<Vec<_>>().join("\n")
-    };
-    blocks.map(plain).collect()
-}
-
 #[tokio::test]
 async fn the_guide_is_followed() {
-    let steps = include_str!("../../../docs/adding-a-catalogue.md").lines();
+    let steps = GUIDE.lines();
     let steps = steps.filter(|line| line.chars().next().is_some_and(|c| c.is_ascii_digit()));
     assert_eq!(steps.count(), 5, "places that are touched");
-    let [types, rows] = blocks("jsonl").try_into().unwrap();
+    let [types, rows] = blocks(GUIDE, "jsonl").try_into().unwrap();
     let models = include_str!("../models.jsonl");
     assert!(types.lines().all(|line| models.contains(line)), "the types are those of the guide");
     let families = include_str!("../src/families.rs");
-    assert!(blocks("rust")[0].lines().all(|line| families.contains(line)), "so are the lines");
+    assert!(
+        blocks(GUIDE, "rust")[0].lines().all(|line| families.contains(line)),
+        "so are the lines"
+    );
     static SOURCE: [Source; 1] =
-        [Source { of: "SalesChannel", key: "id", rows: || lines(&blocks("jsonl")[1]) }];
+        [Source { of: "SalesChannel", key: "id", rows: || lines(&blocks(GUIDE, "jsonl")[1]) }];
     let catalogues = Catalogues::new(Schemas::parse(&types).unwrap(), SOURCE.iter());
     let channel = catalogues.of("SalesChannel").unwrap().get("1").unwrap();
     let shown = catalogues.show("SalesChannel", channel, &Default::default());

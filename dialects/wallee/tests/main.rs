@@ -12,6 +12,7 @@ mod errors;
 mod filters;
 mod golden;
 mod place;
+mod records;
 mod sdk;
 mod translation;
 mod transport;

@@ -106,3 +106,15 @@ pub fn shaped(body: &Value, code: &str, errors: &Value) {
     let known = ["code", "date", "errors", "id", "message"];
     assert!(body.as_object().unwrap().keys().all(|key| known.contains(&key.as_str())), "{body}");
 }
+
+/// What the blocks of one language in a guide hold, without the indentation of its list.
+pub fn blocks(guide: &str, language: &str) -> Vec<String> {
+    let opening = format!("```{language}\n");
+    let blocks = guide.split(&opening).skip(1);
+    let plain = |block: &str| {
+        let block = block.split("```").next().unwrap_or_default();
+        let lines = block.lines().map(str::trim).filter(|line| !line.is_empty());
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    blocks.map(plain).collect()
+}

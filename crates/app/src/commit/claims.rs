@@ -65,7 +65,7 @@ impl Claims {
 
     /// Whoever has it now: the refusal is of a moment ago, so it may be nobody.
     async fn holder(&self, cx: &Cx, kind: &str, column: &str) -> Option<Identity> {
-        let needed = documents::seen_by(kind)?;
+        let needed = documents::seen_by(kind, patron_store::EMPTY)?;
         if !cx.has(needed) {
             return None;
         }

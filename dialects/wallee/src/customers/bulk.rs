@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::{
     MOUNT,
     customers::{CustomerActive, CustomerCreate},
-    errors::{self, ErrorBody},
+    errors::{self, ErrorBody, word_of_customer},
 };
 
 /// Most items of one request; the provider's limit is not known (dossier §3).
@@ -51,7 +51,7 @@ impl BulkResult {
                 BulkResult { id: Some(id), status_code: status, link, error: None }
             }
             Err(failure) => {
-                let (status_code, error) = errors::body(&failure, now);
+                let (status_code, error) = errors::body(&failure, now, word_of_customer);
                 BulkResult { id, status_code, link: None, error: Some(error) }
             }
         }

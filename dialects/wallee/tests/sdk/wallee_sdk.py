@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Drives every operation that is served with the official SDK: customers, addresses, comments, catalogues.
+"""Drives every operation that is served with the official SDK: customers, addresses, comments, catalogues, records
+that are tables.
 
     python -m venv venv && venv/bin/pip install wallee==6.4.0 postfinancecheckout==6.4.0
     patron sandbox --print > sandbox.json        # the server must be running
@@ -567,6 +568,103 @@ def catalogue(check, service, listing):
         check.equal(f"{listing}: before", [r.id for r in getattr(service, listing)(before=ids[1]).data], ids[:1])
 
 
+RECORDS = {
+    # Service, what its methods are called, what a record is made and changed with.
+    "Subscriber": ("Subscribers", "subscriptions_subscribers", "SubscriberCreate", "SubscriberUpdate"),
+    "SubscriptionMetric": (
+        "SubscriptionMetrics", "subscriptions_metrics", "SubscriptionMetricCreate",
+        "SubscriptionMetricActive"),
+    "SubscriptionAffiliate": (
+        "SubscriptionAffiliates", "subscriptions_affiliates", "SubscriptionAffiliateCreate",
+        "SubscriptionAffiliateUpdate"),
+}
+
+
+def records(check, sdk, space, credentials, mark):
+    """Every operation on the records that are tables: life, states, pages, search, expand, errors."""
+    configuration = sdk.Configuration(
+        host=credentials["host"],
+        user_id=credentials["user_id"],
+        authentication_key=credentials["authentication_key"],
+    )
+    state = sdk.CreationEntityState
+    members = {
+        "Subscriber": lambda n: {
+            "external_id": f"S-{mark}-{n}", "reference": f"R-{n}", "language": "de-CH",
+            "email_address": f"s{n}.{mark}@example.com", "meta_data": {"mark": mark},
+            "billing_address": sdk.AddressCreate(
+                given_name="Anna", city="Zürich", country="CH", gender=sdk.Gender.FEMALE),
+        },
+        "SubscriptionMetric": lambda n: {
+            "name": {"en-US": f"Metric {mark} {n}", "de-DE": f"Messgröße {n}"}, "type": 1},
+        "SubscriptionAffiliate": lambda n: {
+            "external_id": f"A-{mark}-{n}", "reference": f"ref-{n}", "name": "Partner",
+            "state": state.INACTIVE},
+    }
+    for kind, (name, methods, create, change) in RECORDS.items():
+        service = getattr(sdk, f"{name}Service")(configuration)
+        post, patch, delete, one, many, search = (
+            getattr(service, method.format(methods)) for method in [
+                "post_{}", "patch_{}_id", "delete_{}_id", "get_{}_id", "get_{}", "get_{}_search"])
+        make = lambda n: post(space, getattr(sdk, create)(**members[kind](n)))
+        made = [make(n) for n in range(4)]
+        first = made[0]
+        check.equal(f"{kind}: type", type(first).__name__, kind)
+        check.equal(f"{kind}: space, version", (first.linked_space_id, first.version), (space, 1))
+        begun = state.INACTIVE if kind == "SubscriptionAffiliate" else state.ACTIVE
+        check.equal(f"{kind}: state", first.state, begun)
+        check.equal(f"{kind}: retrieve", one(first.id, space), first)
+        ids = [record.id for record in made]
+        page = many(space, limit=100)
+        check.equal(f"{kind}: list", [r.id for r in page.data if r.id in ids], ids)
+        page = many(space, after=ids[0], limit=2)
+        check.equal(f"{kind}: page", ([r.id for r in page.data], page.has_more), (ids[1:3], True))
+        page = many(space, before=ids[3], limit=2, order=sdk.SortingOrder.ASC)
+        check.equal(f"{kind}: page before", [r.id for r in page.data], ids[1:3])
+        page = search(space, query=f"id:>={ids[1]} id:<={ids[2]}", order="id:DESC", limit=1, offset=1)
+        check.equal(f"{kind}: search", [r.id for r in page.data], [ids[1]])
+        check.refused(f"{kind}: unknown field", 422, "unprocessable_entity",
+                      lambda: search(space, query="nothing:1"), "query")
+        same = patch(first.id, space, getattr(sdk, change)(version=1))
+        check.equal(f"{kind}: nothing changed", same, first)
+        text = {"name": {"en-US": "Other"}} if kind == "SubscriptionMetric" else {"language": "fr"}
+        changed = patch(first.id, space, getattr(sdk, change)(version=1, **text))
+        check.equal(f"{kind}: changed", (changed.version, {k: getattr(changed, k) for k in text}),
+                    (2, text))
+        check.refused(f"{kind}: stale", 409, "conflict",
+                      lambda: patch(first.id, space, getattr(sdk, change)(version=1, **text)), "version")
+        delete(first.id, space)
+        gone = one(first.id, space)
+        check.equal(f"{kind}: deleted", (gone.state, gone.version), (state.DELETED, 3))
+        page = search(space, query=f"state:DELETED id:{first.id}")
+        check.equal(f"{kind}: found deleted", [r.id for r in page.data], [first.id])
+        check.refused(f"{kind}: never was", 404, "not_found", lambda: one(999999999, space))
+        if kind != "SubscriptionMetric":
+            check.equal(f"{kind}: the same external id", make(1), made[1])
+    subscribers = sdk.SubscribersService(configuration)
+    found = subscribers.get_subscriptions_subscribers_search(
+        space, query=f"metaData.mark:{mark} billingAddress.city:~ürich", order="emailAddress:DESC")
+    check.equal("subscribers by member", [r.reference for r in found.data], ["R-3", "R-2", "R-1", "R-0"])
+    address = found.data[0].billing_address
+    check.equal("an address", (address.given_name, address.country, address.gender),
+                ("Anna", "CH", sdk.Gender.FEMALE))
+    bad = sdk.SubscriberCreate(external_id=f"B-{mark}", language="-", description="4111111111111111",
+                               disallowed_payment_method_configurations=[1])
+    check.refused("a card", 422, "unprocessable_entity",
+                  lambda: subscribers.post_subscriptions_subscribers(space, bad), "description")
+    bad.description = None
+    check.refused("every fault", 422, "unprocessable_entity",
+                  lambda: subscribers.post_subscriptions_subscribers(space, bad),
+                  "disallowedPaymentMethodConfigurations.0", "language")
+    metrics = sdk.SubscriptionMetricsService(configuration)
+    found = metrics.get_subscriptions_metrics_search(space, query=f"name:~{mark} type:1", expand=["type"])
+    check.equal("a metric's type", found.data[0].type.name["en-US"], "Usage")
+    check.equal("its id alone", metrics.get_subscriptions_metrics_id(found.data[0].id, space).type.name, None)
+    unknown = sdk.SubscriptionMetricCreate(name={"en-US": "x"}, type=99)
+    check.refused("an unknown type", 422, "unprocessable_entity",
+                  lambda: metrics.post_subscriptions_metrics(space, unknown), "type")
+
+
 def transport(check, sdk, space, service, credentials, raw):
     """Credentials, scope headers, media types, limits."""
     def refused_as(what, answer, status, code, *fields):
@@ -646,6 +744,7 @@ def main():
         lambda: addresses(check, sdk, space, address_service, kept["id"]),
         lambda: comments(check, sdk, space, comment_service, kept["id"], credentials["user_id"]),
         lambda: catalogues(check, sdk, credentials),
+        lambda: records(check, sdk, space, credentials, mark),
         lambda: transport(check, sdk, space, customer_service, credentials, raw),
     ]:
         try:
