@@ -60,21 +60,26 @@ pub fn sections(markdown: &str) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
     let mut is_heading = false;
     for (at, event) in events.iter().enumerate() {
-        match event {
+        let piece = match event {
             Event::Start(Tag::Heading { .. }) => {
                 let title = heading(&events[at + 1..]);
                 let id = id_of(&title);
                 sections.push(Section { title, id, text: String::new() });
                 is_heading = true;
+                continue;
             }
-            Event::End(TagEnd::Heading(_)) => is_heading = false,
-            Event::Text(text) | Event::Code(text) if !is_heading => {
-                if let Some(section) = sections.last_mut() {
-                    section.text.push_str(text);
-                    section.text.push(' ');
-                }
+            Event::End(TagEnd::Heading(_)) => {
+                is_heading = false;
+                continue;
             }
-            _ => {}
+            Event::Text(text) | Event::Code(text) => text.as_ref(),
+            Event::SoftBreak
+            | Event::HardBreak
+            | Event::End(TagEnd::Paragraph | TagEnd::Item | TagEnd::TableCell) => " ",
+            _ => continue,
+        };
+        if let Some(section) = sections.last_mut().filter(|_| !is_heading) {
+            section.text.push_str(piece);
         }
     }
     sections
@@ -163,7 +168,7 @@ mod tests {
         let sections = sections(TEXT);
         assert_eq!(sections.len(), 2);
         assert_eq!(sections[0].id, "big-one");
-        assert!(sections[0].text.contains("See b , top"), "{sections:?}");
+        assert!(sections[0].text.contains("See b, top, away"), "{sections:?}");
         assert!(sections[1].text.contains('1'), "{sections:?}");
     }
 }
