@@ -8,12 +8,14 @@ use patron_app::search::{
 use patron_gateway::{Faults, decode::Params, operation::Parameter};
 use patron_model::{Timestamp, Why, country::Country};
 
+use crate::customers::read;
+
 /// Parameters of a list that are no filters.
 pub(crate) const PLAIN: &[&str] =
     &["q", "limit", "cursor", "sort", "expand", "deleted", "total", "as_of", "version"];
 
 /// Fields that are texts and are found where the record has them.
-const TEXTS: [&str; 13] = [
+const TEXTS: [&str; 12] = [
     "given_name",
     "family_name",
     "full_name",
@@ -25,12 +27,12 @@ const TEXTS: [&str; 13] = [
     "currency",
     "time_zone",
     "description",
-    "status",
     "status_reason",
 ];
 /// All others but those of addresses.
-const OTHERS: [&str; 14] = [
+const OTHERS: [&str; 15] = [
     "name",
+    "status",
     "email",
     "phone",
     "reference",
@@ -55,6 +57,7 @@ pub(crate) static PARAMETERS: LazyLock<Vec<Parameter>> = LazyLock::new(|| {
             Some(Shape::Time) => ("date-time", &[("[gte]", "from then on"), ("[lt]", "before")]),
             Some(Shape::Int) => ("integer", &[("[gte]", "at least"), ("[lte]", "at most")]),
             Some(Shape::Decimal) => ("string", &[("[gte]", "at least"), ("[lte]", "at most")]),
+            Some(Shape::Status) => ("string", &[("[in]", "one of these")]),
             Some(Shape::Text) | None => ("string", &[("[prefix]", "how it begins")]),
         };
         let own = Parameter::query(
@@ -80,6 +83,8 @@ fn unknown(name: &str) -> Why {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
     Text,
+    /// A word for a status: another one would be found nowhere, and not told from a slip.
+    Status,
     Time,
     Int,
     Decimal,
@@ -100,6 +105,7 @@ fn field(name: &str) -> Option<(Field, Shape)> {
         "version" => Some((Field::Whole(vec!["version".into()]), Shape::Int)),
         "balance" => Some((Field::Decimal(vec!["balance".into()]), Shape::Decimal)),
         "name" => text(customer::name_key()),
+        "status" => Some((customer::text("status"), Shape::Status)),
         "reference" => text(Field::Column("reference")),
         "work_phone" => text(Field::text(&["work_phone", "raw"])),
         "portal_user_name" => text(Field::text(&["portal", "user_name"])),
@@ -221,6 +227,7 @@ fn parse(text: &str, shape: Shape, folded: bool) -> Result<patron_app::search::V
     match shape {
         Shape::Text if folded => Ok(text.to_lowercase().into()),
         Shape::Text => Ok(text.into()),
+        Shape::Status => read::status(text).map(|status| status.as_str().into()),
         Shape::Time => Timestamp::parse(text).map(|at| at.micros().into()),
         Shape::Int => text
             .parse::<i64>()

@@ -398,6 +398,7 @@ async fn words_that_are_nearly_right_are_answered_with_the_right_one() {
         ("GET", "/v1/keys?state=actve".into(), Value::Null, "active"),
         ("GET", "/v1/customers?sort=emial".into(), Value::Null, "email"),
         ("GET", "/v1/customers?emial=a".into(), Value::Null, "email"),
+        ("GET", "/v1/customers?status[in]=locked,actve".into(), Value::Null, "active"),
         ("GET", "/v1/audit-log?outcme=done".into(), Value::Null, "outcome"),
         ("GET", format!("{one}?expand=adresses"), Value::Null, "addresses"),
     ] {

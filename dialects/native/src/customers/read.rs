@@ -139,7 +139,8 @@ impl CustomerIn {
     }
 }
 
-fn status(word: &str) -> Result<Status, Why> {
+/// A status that can be set or asked for.
+pub(crate) fn status(word: &str) -> Result<Status, Why> {
     [Status::Active, Status::Inactive, Status::Locked, Status::Blocked]
         .into_iter()
         .find(|status| status.as_str() == word)

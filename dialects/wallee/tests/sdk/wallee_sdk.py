@@ -699,9 +699,11 @@ def transport(check, sdk, space, service, credentials, raw):
     refused_as("no JSON", raw.send("POST", "/customers", b"a=b", headers={
         "Content-Type": "application/x-www-form-urlencoded"}), 415, "unsupported_media_type")
     refused_as("broken JSON", raw.send("POST", "/customers", b"{"), 400, "bad_request", "body")
-    refused_as("no version", raw.send("PATCH", "/customers/1", b"{}"), 400, "bad_request", "version")
-    refused_as("a version as text", raw.send("PATCH", "/customers/1", b'{"version":"1"}'), 400, "bad_request", "version")
-    refused_as("a version as fraction", raw.send("PATCH", "/customers/1", b'{"version":1.0}'), 400, "bad_request", "version")
+    made = f'/customers/{raw.send("POST", "/customers", b"{}")[1]["id"]}'
+    refused_as("no version", raw.send("PATCH", made, b"{}"), 400, "bad_request", "version")
+    refused_as("a version as text", raw.send("PATCH", made, b'{"version":"1"}'), 400, "bad_request", "version")
+    refused_as("a version as fraction", raw.send("PATCH", made, b'{"version":1.0}'), 400, "bad_request", "version")
+    refused_as("no version of nobody", raw.send("PATCH", "/customers/999999999", b"{}"), 404, "not_found")
     refused_as("offset", raw.send("GET", "/customers/search?offset=10001"), 416, "range_not_satisfiable", "offset")
     check.equal("largest offset", raw.send("GET", "/customers/search?offset=10000")[0], 200)
     refused_as("limit", raw.send("GET", "/customers?limit=101"), 400, "bad_request", "limit")
