@@ -14,7 +14,7 @@ use bytes::Bytes;
 use patron_store::Row;
 
 /// Bytes of all faces together, unless the settings say otherwise.
-pub const BYTES_MAX: usize = 32 * 1024 * 1024;
+pub const BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Parts that are locked each for itself; a customer's number says which is its.
 const SHARDS: usize = 16;
 /// Bytes that a face takes beside its texts, and a customer beside its faces; rather too many.
