@@ -233,6 +233,30 @@ pub async fn create(server: &TestServer, keys: &Value, api: &str, person: &Perso
     call(server, keys, api, "POST", &create_path(api, keys), body).await
 }
 
+/// The nth of several people who differ by reference and e-mail.
+pub fn person(n: usize, phone: &str, country: &str) -> Person {
+    Person::from([
+        ("reference", format!("ref-{n}")),
+        ("full_name", "Anna Muster".into()),
+        ("given_name", "Anna".into()),
+        ("family_name", "Muster".into()),
+        ("title", "Dr".into()),
+        ("company_name", "Muster AG".into()),
+        ("tax_number", "123456".into()),
+        ("phone", phone.into()),
+        ("email", format!("anna.{n}@example.com")),
+        ("language", "de".into()),
+        ("currency", "CHF".into()),
+        ("description", "about".into()),
+        ("metadata", "gold".into()),
+        ("line1", "Bahnhofstrasse 1".into()),
+        ("city", "Zurich".into()),
+        ("postal_code", "8000".into()),
+        ("state", "ZH".into()),
+        ("country", country.into()),
+    ])
+}
+
 /// Where an API creates customers.
 pub fn create_path(api: &str, keys: &Value) -> String {
     match api {

@@ -12,35 +12,14 @@ use patron_testkit::TestServer;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 
-use crate::api::{ALL, Person, call, create};
+use crate::api::{ALL, call, create, person};
 
 /// Changes of one run.
 const CHANGES: usize = 120;
 /// Customers they are made to.
 const CUSTOMERS: usize = 4;
-
-fn person(n: usize) -> Person {
-    Person::from([
-        ("reference", format!("ref-{n}")),
-        ("full_name", "Anna Muster".into()),
-        ("given_name", "Anna".into()),
-        ("family_name", "Muster".into()),
-        ("title", "Dr".into()),
-        ("company_name", "Muster AG".into()),
-        ("tax_number", "123456".into()),
-        ("phone", "+41446030824".into()),
-        ("email", format!("anna.{n}@example.com")),
-        ("language", "de".into()),
-        ("currency", "CHF".into()),
-        ("description", "about".into()),
-        ("metadata", "gold".into()),
-        ("line1", "Bahnhofstrasse 1".into()),
-        ("city", "Zurich".into()),
-        ("postal_code", "8000".into()),
-        ("state", "ZH".into()),
-        ("country", "CH".into()),
-    ])
-}
+/// The phone number of theirs.
+const PHONE: &str = "+41446030824";
 
 /// Where each API answers one customer, by what the native API says of it.
 fn path(api: &str, native: &Value) -> String {
@@ -129,7 +108,7 @@ async fn what_is_kept_is_what_a_fresh_process_would_answer() {
     let keys = one.all_credentials();
     let mut natives = Vec::new();
     for (n, dialect) in ALL.iter().cycle().take(CUSTOMERS).enumerate() {
-        let made = create(&one, keys, dialect.name, &person(n)).await;
+        let made = create(&one, keys, dialect.name, &person(n, PHONE, "CH")).await;
         assert!(made.status < 300, "{}", made.text());
     }
     let listed = call(&one, keys, "native", "GET", "/v1/customers", None).await.expect(200).json();
@@ -171,7 +150,7 @@ async fn what_is_kept_is_what_a_fresh_process_would_answer() {
 async fn a_face_is_rendered_once_for_each_state_and_forgotten_with_a_change() {
     let server = TestServer::start(&ALL).await;
     let keys = server.all_credentials();
-    let made = create(&server, keys, "native", &person(1)).await.expect(201).json();
+    let made = create(&server, keys, "native", &person(1, PHONE, "CH")).await.expect(201).json();
     let space = server.app.caller("native", &native_handle(keys)).await.unwrap().key.space;
     let cx = server.app.operator(space, "test");
     let id = Id::Number(made["number"].as_i64().unwrap());

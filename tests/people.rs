@@ -11,7 +11,7 @@ use patron_testkit::TestServer;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{ALL, Person, call, create, pointer, read},
+    api::{ALL, call, create, person, pointer, read},
     program::{KEY, Running, patron, succeed},
 };
 
@@ -22,29 +22,6 @@ const E164: &str = "+41446030824";
 const FORMS: [&str; 5] = [TYPED, "0446030824", E164, "+41 44 603 08 24", "0041 44 603 08 24"];
 /// The APIs that have a phone number.
 const WITH_PHONE: [&str; 5] = ["native", "verifone", "monri", "payabli", "notchpay"];
-
-fn person(n: usize, phone: &str, country: &str) -> Person {
-    Person::from([
-        ("reference", format!("ref-{n}")),
-        ("full_name", "Anna Muster".into()),
-        ("given_name", "Anna".into()),
-        ("family_name", "Muster".into()),
-        ("title", "Dr".into()),
-        ("company_name", "Muster AG".into()),
-        ("tax_number", "123456".into()),
-        ("phone", phone.into()),
-        ("email", format!("anna.{n}@example.com")),
-        ("language", "de".into()),
-        ("currency", "CHF".into()),
-        ("description", "about".into()),
-        ("metadata", "gold".into()),
-        ("line1", "Bahnhofstrasse 1".into()),
-        ("city", "Zurich".into()),
-        ("postal_code", "8000".into()),
-        ("state", "ZH".into()),
-        ("country", country.into()),
-    ])
-}
 
 /// A text in a query string.
 fn encoded(text: &str) -> String {

@@ -63,12 +63,7 @@ async fn either_token_opens_and_the_bearer_is_preferred() {
 
 #[tokio::test]
 async fn an_access_token_ends_after_an_hour() {
-    let clock =
-        patron_app::Clock::fixed(patron_model::Timestamp::from_micros(1_700_000_000_000_000));
-    let limits = patron_gateway::limits::Limits::default();
-    let server = patron_testkit::TestServer::start_with(&[&DIALECT], clock.clone(), limits).await;
-    let keys = server.credentials(DIALECT.name);
-    let party = Party { server, keys };
+    let (party, clock) = Party::with_clock().await;
     let bearer = format!("Bearer {}", access_token(&party).await);
     let target = format!("/api/Query/customers/{}", party.entry());
     let headers = [("authorization", bearer.as_str())];

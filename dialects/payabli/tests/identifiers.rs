@@ -154,12 +154,7 @@ async fn identifiers_cannot_be_emptied() {
 
 #[tokio::test]
 async fn a_repeat_under_an_idempotency_key_gets_the_same_answer_for_two_minutes() {
-    let clock =
-        patron_app::Clock::fixed(patron_model::Timestamp::from_micros(1_700_000_000_000_000));
-    let limits = patron_gateway::limits::Limits::default();
-    let server = patron_testkit::TestServer::start_with(&[&DIALECT], clock.clone(), limits).await;
-    let keys = server.credentials(DIALECT.name);
-    let party = Party { server, keys };
+    let (party, clock) = Party::with_clock().await;
     let target = format!("/api/Customer/single/{}", party.entry());
     let send = async |body: Value| {
         let headers = [("idempotencyKey", "k-1")];

@@ -1,5 +1,8 @@
 //! A server with the sandbox keys, and short words for its calls and refusals.
 
+use patron_app::Clock;
+use patron_gateway::limits::Limits;
+use patron_model::Timestamp;
 use patron_payabli::DIALECT;
 use patron_testkit::{Answer, TestServer};
 use serde_json::{Value, json};
@@ -12,7 +15,18 @@ pub struct Party {
 
 impl Party {
     pub async fn new() -> Party {
-        let server = TestServer::start(&[&DIALECT]).await;
+        Party::on(TestServer::start(&[&DIALECT]).await)
+    }
+
+    /// With a clock that stands still until it is moved.
+    pub async fn with_clock() -> (Party, Clock) {
+        let clock = Clock::fixed(Timestamp::from_micros(1_700_000_000_000_000));
+        let limits = Limits::default();
+        let server = TestServer::start_with(&[&DIALECT], clock.clone(), limits).await;
+        (Party::on(server), clock)
+    }
+
+    fn on(server: TestServer) -> Party {
         let keys = server.credentials(DIALECT.name);
         Party { server, keys }
     }
