@@ -165,7 +165,7 @@ impl Cx {
         for attempt in 0..ATTEMPTS_MAX {
             let mut draft = self.draft();
             draft.home = self.home().await?;
-            draft.is_again = attempt > 0;
+            draft.attempt = attempt;
             let (draft, result) = decide(draft).await?;
             if let Verdict::Committed = draft.commit().await? {
                 return Ok(result);

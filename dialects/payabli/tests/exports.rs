@@ -102,6 +102,16 @@ async fn a_file_has_every_row_that_matches_once() {
 }
 
 #[tokio::test]
+async fn a_number_of_blanks_is_taken_once() {
+    let party = Party::new().await;
+    let csv = "customerNumber,firstname,lastname\n  ,Anna,Muster\n  ,Bea,Beispiel\n";
+    for added in [1, 0] {
+        let answer = import(&party, "", csv).await.expect(200).json();
+        assert_eq!(answer["responseData"]["added"], added, "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn imports_row_by_row() {
     let party = Party::new().await;
     party.add(json!({"customerNumber": "old", "firstname": "Old"})).await;

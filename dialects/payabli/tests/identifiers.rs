@@ -54,6 +54,30 @@ async fn replacing_overwrites_what_is_sent() {
 }
 
 #[tokio::test]
+async fn a_number_of_blanks_identifies_nobody_but_is_unique() {
+    let party = Party::new().await;
+    let body = json!({"customerNumber": "  ", "firstname": "Anna", "lastname": "Muster"});
+    let first = id(&party, "", body.clone()).await;
+    assert_eq!(id(&party, "", body.clone()).await, first);
+    let other = json!({"customerNumber": "  ", "firstname": "Bea", "lastname": "Beispiel"});
+    assert_eq!(id(&party, "?replaceExisting=1", other).await, first);
+    assert_eq!(party.record(first).await["Firstname"], "Bea");
+}
+
+#[tokio::test]
+async fn replacing_cannot_take_the_number_of_another() {
+    let party = Party::new().await;
+    let body = json!({"customerNumber": "A", "firstname": "Anna"});
+    id(&party, "", body).await;
+    let body = json!({"email": "b@example.org", "identifierFields": ["email"]});
+    let second = id(&party, "", body).await;
+    let body = json!({"customerNumber": "A", "email": "b@example.org",
+                      "identifierFields": ["email"]});
+    refused(party.submit("?replaceExisting=1", body).await, 3003, "customerNumber");
+    assert_eq!(party.record(second).await["customerNumber"], Value::Null);
+}
+
+#[tokio::test]
 async fn forcing_makes_another_record_and_does_not_claim_the_number() {
     let party = Party::new().await;
     let body = json!({"customerNumber": "A"});

@@ -16,6 +16,9 @@ use crate::{
     record::Loaded,
 };
 
+/// Times that a unique value may be taken by somebody faster, before it counts as somebody else's.
+const TAKEN_RACES_MAX: usize = 8;
+
 /// Writes that are to be made together, and what the request is answered with.
 pub struct Draft<'a> {
     cx: &'a Cx,
@@ -30,7 +33,8 @@ pub struct Draft<'a> {
     /// Numbers that were not at hand: reserved before it is decided once more.
     pub(super) missing: Cell<i64>,
     is_taken_raced: bool,
-    pub(super) is_again: bool,
+    /// How often it was decided before.
+    pub(super) attempt: usize,
 }
 
 /// What a use case has decided: the writes, and what it answers.
@@ -59,7 +63,7 @@ impl Cx {
             acts: Vec::new(),
             missing: Cell::new(0),
             is_taken_raced: false,
-            is_again: false,
+            attempt: 0,
         }
     }
 }
@@ -132,10 +136,11 @@ impl<'a> Draft<'a> {
 
     /// Whether it is decided once more because another writer was faster.
     pub(crate) fn is_again(&self) -> bool {
-        self.is_again
+        self.attempt > 0
     }
 
     /// A unique value that is taken means that another writer was faster: it is decided once more.
+    /// What is taken again and again is not raced, and refused.
     pub fn taken_is_raced(&mut self) {
         self.is_taken_raced = true;
     }
@@ -308,7 +313,7 @@ impl<'a> Draft<'a> {
         }
         let acts = std::mem::take(&mut self.acts);
         let opens_other_doors = !acts.is_empty();
-        let is_taken_raced = self.is_taken_raced;
+        let is_taken_raced = self.is_taken_raced && self.attempt < TAKEN_RACES_MAX;
         let mut batch = self.into_batch()?;
         if opens_other_doors && !batch.dry_run {
             // On the heap, as few changes are those of accounts, spaces and keys.

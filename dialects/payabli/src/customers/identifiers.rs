@@ -95,7 +95,8 @@ impl Identifiers {
                 return Ok(Some(found));
             }
         }
-        match sent_value(&TextField::Number, body) {
+        // A number of blanks identifies nobody, but it is as unique as any other.
+        match TextField::Number.sent(body).value().filter(|number| !number.is_empty()) {
             Some(number) => by_number(cx, &number).await,
             None => Ok(None),
         }
@@ -154,6 +155,9 @@ async fn by_number(cx: &Cx, number: &str) -> Result<Option<Loaded<Customer>>, Fa
             Err(Failure::NotFound { .. }) => {}
             Err(other) => return Err(other),
         }
+    }
+    if number.trim().is_empty() {
+        return Ok(None);
     }
     let term = number.trim().to_lowercase().chars().take(search::TERM_CHARS_MAX).collect();
     let folded = Filter::EqualFolded(customer::reference(), number.trim().to_owned());
