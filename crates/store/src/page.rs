@@ -4,9 +4,9 @@
 //! records without one, because only then the position is a range of the index.
 
 use crate::filter::{Builder, Param, Residual, Slot, SlotType};
-use crate::sql::{ROW, Schema};
+use crate::sql::{Dialect, ROW, Schema};
 use crate::store::Found;
-use crate::{After, Field, Kind, Order, Predicate, Query, Row, StoreError};
+use crate::{After, Field, Index, Kind, Order, Predicate, Query, Row, StoreError};
 
 /// Rows of a search that is answered without a change of thread, and rows it may skip.
 pub(crate) const INLINE_ROWS_MAX: u32 = 200;
@@ -73,7 +73,12 @@ pub(crate) fn find(
         if let Some(range) = range(&mut builder, query, segment) {
             condition = format!("{condition} AND {range}");
         }
-        let order = order_by(&mut builder, &query.order);
+        let mut order = order_by(&mut builder, &query.order);
+        if schema.dialect == Dialect::Sqlite && is_listed(kind, &query.predicate) {
+            // Without statistics SQLite would rather read all records in their order than look the
+            // listed ones up and sort them: the plus takes the order from the indexes.
+            order.insert(0, '+');
+        }
         let mut limit = String::new();
         if residual.is_none() {
             // One more tells whether there is more.
@@ -97,6 +102,27 @@ pub(crate) fn find(
         statements.push(Statement::new(sql, builder, residual));
     }
     Ok((statements, page))
+}
+
+/// Whether the records are those with one of some values in an index.
+fn is_listed(kind: &Kind, predicate: &Predicate) -> bool {
+    match predicate {
+        Predicate::And(all) => all.iter().any(|part| is_listed(kind, part)),
+        Predicate::OneOf(Field::Column(name), _) => {
+            kind.columns[kind.position(name)].index != Index::None
+        }
+        Predicate::OneOf(..)
+        | Predicate::All
+        | Predicate::Or(_)
+        | Predicate::Not(_)
+        | Predicate::Compare(..)
+        | Predicate::Missing(_)
+        | Predicate::Contains(..)
+        | Predicate::StartsWith(..)
+        | Predicate::EqualFolded(..)
+        | Predicate::Matches(..)
+        | Predicate::HasTerm(_) => false,
+    }
 }
 
 fn order_by(builder: &mut Builder, order: &Order) -> String {

@@ -123,6 +123,26 @@ fn searches() {
 }
 
 #[test]
+fn searches_for_listed_values() {
+    let plans = Plans::new();
+    let one_of = |name| Predicate::OneOf(Field::Column(name), vec!["x".into(), "y".into()]);
+    let found_by = [
+        (one_of("email"), "customer__email (tenant=? AND email=?)"),
+        (one_of("external"), "customer__external (tenant=? AND external=?)"),
+        (Predicate::OneOf(Field::Number, vec![1.into(), 2.into()]), "number=?"),
+    ];
+    let email = |descending| Order::by(Field::Column("email"), descending);
+    for (listed, index) in found_by {
+        for order in [Order::by_number(), Order::newest_first(), email(false), email(true)] {
+            let living = Predicate::Missing(Field::Column("email"));
+            let predicate = living.and(listed.clone());
+            let plan = plans.of_find(&Query { predicate, order, ..Query::of(1) }).remove(0);
+            assert!(plan.contains(index), "{plan}\n does not use {index}");
+        }
+    }
+}
+
+#[test]
 fn ordered_pages() {
     let plans = Plans::new();
     for descending in [false, true] {
