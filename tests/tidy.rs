@@ -231,7 +231,7 @@ fn dialects() -> Vec<String> {
 fn layer(package: &str) -> Option<&'static [&'static str]> {
     match package {
         "patron" | "patron-bench" | "patron-testkit" => None,
-        "patron-model" | "patron-store" => Some(&[]),
+        "patron-model" | "patron-store" | "patron-outbound" => Some(&[]),
         "patron-app" => Some(&["patron-model", "patron-store"]),
         "patron-gateway" => Some(&["patron-app", "patron-model"]),
         _ => Some(&["patron-gateway", "patron-app", "patron-model"]),
