@@ -4,7 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use patron_app::{Expect, Id, customers};
+use patron_app::search::{
+    self, Order, SortKey,
+    Value::{Int, Null},
+    customer,
+};
+use patron_app::{Expect, Id, Loaded, customers};
 use patron_gateway::openapi;
 use patron_model::customer::{Customer, CustomerPatch};
 use patron_native::{DIALECT, rows};
@@ -305,6 +310,76 @@ async fn lists_are_filtered_by_every_field_and_free_text_finds_what_it_says() {
             assert_eq!(count(format!("q={}", encoded(&first))).await, 1, "{name}");
         }
     }
+}
+
+/// What is asked of a customer, by name: all of `search::fields::customer`.
+fn asked() -> Vec<(String, search::Field)> {
+    let texts = customer::TEXTS.iter().map(|name| ((*name).to_owned(), customer::text(name)));
+    let billing = customer::POSTAL.iter();
+    let billing = billing.map(|name| (format!("billing.{name}"), customer::billing(name)));
+    let shipping = customer::POSTAL.iter();
+    let shipping = shipping.map(|name| (format!("shipping.{name}"), customer::shipping(name)));
+    let others = [
+        ("number", customer::number()),
+        ("uuid", customer::uuid()),
+        ("space", customer::space()),
+        ("version", customer::version()),
+        ("given name", customer::given_name()),
+        ("family name", customer::family_name()),
+        ("full name", customer::full_name()),
+        ("reference", customer::reference()),
+        ("claimed reference", customer::claimed_reference()),
+        ("billing phone", customer::billing_phone()),
+        ("shipping phone", customer::shipping_phone()),
+        ("metadata", customer::metadata("tier")),
+        ("extra", customer::extra("verifone", "language")),
+        ("phone", customer::phone()),
+        ("international phone", customer::phone_e164()),
+        ("work phone", customer::work_phone()),
+        ("user name", customer::portal_user_name()),
+        ("balance", customer::balance()),
+        ("status until", customer::status_until()),
+        ("created", customer::created_at()),
+        ("updated", customer::updated_at()),
+        ("name key", customer::name_key()),
+        ("e-mail key", customer::email_key()),
+        ("phone key", customer::phone_key()),
+    ];
+    let others = others.into_iter().map(|(name, field)| (name.to_owned(), field));
+    texts.chain(billing).chain(shipping).chain(others).collect()
+}
+
+#[tokio::test]
+async fn what_searches_ask_for_is_where_they_look() {
+    let place = Place::new().await;
+    let (_, made) = place.whole().await;
+    let mut record = place.record(&made).await;
+    let word = |name: &str| if name == "country" { "CH" } else { "x" };
+    let text = |name: &&str| ((*name).to_owned(), json!(word(name)));
+    let mut postal: Map<String, Value> = customer::POSTAL.iter().map(text).collect();
+    postal.insert("phone".to_owned(), json!({"raw": "+41446681800"}));
+    let slot = |purpose| {
+        json!({"number": 1, "uuid": made["id"], "purpose": purpose, "postal": postal,
+               "is_default": true, "version": 1, "created_at": 1, "updated_at": 2})
+    };
+    let mut document: Value = serde_json::to_value(&record).unwrap();
+    for purpose in ["billing", "shipping"] {
+        document[purpose] = slot(purpose);
+    }
+    document["extras"] = json!({"verifone": {"language": "xx"}});
+    record = serde_json::from_value(document).unwrap();
+    let loaded = Loaded { record, revision: 1 };
+    for (name, field) in asked() {
+        let order = Order { keys: vec![SortKey { field, descending: false }], descending: false };
+        let place = search::place_of(&loaded, &order).unwrap();
+        assert_ne!(place.keys, [search::Value::Null], "{name}: nothing is kept there");
+    }
+    let [both, billing, shipping] = customer::addresses_updated_at();
+    let value = |field| {
+        let order = Order { keys: vec![SortKey { field, descending: false }], descending: false };
+        search::place_of(&loaded, &order).unwrap().keys.remove(0)
+    };
+    assert_eq!([value(both), value(billing), value(shipping)], [Null, Int(2), Int(2)]);
 }
 
 #[test]

@@ -288,6 +288,35 @@ fn the_kit_knows_no_dialect() {
     none("What one dialect needs belongs in its folder:", &faults);
 }
 
+/// Places where a dialect says itself where something is kept, in a line of code.
+fn kept(code: &str) -> usize {
+    let made = ["Number", "Uuid", "Column", "Text", "text", "Whole", "Decimal", "First"];
+    let is_field = |before: &str| {
+        before.strip_suffix("Field").is_some_and(|rest| !rest.ends_with(char::is_alphanumeric))
+    };
+    let mut pieces = code.split("::").peekable();
+    let mut count = 0;
+    while let (Some(before), Some(after)) = (pieces.next(), pieces.peek()) {
+        let is_made = made.iter().any(|name| {
+            let rest = after.strip_prefix(name);
+            rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+        });
+        count += usize::from(is_field(before) && is_made);
+    }
+    count
+}
+
+#[test]
+fn dialects_do_not_say_where_fields_are_kept() {
+    let mut faults = Vec::new();
+    let is_shipped = |s: &&Source| s.path.starts_with("dialects/") && !s.is_test();
+    for Source { path, code, .. } in SOURCES.iter().filter(is_shipped) {
+        let lines = code.lines().enumerate().filter(|(_, line)| kept(line) > 0);
+        faults.extend(lines.map(|(i, _)| format!("{path}:{}", i + 1)));
+    }
+    none("Name it in crates/app/src/search/fields.rs:", &faults);
+}
+
 #[test]
 fn every_dialect_is_served() {
     let list = std::fs::read_to_string(root().join("src/dialects.rs")).expect("the list");
@@ -376,5 +405,7 @@ fn layers_titles_and_names_are_told_apart() {
     assert_eq!(titles("# a\n## b\n```sh\n# c\n```\n# d"), 2);
     assert_eq!(named_tests("`a::b::c`, `d`, `e::f`").collect::<Vec<_>>(), [["a", "b", "c"]]);
     assert!(says_nothing(NO_NOUN) && says_nothing(concat!("task_man", "ager")));
+    assert_eq!(kept("f(Field::text(&[a])).and(search::Field::Number)"), 2);
+    assert_eq!(kept("TextField::Number, Field::textual, Field::clone, x: Field"), 0);
     assert!(!says_nothing("hyper_util") && !says_nothing("promiscuous"));
 }

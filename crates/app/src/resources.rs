@@ -181,6 +181,11 @@ fn within(path: &[String]) -> Vec<String> {
     std::iter::once("members".to_owned()).chain(path.iter().cloned()).collect()
 }
 
+/// The number in filters and orders.
+pub fn number() -> Field {
+    Field::Number
+}
+
 /// The version in filters and orders.
 pub fn version() -> Field {
     Field::Whole(vec!["version".to_owned()])

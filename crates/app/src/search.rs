@@ -4,10 +4,12 @@
 //! terms that are written in the same batch as the record, so every search sees the caller's last
 //! write.
 
+pub mod fields;
 mod folding;
 
 use std::collections::BTreeSet;
 
+pub use fields::customer;
 use patron_model::customer::Customer;
 pub use patron_store::{After, Compare, Field, Order, Predicate as Filter, Query, SortKey, Value};
 
@@ -33,129 +35,6 @@ const METADATA_TERM_CHARS_MAX: usize = 120;
 const METADATA_MARK: char = '\u{1}';
 /// Marks the digits of a national phone number as it was typed.
 pub(crate) const TYPED_PHONE_MARK: char = '\u{2}';
-
-/// Names of customer fields in filters and orders.
-pub mod customer {
-    use patron_model::{country::Country, phone::Phone};
-
-    use super::{Field, Filter};
-
-    fn own(path: &[&str]) -> Field {
-        Field::text(path)
-    }
-
-    /// A text field of the address of one purpose, which may serve both.
-    fn slot(purpose: &str, name: &str) -> Field {
-        Field::First(vec![own(&["both", "postal", name]), own(&[purpose, "postal", name])])
-    }
-
-    /// Given name, as it came in or derived as far as a query can.
-    pub fn given_name() -> Field {
-        own(&["given_name"])
-    }
-
-    /// Family name.
-    pub fn family_name() -> Field {
-        own(&["family_name"])
-    }
-
-    /// A text field of the customer by its core name.
-    pub fn text(name: &str) -> Field {
-        own(&[name])
-    }
-
-    /// A text field of the billing address.
-    pub fn billing(name: &str) -> Field {
-        slot("billing", name)
-    }
-
-    /// A text field of the shipping address.
-    pub fn shipping(name: &str) -> Field {
-        slot("shipping", name)
-    }
-
-    /// A metadata value.
-    pub fn metadata(key: &str) -> Field {
-        own(&["metadata", key])
-    }
-
-    /// The phone number as typed.
-    pub fn phone() -> Field {
-        own(&["phone", "raw"])
-    }
-
-    /// The phone number is this one, in whichever form: as it was typed or internationally. What is
-    /// searched for is read in the country of the space as well.
-    pub fn has_phone(typed: &str, home: Option<&Country>) -> Filter {
-        let digits = super::digits(typed);
-        if digits.is_empty() {
-            return Filter::equal(phone(), typed);
-        }
-        let read = Phone::parse(typed, home).ok();
-        let read = read.and_then(|phone| phone.e164().map(str::to_owned));
-        let dialled = digits.strip_prefix("00").map(|rest| format!("+{rest}"));
-        let mut keys = vec![format!("+{digits}"), digits.clone()];
-        keys.extend(dialled.into_iter().chain(read).filter(|key| key[1..] != digits));
-        let by_key = Filter::OneOf(phone_key(), keys.into_iter().map(Into::into).collect());
-        match super::typed_phone(&digits) {
-            Some(term) => Filter::Or(vec![by_key, Filter::HasTerm(term)]),
-            None => by_key,
-        }
-    }
-
-    /// The phone number at work is this one, in whichever form.
-    pub fn has_work_phone(typed: &str, home: Option<&Country>) -> Filter {
-        let read = Phone::parse(typed, home).ok();
-        let read = read.and_then(|phone| phone.e164().map(str::to_owned));
-        let e164 = read.unwrap_or_else(|| format!("+{}", super::digits(typed)));
-        let typed = Filter::equal(own(&["work_phone", "raw"]), typed);
-        Filter::Or(vec![typed, Filter::equal(own(&["work_phone", "e164"]), e164)])
-    }
-
-    /// When it was created, in microseconds since the epoch.
-    pub fn created_at() -> Field {
-        Field::Column("created_at")
-    }
-
-    /// When it was last changed, in microseconds since the epoch.
-    pub fn updated_at() -> Field {
-        Field::Whole(vec!["updated_at".into()])
-    }
-
-    /// The reference, also of a customer whose reference is not claimed.
-    pub fn reference() -> Field {
-        own(&["reference"])
-    }
-
-    /// Lower-case name to sort by: family name, given name, or the company.
-    pub fn name_key() -> Field {
-        Field::Column("name_key")
-    }
-
-    /// Lower-case e-mail address.
-    pub fn email_key() -> Field {
-        Field::Column("email_key")
-    }
-
-    /// E.164 phone number, or its bare digits.
-    pub fn phone_key() -> Field {
-        Field::Column("phone_key")
-    }
-
-    /// Not deleted.
-    pub fn living() -> Filter {
-        Filter::Missing(Field::Column("deleted_at"))
-    }
-
-    /// A metadata key has this value.
-    pub fn has_metadata(key: &str, value: &str) -> Filter {
-        let exact = Filter::equal(metadata(key), value);
-        match super::metadata_term(key, value) {
-            Some(term) => Filter::HasTerm(term).and(exact),
-            None => exact,
-        }
-    }
-}
 
 /// The name a customer is sorted by, in lower case.
 pub(crate) fn name_key(customer: &Customer) -> Option<String> {
@@ -252,7 +131,7 @@ fn digits(text: &str) -> String {
 }
 
 /// The term of a national phone number by the digits that were typed.
-fn typed_phone(digits: &str) -> Option<String> {
+pub(crate) fn typed_phone(digits: &str) -> Option<String> {
     let fits = !digits.is_empty() && digits.len() < TERM_CHARS_MAX;
     fits.then(|| format!("{TYPED_PHONE_MARK}{digits}"))
 }

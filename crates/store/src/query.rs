@@ -62,6 +62,38 @@ pub enum Field {
 }
 
 impl Field {
+    /// This one, or the other where this is missing. Both are of one type.
+    #[must_use]
+    pub fn or(self, other: Field) -> Field {
+        match self {
+            Field::First(mut all) => {
+                all.push(other);
+                Field::First(all)
+            }
+            one @ (Field::Number
+            | Field::Uuid
+            | Field::Column(_)
+            | Field::Text(_)
+            | Field::Whole(_)
+            | Field::Decimal(_)) => Field::First(vec![one, other]),
+        }
+    }
+
+    /// The same place read as a number; none where no text stands.
+    pub fn as_decimal(&self) -> Option<Field> {
+        match self {
+            Field::Text(path) => Some(Field::Decimal(path.clone())),
+            Field::First(all) => {
+                all.iter().map(Field::as_decimal).collect::<Option<_>>().map(Field::First)
+            }
+            Field::Number
+            | Field::Uuid
+            | Field::Column(_)
+            | Field::Whole(_)
+            | Field::Decimal(_) => None,
+        }
+    }
+
     /// A text field at a path of member names.
     pub fn text(path: &[&str]) -> Field {
         Field::Text(path.iter().map(|name| (*name).to_owned()).collect())

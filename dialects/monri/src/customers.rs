@@ -400,5 +400,5 @@ pub async fn list(request: Request) -> Result<Reply, Failure> {
 /// are in order of time too.
 pub fn newest_first(moment: Field) -> Order {
     let key = |field| SortKey { field, descending: true };
-    Order { keys: vec![key(moment), key(Field::Uuid)], descending: true }
+    Order { keys: vec![key(moment), key(search::customer::uuid())], descending: true }
 }

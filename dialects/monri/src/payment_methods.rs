@@ -4,7 +4,7 @@
 
 use patron_app::{
     Page as Found, customers, payment_methods,
-    search::{Field, Filter, Query},
+    search::{Filter, Query, fields::payment_method},
 };
 use patron_gateway::{Reply, Request};
 use patron_model::{
@@ -58,13 +58,12 @@ impl<'a> PaymentMethodObject<'a> {
 
 /// The same as a question to the store, so that pages are of full length.
 fn can_be_shown() -> Filter {
-    let is = |field: &str, word: &str| Filter::equal(Field::text(&[field]), word);
     let known = |field| Filter::Not(Box::new(Filter::Missing(field)));
-    is("method_type", MethodType::Card.as_str())
-        .and(is("state", ACTIVE))
-        .and(known(Field::text(&["first_six"])))
-        .and(known(Field::text(&["last_four"])))
-        .and(known(Field::Whole(vec!["expiry".into(), "year".into()])))
+    Filter::equal(payment_method::method_type(), MethodType::Card.as_str())
+        .and(Filter::equal(payment_method::state(), ACTIVE))
+        .and(known(payment_method::first_six()))
+        .and(known(payment_method::last_four()))
+        .and(known(payment_method::expiry_year()))
 }
 
 /// The active state as documents write it.
@@ -82,7 +81,7 @@ pub async fn list(request: Request) -> Result<Reply, Failure> {
     };
     let query = Query {
         predicate: can_be_shown(),
-        order: newest_first(Field::Whole(vec!["created_at".into()])),
+        order: newest_first(payment_method::created_at()),
         limit,
         offset,
         ..Query::of(request.cx.space)

@@ -2,7 +2,7 @@
 
 use patron_app::{
     Actor, Loaded,
-    search::{Field, Filter, Query},
+    search::{Filter, Query, fields},
     spaces::{self, AccountPatch},
 };
 use patron_gateway::{Fields, Member, Reading, Reply, Request};
@@ -79,7 +79,7 @@ pub(crate) fn own_account(request: &Request) -> Result<i64, Failure> {
 /// Numbers of the caller's own account and of those made by it.
 pub(crate) async fn own_and_made(request: &Request) -> Result<Vec<i64>, Failure> {
     let own = own_account(request)?;
-    let predicate = Filter::equal(Field::Column("parent"), own);
+    let predicate = Filter::equal(fields::account::parent(), own);
     let limit = u32::try_from(PAGE_MAX).unwrap_or(200);
     let query = Query { predicate, limit, ..Query::of(0) };
     let made = spaces::list::<Account>(&request.cx, query).await?;
@@ -121,8 +121,8 @@ pub(crate) fn new_name(mut fields: Fields, member: Member<String>) -> Result<Nam
 pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
     let own = own_account(&request)?;
     let predicate = Filter::Or(vec![
-        Filter::equal(Field::Number, own),
-        Filter::equal(Field::Column("parent"), own),
+        Filter::equal(fields::account::number(), own),
+        Filter::equal(fields::account::parent(), own),
     ]);
     let limit = u32::try_from(PAGE_MAX).unwrap_or(200);
     let query = Query { predicate, limit, ..Query::of(0) };

@@ -5,7 +5,7 @@
 use patron_app::{
     Actor, Id,
     audit::{self, Wanted},
-    search::{Field, Filter, Query},
+    search::{Filter, Query, fields},
     spaces,
 };
 use patron_gateway::{Faults, Reply, Request, decode::Params};
@@ -254,7 +254,7 @@ async fn visible(request: &Request, mut wanted: Wanted) -> Result<Wanted, Failur
     let own = caller.key.account;
     let mut accounts = vec![own];
     if caller.key.account_wide {
-        let predicate = Filter::equal(Field::Column("parent"), own);
+        let predicate = Filter::equal(fields::account::parent(), own);
         let children = Query { predicate, limit: CHILDREN_MAX, ..Query::of(0) };
         let children = spaces::list::<Account>(&request.cx, children).await?;
         accounts.extend(children.items.iter().map(|account| account.number));

@@ -94,21 +94,21 @@ enum Shape {
 fn field(name: &str) -> Option<(Field, Shape)> {
     let text = |field| Some((field, Shape::Text));
     match name {
-        "number" => Some((Field::Number, Shape::Int)),
-        "id" => text(Field::Uuid),
+        "number" => Some((customer::number(), Shape::Int)),
+        "id" => text(customer::uuid()),
         "email" => text(customer::email_key()),
         "phone" => text(customer::phone_key()),
         "created_at" => Some((customer::created_at(), Shape::Time)),
         "updated_at" => Some((customer::updated_at(), Shape::Time)),
-        "deleted_at" => Some((Field::Column("deleted_at"), Shape::Time)),
-        "status_until" => Some((Field::Whole(vec!["status_until".into()]), Shape::Time)),
-        "version" => Some((Field::Whole(vec!["version".into()]), Shape::Int)),
-        "balance" => Some((Field::Decimal(vec!["balance".into()]), Shape::Decimal)),
+        "deleted_at" => Some((customer::deleted_at(), Shape::Time)),
+        "status_until" => Some((customer::status_until(), Shape::Time)),
+        "version" => Some((customer::version(), Shape::Int)),
+        "balance" => Some((customer::balance(), Shape::Decimal)),
         "name" => text(customer::name_key()),
         "status" => Some((customer::text("status"), Shape::Status)),
-        "reference" => text(Field::Column("reference")),
-        "work_phone" => text(Field::text(&["work_phone", "raw"])),
-        "portal_user_name" => text(Field::text(&["portal", "user_name"])),
+        "reference" => text(customer::claimed_reference()),
+        "work_phone" => text(customer::work_phone()),
+        "portal_user_name" => text(customer::portal_user_name()),
         _ if TEXTS.contains(&name) => text(customer::text(name)),
         _ => address_field(name),
     }
@@ -116,12 +116,8 @@ fn field(name: &str) -> Option<(Field, Shape)> {
 
 fn address_field(name: &str) -> Option<(Field, Shape)> {
     let (slot, field) = name.split_once('.')?;
-    let field = match field {
-        "given_name" | "middle_name" | "family_name" | "organization_name" | "line1" | "line2"
-        | "line3" | "city" | "dependent_locality" | "postal_code" | "state" | "country" => field,
-        _ => return None,
-    };
     match slot {
+        _ if !customer::POSTAL.contains(&field) => None,
         "billing" => Some((customer::billing(field), Shape::Text)),
         "shipping" => Some((customer::shipping(field), Shape::Text)),
         _ => None,

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use patron_app::{
     Actor, Caller, Id, Loaded,
     keys::{self, Issued, KeyPatch, KeyUse, NewHalves, NewKey, OVERLAP_SECONDS},
-    search::{Compare, Field, Filter, Order, Query},
+    search::{Compare, Filter, Order, Query, fields::key as fields},
     spaces,
 };
 use patron_gateway::{
@@ -205,10 +205,10 @@ impl Reach {
         match self {
             Reach::Accounts(accounts) => {
                 let numbers = accounts.iter().map(|number| (*number).into()).collect();
-                Filter::OneOf(Field::Column("account"), numbers)
+                Filter::OneOf(fields::account(), numbers)
             }
-            Reach::Space(space) => Filter::equal(Field::Whole(vec!["space".into()]), *space)
-                .and(Filter::equal(Field::text(&["account_wide"]), "false")),
+            Reach::Space(space) => Filter::equal(fields::space(), *space)
+                .and(Filter::equal(fields::account_wide(), "false")),
         }
     }
 }
@@ -221,17 +221,13 @@ async fn visible(request: &Request) -> Result<Loaded<Key>, Failure> {
 
 // ---- reading --------------------------------------------------------------------------------
 
-fn whole(name: &str) -> Field {
-    Field::Whole(vec![name.into()])
-}
-
 /// Keys in a state at a moment.
 fn in_state(state: KeyState, now: Timestamp) -> Filter {
-    let revoked = Filter::Not(Box::new(Filter::Missing(whole("revoked_at"))));
+    let revoked = Filter::Not(Box::new(Filter::Missing(fields::revoked_at())));
     let by =
-        |at: Timestamp| Filter::Compare(whole("expires_at"), Compare::AtMost, at.micros().into());
+        |at: Timestamp| Filter::Compare(fields::expires_at(), Compare::AtMost, at.micros().into());
     let not = |filter: Filter| Filter::Not(Box::new(filter));
-    let replaced = not(Filter::Missing(whole("replaced_by")));
+    let replaced = not(Filter::Missing(fields::replaced_by()));
     let ends_soon = Filter::Or(vec![by(now.plus_seconds(EXPIRING_SECONDS)), replaced]);
     match state {
         KeyState::Revoked => revoked,
@@ -244,11 +240,11 @@ fn in_state(state: KeyState, now: Timestamp) -> Filter {
 fn filter(request: &Request, params: &Params, faults: &mut Faults) -> Filter {
     let mut filter = Filter::All;
     if let Some(dialect) = params.get("dialect") {
-        filter = filter.and(Filter::equal(Field::text(&["dialect"]), dialect));
+        filter = filter.and(Filter::equal(fields::dialect(), dialect));
     }
     if params.get("space").is_some() {
         let space = faults.int(params, "space", 0, 1, i64::MAX);
-        filter = filter.and(Filter::equal(whole("space"), space));
+        filter = filter.and(Filter::equal(fields::space(), space));
     }
     if let Some(word) = params.get("state") {
         let state = KeyState::parse(word).ok_or_else(|| Why::not_one_of(word, KeyState::WORDS));

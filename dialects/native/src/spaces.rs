@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use patron_app::{
     Actor, Loaded, offboarding,
-    search::{Field, Filter, Query},
+    search::{Filter, Query, fields},
     spaces::{self, SpacePatch},
 };
 use patron_gateway::{Member, Reading, Reply, Request};
@@ -109,7 +109,7 @@ async fn visible_space(request: &Request) -> Result<Loaded<Space>, Failure> {
 pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
     let limit = u32::try_from(PAGE_MAX).unwrap_or(200);
     let accounts = own_and_made(&request).await?.into_iter().map(Into::into).collect();
-    let predicate = Filter::OneOf(Field::Column("account"), accounts);
+    let predicate = Filter::OneOf(fields::space::account(), accounts);
     let page =
         spaces::list::<Space>(&request.cx, Query { predicate, limit, ..Query::of(0) }).await?;
     let data: Vec<SpaceOut<'_>> = page.items.iter().map(|space| SpaceOut::of(space)).collect();

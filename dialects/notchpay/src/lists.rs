@@ -80,7 +80,7 @@ fn found_by(text: &str, home: Option<&Country>) -> Filter {
         .map(|name| contains(customer::text(name)))
         .collect();
     any.push(contains(customer::phone()));
-    any.push(contains(Field::text(&["phone", "e164"])));
+    any.push(contains(customer::phone_e164()));
     let is_phone = text.chars().all(|c| c.is_ascii_digit() || " +-.()".contains(c));
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     if is_phone && !digits.is_empty() {

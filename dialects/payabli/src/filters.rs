@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use patron_app::search::{CONDITIONS_MAX, Compare, Field, Filter, SEARCHES_MAX, customer};
+use patron_app::search::{CONDITIONS_MAX, Compare, Filter, SEARCHES_MAX, customer};
 use patron_gateway::Faults;
 use patron_model::{Failure, Timestamp, Why, customer::STAND_IN};
 use rust_decimal::Decimal;
@@ -268,7 +268,7 @@ fn balance(clause: &Clause) -> Result<Filter, Failure> {
     let text = clause.value.trim();
     let wanted = Decimal::from_str(text).or_else(|_| Decimal::from_scientific(text));
     let wanted = wanted.map_err(|_| clause.refused(Why::WrongType { expected: "a number" }))?;
-    let field = Field::Decimal(vec!["balance".into()]);
+    let field = customer::balance();
     let holds = |compare: Compare| {
         let zero = Decimal::ZERO;
         let of_none = match compare {
@@ -321,17 +321,13 @@ impl StatusFilter {
 
 /// Whether no status was ever set, which is shown as inactive.
 fn stood_in() -> Filter {
-    Filter::equal(Field::text(&["extras", NAME, STAND_IN]), show::INACTIVE.to_string())
+    Filter::equal(customer::extra(NAME, STAND_IN), show::INACTIVE.to_string())
 }
 
 /// A status is over when its term is; the customer counts as active then.
 fn has_status(code: i64, now: Timestamp) -> Filter {
     let field = || customer::text("status");
-    let over = Filter::Compare(
-        Field::Whole(vec!["status_until".into()]),
-        Compare::AtMost,
-        now.micros().into(),
-    );
+    let over = Filter::Compare(customer::status_until(), Compare::AtMost, now.micros().into());
     let still = |words: &[&str]| {
         let words = words.iter().map(|word| (*word).into()).collect();
         Filter::And(vec![

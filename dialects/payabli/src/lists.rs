@@ -228,11 +228,11 @@ fn sort_field(name: &str) -> Option<Field> {
     let field = match lower.as_str() {
         "createddate" | "created" | "createdat" => customer::created_at(),
         "lastupdated" => customer::updated_at(),
-        "customerid" => Field::Number,
+        "customerid" => customer::number(),
         "name" => customer::name_key(),
         "email" => customer::email_key(),
         "phone" => customer::phone_key(),
-        "balance" => Field::Decimal(vec!["balance".into()]),
+        "balance" => customer::balance(),
         "status" | "customerstatus" => customer::text("status"),
         other => match (TextField::named(other), name.get(.."additional-".len())) {
             (TextField::Custom(_), Some(head)) if head.eq_ignore_ascii_case("additional-") => {

@@ -107,7 +107,7 @@ fn equal_any(
         Kind::Email => {
             // The index finds it, the document confirms the case.
             let keys: Vec<String> = values.iter().map(|value| value.to_lowercase()).collect();
-            one_of(Field::Column("email_key"), &keys).and(one_of(field, values))
+            one_of(customer::email_key(), &keys).and(one_of(field, values))
         }
         Kind::Phone => {
             let known = values.iter().map(|value| customer::has_phone(value, None));
@@ -169,14 +169,13 @@ fn derived(kind: Kind, value: &str) -> Option<Filter> {
         (_, false) => ("given_name", format!(r"^\s*{text}(\s+\S+)?\s*$")),
     };
     let form = Regex::new(&form).ok()?;
-    let full = || Field::text(&["full_name"]);
     Some(Filter::And(vec![
         Filter::Missing(customer::billing(own)),
-        Filter::Missing(Field::text(&["given_name"])),
-        Filter::Missing(Field::text(&["family_name"])),
+        Filter::Missing(customer::given_name()),
+        Filter::Missing(customer::family_name()),
         // Cheap for the store, and leaves few for the pattern.
-        Filter::Contains(full(), value.to_owned()),
-        Filter::Matches(full(), form),
+        Filter::Contains(customer::full_name(), value.to_owned()),
+        Filter::Matches(customer::full_name(), form),
     ]))
 }
 
@@ -237,22 +236,13 @@ fn ordered(
 fn number(field: &Field, compare: Compare, value: &str) -> Filter {
     let as_text = Filter::Compare(field.clone(), compare, value.into());
     let is_digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
-    let (true, Some(decimal), Ok(digits)) = (is_digits, decimal(field), Regex::new("^[0-9]+$"))
+    let (true, Some(decimal), Ok(digits)) = (is_digits, field.as_decimal(), Regex::new("^[0-9]+$"))
     else {
         return as_text;
     };
     let whole = || Filter::Matches(field.clone(), digits.clone());
     let as_number = Filter::Compare(decimal, compare, value.into());
     Filter::Or(vec![whole().and(as_number), Filter::Not(Box::new(whole())).and(as_text)])
-}
-
-/// The same place read as a number.
-fn decimal(field: &Field) -> Option<Field> {
-    match field {
-        Field::Text(path) => Some(Field::Decimal(path.clone())),
-        Field::First(fields) => fields.iter().map(decimal).collect::<Option<_>>().map(Field::First),
-        _ => None,
-    }
 }
 
 fn moment(text: &str, place: usize) -> Result<i64, Failure> {
@@ -278,8 +268,7 @@ fn timed(selector: &Selector, compare: Compare, at: i64) -> Filter {
         return check(selector.field());
     }
     // The youngest of them: one is late enough, or all are early enough.
-    let address = |side: &str| Field::Whole(vec![side.to_owned(), "updated_at".to_owned()]);
-    let sides = ["both", "billing", "shipping"].map(address);
+    let sides = customer::addresses_updated_at();
     if is_lower_bound {
         let any = std::iter::once(selector.field()).chain(sides).map(check);
         return Filter::Or(any.collect());

@@ -4,7 +4,7 @@ use patron_app::{
     Expect,
     comments::{self, CommentPatch},
     customers,
-    search::{Field, Query},
+    search::{Field, Query, fields::comment},
 };
 use patron_gateway::{Fields, Member, Reading, Reply, Request};
 use patron_model::{
@@ -98,18 +98,16 @@ fn content(fields: &mut Fields, sent: &Member<String>) -> Patch<Content> {
 // ---- search -----------------------------------------------------------------------------------
 
 fn resolve(name: &str) -> Option<(Field, Kind)> {
-    let whole = |name: &str| (Field::Whole(vec![name.to_owned()]), Kind::Whole);
-    let moment = |name: &str| (Field::Whole(vec![name.to_owned()]), Kind::Moment);
     Some(match name {
-        "id" => (Field::Number, Kind::Whole),
-        "version" => whole("version"),
-        "createdOn" => moment("created_at"),
-        "createdBy" => whole("created_by"),
-        "editedOn" => moment("edited_at"),
-        "editedBy" => whole("edited_by"),
-        "pinned" => (Field::text(&["pinned"]), Kind::Flag),
-        "content" => (Field::text(&["content"]), Kind::Text),
-        "customer" | "customer.id" => (Field::Column("customer"), Kind::Whole),
+        "id" => (comment::number(), Kind::Whole),
+        "version" => (comment::version(), Kind::Whole),
+        "createdOn" => (comment::created_at(), Kind::Moment),
+        "createdBy" => (comment::created_by(), Kind::Whole),
+        "editedOn" => (comment::edited_at(), Kind::Moment),
+        "editedBy" => (comment::edited_by(), Kind::Whole),
+        "pinned" => (comment::pinned(), Kind::Flag),
+        "content" => (comment::content(), Kind::Text),
+        "customer" | "customer.id" => (comment::customer(), Kind::Whole),
         _ => return None,
     })
 }
@@ -138,7 +136,7 @@ pub async fn list(request: Request) -> Result<Reply, Failure> {
 pub async fn search(request: Request) -> Result<Reply, Failure> {
     let params = SearchParams::read(&request, &resolve)?;
     let compile = |field: &Field, check: &Check| check.filter(field.clone());
-    let query = params.query(request.cx.space, compile, Field::clone);
+    let query = params.query(request.cx.space, compile, Clone::clone);
     let (found, more, customer) = page(&request, query).await?;
     let shown = found.iter().map(|c| CustomerComment::of(c, customer.as_ref())).collect();
     Reply::json(200, &params.page(shown, more))

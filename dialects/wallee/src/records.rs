@@ -109,7 +109,7 @@ async fn list(table: &'static Table, request: Request) -> Result<Reply, Failure>
 async fn search(table: &'static Table, request: Request) -> Result<Reply, Failure> {
     let params = SearchParams::read(&request, &|name: &str| field(table, name))?;
     let compile = |field: &Field, check: &Check| check.filter(field.clone());
-    let query = params.query(request.cx.space, compile, Field::clone);
+    let query = params.query(request.cx.space, compile, Clone::clone);
     let (data, more) = page(table, &request, query).await?;
     Reply::json(200, &params.page(data, more))
 }
@@ -158,7 +158,7 @@ fn asked(table: &'static Table, line: &'static Line, request: &Request) -> Resul
 /// A member that can be searched and sorted by, and where it is kept.
 fn field(table: &'static Table, name: &str) -> Option<(Field, Kind)> {
     Some(match name {
-        "id" => (Field::Number, Kind::Whole),
+        "id" => (resources::number(), Kind::Whole),
         "version" => (resources::version(), Kind::Whole),
         STATE => (resources::state(), Kind::Text),
         name if AROUND.contains(&name) => return None,

@@ -74,18 +74,13 @@ impl TextField {
     /// Where it stands in the record; names and phones stand in several places.
     pub fn field(&self) -> Field {
         match self {
-            TextField::Number => {
-                let unclaimed = Field::text(&["extras", NAME, UNCLAIMED_NUMBER]);
-                Field::First(vec![customer::reference(), unclaimed])
-            }
+            TextField::Number => customer::reference().or(customer::extra(NAME, UNCLAIMED_NUMBER)),
             TextField::First => customer::given_name(),
             TextField::Last => customer::family_name(),
             TextField::Company => customer::text("company_name"),
-            TextField::Phone => {
-                Field::First(vec![Field::text(&["phone", "e164"]), customer::phone()])
-            }
+            TextField::Phone => customer::phone_e164().or(customer::phone()),
             TextField::Email => customer::text("email"),
-            TextField::UserName => Field::text(&["portal", "user_name"]),
+            TextField::UserName => customer::portal_user_name(),
             TextField::Billing(name) => customer::billing(name),
             TextField::Shipping(name) => customer::shipping(name),
             TextField::Custom(key) => customer::metadata(key),
@@ -231,7 +226,7 @@ pub fn name_contains(text: &str) -> Filter {
     let mut any = vec![
         contains(customer::given_name()),
         contains(customer::family_name()),
-        only_full(contains(customer::text("full_name"))),
+        only_full(contains(customer::full_name())),
     ];
     for (at, _) in text.match_indices(' ').take(NAME_JOINTS_MAX) {
         let (head, tail) = (&text[..at], &text[at + 1..]);
@@ -249,7 +244,7 @@ fn either_name(stored: Filter, of_full: Option<Regex>) -> Filter {
     match of_full {
         None => stored,
         Some(of_full) => {
-            let derived = Filter::Matches(customer::text("full_name"), of_full);
+            let derived = Filter::Matches(customer::full_name(), of_full);
             Filter::Or(vec![stored, only_full(derived)])
         }
     }

@@ -1,7 +1,12 @@
 //! The fields that can be searched and sorted by (dossier §8.3): the whole table.
 
-use patron_app::search::Field;
+use patron_app::search::{
+    Field,
+    customer::{self, billing, shipping},
+};
 use patron_model::spelling;
+
+use crate::NAME;
 
 /// What a field is compared as, and with which operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +45,7 @@ pub(crate) struct Selector {
     pub(crate) kind: Kind,
     /// Whether a list can be sorted by it.
     pub(crate) is_sortable: bool,
-    /// Where it is in the document; the first path that holds a text counts.
-    paths: Paths,
+    at: fn() -> Field,
 }
 
 impl Selector {
@@ -63,29 +67,12 @@ impl Selector {
 
     /// The field as questions name it.
     pub(crate) fn field(&self) -> Field {
-        match self.kind {
-            Kind::Id => Field::Uuid,
-            Kind::Created => Field::Column("created_at"),
-            Kind::Entity | Kind::Updated => {
-                Field::Whole(self.paths[0].iter().map(|name| (*name).to_owned()).collect())
-            }
-            Kind::Text
-            | Kind::Email
-            | Kind::Phone
-            | Kind::WorkPhone
-            | Kind::FirstName
-            | Kind::LastName
-            | Kind::Digits
-            | Kind::Number => match self.paths {
-                [only] => Field::text(only),
-                several => Field::First(several.iter().map(|path| Field::text(path)).collect()),
-            },
-        }
+        (self.at)()
     }
 }
 
-const fn text(name: &'static str, paths: Paths) -> Selector {
-    Selector { name, kind: Kind::Text, is_sortable: true, paths }
+const fn text(name: &'static str, at: fn() -> Field) -> Selector {
+    Selector { name, kind: Kind::Text, is_sortable: true, at }
 }
 
 const fn of_kind(selector: Selector, kind: Kind) -> Selector {
@@ -96,85 +83,53 @@ const fn unsortable(selector: Selector) -> Selector {
     Selector { is_sortable: false, ..selector }
 }
 
-type Paths = &'static [&'static [&'static str]];
+/// What this API keeps of its own, where the record has no room for it.
+fn own(name: &str) -> Field {
+    customer::extra(NAME, name)
+}
 
-const BILLING_COUNTRY: Paths = &[
-    &["both", "postal", "country"],
-    &["billing", "postal", "country"],
-    &["extras", "verifone", "billing_country_code"],
-];
-const SHIPPING_COUNTRY: Paths = &[
-    &["both", "postal", "country"],
-    &["shipping", "postal", "country"],
-    &["extras", "verifone", "shipping_country_code"],
-];
-const FIRST_NAME: Paths =
-    &[&["both", "postal", "given_name"], &["billing", "postal", "given_name"], &["given_name"]];
-const LAST_NAME: Paths =
-    &[&["both", "postal", "family_name"], &["billing", "postal", "family_name"], &["family_name"]];
-const LANGUAGE: Paths = &[&["language"], &["extras", "verifone", "language"]];
+fn first_name() -> Field {
+    billing("given_name").or(customer::given_name())
+}
+
+fn last_name() -> Field {
+    billing("family_name").or(customer::family_name())
+}
 
 /// Every field, in the order of the dossier.
 pub(crate) static ALL: &[Selector] = &[
-    of_kind(text("id", &[]), Kind::Id),
-    of_kind(text("entity_id", &[&["space"]]), Kind::Entity),
-    text("company_name", &[&["company_name"]]),
-    text("company_registration_number", &[&["company_registration_number"]]),
-    of_kind(text("email_address", &[&["email"]]), Kind::Email),
-    of_kind(text("phone_number", &[&["phone", "raw"]]), Kind::Phone),
-    of_kind(text("work_phone", &[&["work_phone", "raw"]]), Kind::WorkPhone),
-    text("title", &[&["title"]]),
-    of_kind(text("tax.identifier", &[&["tax_number"]]), Kind::Digits),
-    unsortable(text("language", LANGUAGE)),
-    text("billing.address_1", &[&["both", "postal", "line1"], &["billing", "postal", "line1"]]),
-    text("billing.address_2", &[&["both", "postal", "line2"], &["billing", "postal", "line2"]]),
-    text("billing.address_3", &[&["both", "postal", "line3"], &["billing", "postal", "line3"]]),
-    text("billing.city", &[&["both", "postal", "city"], &["billing", "postal", "city"]]),
-    text("billing.country_code", BILLING_COUNTRY),
-    of_kind(text("billing.first_name", FIRST_NAME), Kind::FirstName),
-    text(
-        "billing.middle_name",
-        &[&["both", "postal", "middle_name"], &["billing", "postal", "middle_name"]],
-    ),
-    of_kind(text("billing.last_name", LAST_NAME), Kind::LastName),
-    text(
-        "billing.phone",
-        &[&["both", "postal", "phone", "raw"], &["billing", "postal", "phone", "raw"]],
-    ),
-    text(
-        "billing.postal_code",
-        &[&["both", "postal", "postal_code"], &["billing", "postal", "postal_code"]],
-    ),
-    text("billing.state", &[&["both", "postal", "state"], &["billing", "postal", "state"]]),
-    text("shipping.address_1", &[&["both", "postal", "line1"], &["shipping", "postal", "line1"]]),
-    text("shipping.address_2", &[&["both", "postal", "line2"], &["shipping", "postal", "line2"]]),
-    text("shipping.address_3", &[&["both", "postal", "line3"], &["shipping", "postal", "line3"]]),
-    text("shipping.city", &[&["both", "postal", "city"], &["shipping", "postal", "city"]]),
-    text("shipping.country_code", SHIPPING_COUNTRY),
-    text(
-        "shipping.first_name",
-        &[&["both", "postal", "given_name"], &["shipping", "postal", "given_name"]],
-    ),
-    text(
-        "shipping.last_name",
-        &[&["both", "postal", "family_name"], &["shipping", "postal", "family_name"]],
-    ),
-    unsortable(text(
-        "shipping.middle_name",
-        &[&["both", "postal", "middle_name"], &["shipping", "postal", "middle_name"]],
-    )),
-    of_kind(
-        text(
-            "shipping.phone",
-            &[&["both", "postal", "phone", "raw"], &["shipping", "postal", "phone", "raw"]],
-        ),
-        Kind::Number,
-    ),
-    text(
-        "shipping.postal_code",
-        &[&["both", "postal", "postal_code"], &["shipping", "postal", "postal_code"]],
-    ),
-    text("shipping.state", &[&["both", "postal", "state"], &["shipping", "postal", "state"]]),
-    of_kind(text("created_at", &[]), Kind::Created),
-    unsortable(of_kind(text("updated_at", &[&["updated_at"]]), Kind::Updated)),
+    of_kind(text("id", customer::uuid), Kind::Id),
+    of_kind(text("entity_id", customer::space), Kind::Entity),
+    text("company_name", || customer::text("company_name")),
+    text("company_registration_number", || customer::text("company_registration_number")),
+    of_kind(text("email_address", || customer::text("email")), Kind::Email),
+    of_kind(text("phone_number", customer::phone), Kind::Phone),
+    of_kind(text("work_phone", customer::work_phone), Kind::WorkPhone),
+    text("title", || customer::text("title")),
+    of_kind(text("tax.identifier", || customer::text("tax_number")), Kind::Digits),
+    unsortable(text("language", || customer::text("language").or(own("language")))),
+    text("billing.address_1", || billing("line1")),
+    text("billing.address_2", || billing("line2")),
+    text("billing.address_3", || billing("line3")),
+    text("billing.city", || billing("city")),
+    text("billing.country_code", || billing("country").or(own("billing_country_code"))),
+    of_kind(text("billing.first_name", first_name), Kind::FirstName),
+    text("billing.middle_name", || billing("middle_name")),
+    of_kind(text("billing.last_name", last_name), Kind::LastName),
+    text("billing.phone", customer::billing_phone),
+    text("billing.postal_code", || billing("postal_code")),
+    text("billing.state", || billing("state")),
+    text("shipping.address_1", || shipping("line1")),
+    text("shipping.address_2", || shipping("line2")),
+    text("shipping.address_3", || shipping("line3")),
+    text("shipping.city", || shipping("city")),
+    text("shipping.country_code", || shipping("country").or(own("shipping_country_code"))),
+    text("shipping.first_name", || shipping("given_name")),
+    text("shipping.last_name", || shipping("family_name")),
+    unsortable(text("shipping.middle_name", || shipping("middle_name"))),
+    of_kind(text("shipping.phone", customer::shipping_phone), Kind::Number),
+    text("shipping.postal_code", || shipping("postal_code")),
+    text("shipping.state", || shipping("state")),
+    of_kind(text("created_at", customer::created_at), Kind::Created),
+    unsortable(of_kind(text("updated_at", customer::updated_at), Kind::Updated)),
 ];

@@ -54,11 +54,11 @@ pub fn resolve(name: &str) -> Option<(CustomerField, Kind)> {
 /// Where the field is kept: what a result is sorted by.
 pub fn field(field: &CustomerField) -> Field {
     match field {
-        CustomerField::Id => Field::Number,
-        CustomerField::Version => Field::Whole(vec!["version".into()]),
+        CustomerField::Id => customer::number(),
+        CustomerField::Version => customer::version(),
         CustomerField::CreatedOn => customer::created_at(),
         // The column knows claimed references only, and it is indexed.
-        CustomerField::CustomerId => Field::Column("reference"),
+        CustomerField::CustomerId => customer::claimed_reference(),
         CustomerField::EmailAddress => customer::text("email"),
         CustomerField::GivenName => or_full_name(customer::given_name()),
         CustomerField::FamilyName => or_full_name(customer::family_name()),
@@ -69,12 +69,8 @@ pub fn field(field: &CustomerField) -> Field {
     }
 }
 
-fn full_name() -> Field {
-    customer::text("full_name")
-}
-
 fn or_full_name(name: Field) -> Field {
-    Field::First(vec![name, full_name()])
+    name.or(customer::full_name())
 }
 
 /// A test of a field as a filter.
@@ -140,7 +136,7 @@ fn is_derived() -> Filter {
 /// Parts of a derived name are found in the full one; whole names are compared as they were given.
 fn name(own: Field, check: &Check) -> Filter {
     if let Check::Text(Operator::Contains, _) = check {
-        let derived = is_derived().and(check.filter(full_name()));
+        let derived = is_derived().and(check.filter(customer::full_name()));
         return Filter::Or(vec![check.filter(own), derived]);
     }
     check.filter(own)
@@ -151,7 +147,7 @@ fn given_name(check: &Check) -> Filter {
         // A full name always has a given one: its only word, or those before the last.
         let is_not_derived = Filter::Or(vec![
             not(Filter::Missing(customer::family_name())),
-            Filter::Missing(full_name()),
+            Filter::Missing(customer::full_name()),
         ]);
         return Filter::Missing(customer::given_name()).and(is_not_derived);
     }
@@ -161,7 +157,7 @@ fn given_name(check: &Check) -> Filter {
 fn family_name(check: &Check) -> Filter {
     if *check == Check::Missing {
         // A full name of one word has no family name.
-        let derived = is_derived().and(Filter::Contains(full_name(), " ".into()));
+        let derived = is_derived().and(Filter::Contains(customer::full_name(), " ".into()));
         return Filter::Missing(customer::family_name()).and(not(derived));
     }
     name(customer::family_name(), check)
