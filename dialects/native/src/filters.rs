@@ -14,28 +14,10 @@ use crate::customers::read;
 pub(crate) const PLAIN: &[&str] =
     &["q", "limit", "cursor", "sort", "expand", "deleted", "total", "as_of", "version"];
 
-/// Fields that are texts and are found where the record has them.
-const TEXTS: [&str; 12] = [
-    "given_name",
-    "family_name",
-    "full_name",
-    "title",
-    "company_name",
-    "company_registration_number",
-    "tax_number",
-    "language",
-    "currency",
-    "time_zone",
-    "description",
-    "status_reason",
-];
-/// All others but those of addresses.
-const OTHERS: [&str; 15] = [
+/// All fields but the texts of the record and those of addresses.
+const OTHERS: [&str; 12] = [
     "name",
-    "status",
-    "email",
     "phone",
-    "reference",
     "number",
     "id",
     "created_at",
@@ -70,12 +52,12 @@ pub(crate) static PARAMETERS: LazyLock<Vec<Parameter>> = LazyLock::new(|| {
         let more = more.map(|(operator, about)| named(format!("{name}{operator}"), alone, about));
         std::iter::once(own).chain(more).collect::<Vec<_>>()
     };
-    TEXTS.iter().chain(&OTHERS).flat_map(of).collect()
+    customer::TEXTS.iter().chain(&OTHERS).flat_map(of).collect()
 });
 
 /// Why a parameter is refused that names no field.
 fn unknown(name: &str) -> Why {
-    let own = TEXTS.iter().chain(&OTHERS).chain(PLAIN).copied();
+    let own = customer::TEXTS.iter().chain(&OTHERS).chain(PLAIN).copied();
     Why::unknown_field(name, own.chain(["metadata"]))
 }
 
@@ -109,7 +91,7 @@ fn field(name: &str) -> Option<(Field, Shape)> {
         "reference" => text(customer::claimed_reference()),
         "work_phone" => text(customer::work_phone()),
         "portal_user_name" => text(customer::portal_user_name()),
-        _ if TEXTS.contains(&name) => text(customer::text(name)),
+        _ if customer::TEXTS.contains(&name) => text(customer::text(name)),
         _ => address_field(name),
     }
 }
@@ -253,6 +235,6 @@ pub(crate) fn order(params: &Params) -> Result<Order, Why> {
     }
     match field(name) {
         Some((field, _)) => Ok(Order { keys: vec![SortKey { field, descending }], descending }),
-        None => Err(Why::unknown("field", name, TEXTS.iter().chain(&OTHERS).copied())),
+        None => Err(Why::unknown("field", name, customer::TEXTS.iter().chain(&OTHERS).copied())),
     }
 }
