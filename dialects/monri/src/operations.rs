@@ -7,7 +7,11 @@ use patron_gateway::{
 use patron_model::Permission::{CustomerRead, CustomerWrite, PaymentMethodRead};
 
 use crate::{
-    customers::{self, CustomerFields, CustomerObject, DeletedCustomer},
+    customers::{
+        self,
+        read::CustomerFields,
+        show::{CustomerObject, DeletedCustomer},
+    },
     lists::List,
     payment_methods::{self, PaymentMethodObject},
     tokens::{self, TokenAnswer, TokenRequest},

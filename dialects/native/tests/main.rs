@@ -3,7 +3,9 @@
 
 mod admin;
 mod audit_log;
+mod auth;
 mod concurrency;
+mod coverage;
 mod customers;
 mod errors;
 mod events;
@@ -13,5 +15,4 @@ mod idempotency;
 mod keys;
 mod lists;
 mod offboarding;
-mod openapi;
 mod place;

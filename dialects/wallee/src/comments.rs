@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    customers::CustomerReference,
+    customers::show::CustomerReference,
     filters::{Check, Kind},
     input::{expected, required, text},
     lists::{ListParams, SearchParams, expands},

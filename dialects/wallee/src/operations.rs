@@ -16,8 +16,10 @@ use crate::{
     catalogues,
     comments::{self, CustomerComment, CustomerCommentActive, CustomerCommentCreate},
     customers::{
-        self, Customer, CustomerActive, CustomerCreate, RestCustomerEmailAddress,
+        self,
         bulk::{self, BulkResult},
+        read::{CustomerActive, CustomerCreate},
+        show::{Customer, RestCustomerEmailAddress},
     },
     lists::{ListResponse, SearchResponse},
     records, table, transport,

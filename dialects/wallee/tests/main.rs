@@ -11,6 +11,7 @@ mod customers;
 mod errors;
 mod filters;
 mod golden;
+mod lists;
 mod place;
 mod records;
 mod sdk;

@@ -18,7 +18,7 @@ use serde_json::Value as Json;
 
 use crate::{
     addresses::postal::{PostalAddress, PostalAddressCreate, TEXT_FIELDS},
-    customers::CustomerReference,
+    customers::show::CustomerReference,
     filters::{Kind, Value},
     input::{Object, expected, required},
     lists::{ListParams, SearchParams, expands},

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     MOUNT,
-    customers::{CustomerActive, CustomerCreate},
+    customers::read::{CustomerActive, CustomerCreate},
     errors::{self, ErrorBody, word_of_customer},
 };
 

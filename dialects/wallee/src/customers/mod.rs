@@ -3,5 +3,7 @@
 pub mod bulk;
 pub mod fields;
 mod handlers;
+pub mod read;
+pub mod show;
 
 pub use handlers::*;

@@ -1,0 +1,7 @@
+//! Customers (dossier B): what comes in, what goes out, and the calls in between.
+
+mod handlers;
+pub mod read;
+pub mod show;
+
+pub use handlers::*;
