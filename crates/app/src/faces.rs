@@ -1,7 +1,7 @@
 //! Faces: what an API answers about a customer, kept rendered in memory under the document it was
 //! made from. A face is derived and never wrong: every read reads the record in the store first,
-//! and a face answers only for that very document, known by revision, length and a keyed hash, and
-//! for the same things beside it. So nothing has to be told to other nodes, and no change, right or
+//! and a face answers only for that very document and the same things beside it, known by revision,
+//! length and a keyed hash. So nothing has to be told to other nodes, and no change, right or
 //! restored backup can leave a stale one behind; what is forgotten early is forgotten so that
 //! nobody's data stays in memory longer than it must.
 
@@ -17,7 +17,7 @@ use patron_store::Row;
 pub const BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Parts that are locked each for itself; a customer's number says which is its.
 const SHARDS: usize = 16;
-/// Bytes that a face takes beside its texts, and a customer beside its faces; rather too many.
+/// Bytes that a face takes beside its answer, and a customer beside its faces; rather too many.
 const OVERHEAD_BYTES: usize = 256;
 
 /// The faces of one process.
@@ -52,14 +52,14 @@ struct Face {
     api: &'static str,
     revision: i64,
     document_bytes: usize,
-    document_hash: u64,
-    beside: Box<str>,
+    /// Of the document and of what stands beside it.
+    hash: u64,
     answer: Bytes,
 }
 
 impl Face {
     fn bytes(&self) -> usize {
-        self.beside.len() + self.answer.len() + OVERHEAD_BYTES
+        self.answer.len() + OVERHEAD_BYTES
     }
 }
 
@@ -93,7 +93,7 @@ impl Faces {
         let sitter = shard.customers.get_mut(&row.number)?;
         let face = sitter.faces.iter().find(|face| face.api == api)?;
         let is_alike = (face.revision, face.document_bytes) == (row.revision, row.doc.len());
-        if !is_alike || *face.beside != *beside || face.document_hash != self.hash(row) {
+        if !is_alike || face.hash != self.hash(row, beside) {
             return None;
         }
         sitter.was_asked_for = true;
@@ -107,8 +107,7 @@ impl Faces {
             api,
             revision: row.revision,
             document_bytes: row.doc.len(),
-            document_hash: self.hash(row),
-            beside: beside.into(),
+            hash: self.hash(row, beside),
             answer: answer.clone(),
         };
         let most = self.bytes_max.load(Ordering::Relaxed);
@@ -146,8 +145,8 @@ impl Faces {
         }
     }
 
-    fn hash(&self, row: &Row) -> u64 {
-        self.hasher.hash_one(row.doc.as_str())
+    fn hash(&self, row: &Row, beside: &str) -> u64 {
+        self.hasher.hash_one((row.doc.as_str(), beside))
     }
 
     fn shard(&self, number: i64) -> MutexGuard<'_, Shard> {

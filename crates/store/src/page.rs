@@ -104,11 +104,11 @@ pub(crate) fn find(
     Ok((statements, page))
 }
 
-/// Whether the records are those with one of some values in an index.
+/// Whether the records are those with one of several values in an index.
 fn is_listed(kind: &Kind, predicate: &Predicate) -> bool {
     match predicate {
         Predicate::And(all) => all.iter().any(|part| is_listed(kind, part)),
-        Predicate::OneOf(Field::Column(name), _) => {
+        Predicate::OneOf(Field::Column(name), values) if values.len() > 1 => {
             kind.columns[kind.position(name)].index != Index::None
         }
         Predicate::OneOf(..)

@@ -131,6 +131,9 @@ fn searches_for_listed_values() {
         (one_of("external"), "customer__external (tenant=? AND external=?)"),
         (Predicate::OneOf(Field::Number, vec![1.into(), 2.into()]), "number=?"),
     ];
+    let only = Predicate::OneOf(Field::Column("email"), vec!["x".into()]);
+    let plan = plans.of_find(&Query { predicate: only, ..Query::of(1) }).remove(0);
+    assert_uses(&plan, "customer__email (tenant=? AND email=?)");
     let email = |descending| Order::by(Field::Column("email"), descending);
     for (listed, index) in found_by {
         for order in [Order::by_number(), Order::newest_first(), email(false), email(true)] {
