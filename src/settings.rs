@@ -101,6 +101,8 @@ pub struct StoreSettings {
     pub query_seconds_max: u64,
     /// Milliseconds a SQLite read may take on the thread that asks.
     pub sqlite_inline_ms_max: u64,
+    /// Whether documents are packed when they are written.
+    pub pack_documents: bool,
     /// Whether SQLite commits are flushed to the disk.
     pub synchronous: SynchronousSetting,
 }
@@ -263,6 +265,7 @@ impl Default for StoreSettings {
             postgres_connections_max: Options::default().postgres_pool_max,
             query_seconds_max: Options::default().query_ms_max / 1_000,
             sqlite_inline_ms_max: Options::default().sqlite_inline_ms,
+            pack_documents: Options::default().pack_documents,
             synchronous: SynchronousSetting::Full,
         }
     }
@@ -366,6 +369,7 @@ impl Settings {
             postgres_pool_max: self.store.postgres_connections_max,
             query_ms_max: self.store.query_seconds_max.saturating_mul(1_000),
             sqlite_inline_ms: self.store.sqlite_inline_ms_max,
+            pack_documents: self.store.pack_documents,
             synchronous: match self.store.synchronous {
                 SynchronousSetting::Full => Synchronous::Full,
                 SynchronousSetting::Off => Synchronous::Off,

@@ -302,7 +302,7 @@ async fn what_lay_there_before_can_be_mended_and_deleted() {
         uuid: planted.uuid,
         revision: before.revision + 1,
         columns: planted.columns(),
-        doc: planted.document().unwrap(),
+        doc: planted.document().unwrap().into(),
         terms: planted.terms(),
     };
     let write = Write::Replace {

@@ -7,6 +7,9 @@
 //! Version `b53697f` (layout 2, `tests/layout2`): a sandbox with two customers more, one of which
 //! the other took over with its comment, a comment that was deleted, a saved card, and an answer
 //! under an idempotency key for each step. Repeats are answered as before, histories show the same.
+//!
+//! Version `308deaf` (layout 3, `tests/layout3`): the data of layout 2, brought to layout 3 by that
+//! version. Documents are text, and are packed when they are written again.
 
 use std::path::{Path, PathBuf};
 
@@ -116,6 +119,8 @@ async fn a_data_file_of_layout_1_is_migrated() {
     assert!(holds(FINGERPRINT) && holds(SEALED), "the search would find them");
     let mut serve = patron();
     serve.args(["serve", "--allow-sandbox-keys", "--data"]).arg(folder.path());
+    // So that the file can be searched.
+    serve.env("PATRON__STORE__PACK_DOCUMENTS", "false");
     let running = Running::serve_on(&mut serve).await;
     assert_usable(&running).await;
     let backup = folder.path().join("backup");
@@ -186,7 +191,7 @@ async fn a_database_of_layout_1_is_migrated() {
     let said = succeed(on().arg("check"));
     assert!(said.contains("opens everything that was sealed"), "{said}");
     let held = beside.query_one("SELECT value FROM meta WHERE name = 'schema'", &[]).await.unwrap();
-    assert_eq!(held.get::<_, String>(0), "3");
+    assert_eq!(held.get::<_, String>(0), "4");
     let location = Location::Postgres(url.clone());
     assert!(Store::exists(&location, &patron_store::Options::default()).await.unwrap());
 }
@@ -309,4 +314,34 @@ async fn a_database_of_layout_2_is_migrated() {
     assert_remembered(&running).await;
     drop(running);
     assert!(succeed(on().arg("check")).contains("Everything agrees."));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_file_of_layout_3_is_opened_and_packed_by_reindex() {
+    let folder = folder_of("layout3", &["patron.db", "master.key"]);
+    let data = folder.path();
+    let holds = |text: &str| {
+        let bytes = std::fs::read(data.join("patron.db")).unwrap();
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    };
+    let run = |args: &[&str]| succeed(patron().args(args).arg("--data").arg(data));
+    // A member that no face has.
+    let member = r#","email_since":"#;
+    assert!(holds(member), "the search would find it");
+    let running = Running::serve_on(&mut serve_on_data(data)).await;
+    assert_remembered(&running).await;
+    drop(running);
+    run(&["backup", &data.join("before").display().to_string()]);
+    let said = run(&["reindex"]);
+    assert!(said.contains("7 made anew"), "{said}");
+    assert!(run(&["reindex"]).contains("0 made anew"), "{said}");
+    run(&["backup", &data.join("after").display().to_string()]);
+    let records = |name: &str| {
+        let dump = std::fs::read_to_string(data.join(name)).unwrap();
+        lines_of(&dump, "customer")
+    };
+    assert_eq!(records("before"), records("after"));
+    assert!(run(&["check"]).contains("Everything agrees."));
+    let running = Running::serve_on(&mut serve_on_data(data)).await;
+    assert_remembered(&running).await;
 }

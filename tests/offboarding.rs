@@ -28,7 +28,10 @@ async fn a_space_deleted_by_command_is_gone_from_every_file_and_works_from_its_e
     run(&["space", "create", "Neighbour"]);
     let keys: Value = serde_json::from_str(&run(&["space", "create", "Second", "--json"])).unwrap();
     let key = keys["native"]["api_key"].as_str().unwrap();
-    let running = Running::serve(&data).await;
+    // So that the journal can be searched.
+    let mut serve = patron();
+    serve.args(["serve", "--data"]).arg(&data).env("PATRON__STORE__PACK_DOCUMENTS", "false");
+    let running = Running::serve_on(&mut serve).await;
     for n in 0..40 {
         let body = json!({"given_name": PLANTED, "description": PLANTED.repeat(250)});
         let made = running.native(key, "POST", "/v1/customers", Some(body)).await.expect(201);

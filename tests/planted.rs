@@ -28,8 +28,19 @@ fn holds(folder: &Path, text: &str) -> bool {
     })
 }
 
+/// Documents stand as text in the file, which is searched.
 #[tokio::test(flavor = "multi_thread")]
 async fn card_numbers_rest_nowhere_and_persons_only_in_the_data_file() {
+    card_numbers_rest_nowhere(false).await;
+}
+
+/// Documents are packed: what they hold is searched in the backup, which holds all of them as text.
+#[tokio::test(flavor = "multi_thread")]
+async fn card_numbers_rest_nowhere_in_packed_documents_either() {
+    card_numbers_rest_nowhere(true).await;
+}
+
+async fn card_numbers_rest_nowhere(packed: bool) {
     let folder = tempfile::tempdir().unwrap();
     let (data, logs) = (folder.path().join("data"), folder.path().join("logs"));
     std::fs::create_dir(&logs).unwrap();
@@ -41,6 +52,7 @@ async fn card_numbers_rest_nowhere_and_persons_only_in_the_data_file() {
         .arg(&data)
         .env("PATRON__LOG__LEVEL", "trace")
         .env("PATRON__LOG__REQUESTS", "all")
+        .env("PATRON__STORE__PACK_DOCUMENTS", packed.to_string())
         .env("PATRON__ADMIN__LISTEN", &operations)
         .stderr(Stdio::from(std::fs::File::create(logs.join("log")).unwrap()))
         .spawn()
@@ -79,6 +91,8 @@ async fn card_numbers_rest_nowhere_and_persons_only_in_the_data_file() {
         assert!(!backup.contains(&number), "a card number is in the backup");
     }
     assert!(holds(&data, PERSON), "the search would find it");
+    // Only the journal says so.
+    assert_eq!(holds(&data, &format!(r#""given_name":"{PERSON}","email""#)), !packed);
     assert!(!holds(&logs, PERSON), "personal data is in the program's log");
     assert!(!holds(&logs, KEY), "a key is in the program's log");
 }
@@ -91,7 +105,9 @@ async fn public_keys_kept_in_clear_leave_the_data_file() {
     let data = folder.path();
     succeed(patron().args(["space", "create", "Shop", "--data"]).arg(data));
     let location = Location::Sqlite(data.join("patron.db"));
-    let store = Store::open(&location, KINDS, Options::default()).await.unwrap();
+    // As versions before kept it: as text.
+    let options = Options { pack_documents: false, ..Options::default() };
+    let store = Store::open(&location, KINDS, options).await.unwrap();
     let app = App::without_secrets(store, Clock::System);
     let cx = app.operator(0, "test");
     let space = spaces::get::<Space>(&cx, 1).await.unwrap().record;
@@ -102,7 +118,9 @@ async fn public_keys_kept_in_clear_leave_the_data_file() {
     app.store.clone().close().await;
     drop((cx, app));
     assert!(holds(data, CLEAR), "the search would find it");
-    let mut running = Running::serve(data).await;
+    let mut serve = patron();
+    serve.args(["serve", "--data"]).arg(data).env("PATRON__STORE__PACK_DOCUMENTS", "false");
+    let mut running = Running::serve_on(&mut serve).await;
     let headers = [("authorization", CLEAR), ("x-grant", "sk.private")];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let answer = running.client.send(&running.base_url, "GET", "/customers", &headers, b"").await;

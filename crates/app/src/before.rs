@@ -9,7 +9,7 @@ use patron_model::{
     event::KeyEvent,
     space::{Key, Secret},
 };
-use patron_store::Store;
+use patron_store::{Doc, Store};
 
 use crate::{
     App, Cx,
@@ -20,8 +20,8 @@ use crate::{
 };
 
 /// The secret in a key's document, where deployments of before kept it.
-fn secret_before(doc: &str) -> Option<Secret> {
-    let mut doc: serde_json::Value = serde_json::from_str(doc).ok()?;
+fn secret_before(doc: &Doc) -> Option<Secret> {
+    let mut doc: serde_json::Value = serde_json::from_str(&doc.json().ok()?).ok()?;
     serde_json::from_value(doc.get_mut("secret")?.take()).ok()
 }
 

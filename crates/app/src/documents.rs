@@ -15,7 +15,7 @@ use patron_model::{
     resource::Resource,
     space::{Account, Key, Space},
 };
-use patron_store::{Entry, Implied, Kind, Record, Row, Value, face_of, with_face};
+use patron_store::{Entry, Implied, Kind, Record, Row, Value, with_face};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
@@ -195,7 +195,7 @@ impl Registered {
             seen_by: T::seen_by,
             word: T::word,
             implied: |row| {
-                let noun = T::from_document(&row.doc).ok()?;
+                let noun = T::from_document(&row.doc.json().ok()?).ok()?;
                 Some(Implied { columns: noun.columns(), face: noun.face().ok()?, own: noun.own() })
             },
             related: |doc| T::from_document(doc).map_or_else(|_| Vec::new(), |noun| noun.related()),
@@ -204,11 +204,11 @@ impl Registered {
                 let noun = T::from_document(&entry.doc).ok()?;
                 let record = record_of(&noun, entry.revision).ok()?;
                 // What it says of itself stays byte for byte what the journal has.
-                let doc = match face_of(&record.doc) {
-                    Some(face) => with_face(&entry.doc, record.doc.get(face)?),
+                let doc = match record.doc.face() {
+                    Some(face) => with_face(&entry.doc, face),
                     None => entry.doc.clone(),
                 };
-                Some(Record { doc, ..record })
+                Some(Record { doc: doc.into(), ..record })
             },
         }
     }

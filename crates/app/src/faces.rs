@@ -92,7 +92,7 @@ impl Faces {
         let mut shard = self.shard(row.number);
         let sitter = shard.customers.get_mut(&row.number)?;
         let face = sitter.faces.iter().find(|face| face.api == api)?;
-        let is_alike = (face.revision, face.document_bytes) == (row.revision, row.doc.len());
+        let is_alike = (face.revision, face.document_bytes) == (row.revision, bytes_of(row));
         if !is_alike || face.hash != self.hash(row, beside) {
             return None;
         }
@@ -106,7 +106,7 @@ impl Faces {
         let face = Face {
             api,
             revision: row.revision,
-            document_bytes: row.doc.len(),
+            document_bytes: bytes_of(row),
             hash: self.hash(row, beside),
             answer: answer.clone(),
         };
@@ -146,13 +146,19 @@ impl Faces {
     }
 
     fn hash(&self, row: &Row, beside: &str) -> u64 {
-        self.hasher.hash_one((row.doc.as_str(), beside))
+        self.hasher.hash_one((row.doc.parts(), beside))
     }
 
     fn shard(&self, number: i64) -> MutexGuard<'_, Shard> {
         let at = usize::try_from(number).unwrap_or_default() % SHARDS;
         locked(&self.shards[at])
     }
+}
+
+/// How long a document is, as it is held.
+fn bytes_of(row: &Row) -> usize {
+    let (text, packed) = row.doc.parts();
+    text.len() + packed.map_or(0, <[u8]>::len)
 }
 
 /// What a thread that panicked left is whole all the same: nothing is called while it is locked.

@@ -236,7 +236,7 @@ fn record(keyring: &Keyring, revision: i64) -> Result<Record, Failure> {
         uuid: keyring.uuid,
         revision,
         columns: Vec::new(),
-        doc: keyring.document()?,
+        doc: keyring.document()?.into(),
         terms: Vec::new(),
     })
 }

@@ -100,9 +100,11 @@ pub struct Page<T> {
 /// # Errors
 /// `Internal` when the stored document is not one of this kind.
 pub fn decode<T: Document>(row: &Row) -> Result<Loaded<T>, Failure> {
-    let record = T::from_document(&row.doc).map_err(|error| {
+    let unreadable = |error: &dyn std::fmt::Display| {
         Failure::internal(format!("{} {} cannot be read: {error}", T::KIND.name, row.number))
-    })?;
+    };
+    let json = row.doc.json().map_err(|error| unreadable(&error))?;
+    let record = T::from_document(&json).map_err(|error| unreadable(&error))?;
     Ok(Loaded { record, revision: row.revision })
 }
 

@@ -1,5 +1,6 @@
 //! What is derived of customers is made anew: how their phone numbers are read, the columns and
-//! terms they are found by, and what is shown most. For records that an earlier version wrote, or
+//! terms they are found by, and what is shown most; and their documents are packed, or no longer
+//! so, as the settings say. For records that an earlier version wrote, or
 //! that were written while their space had another country. Nothing else changes: no version, no
 //! journal entry. Other work may go on: whoever changes a customer meanwhile makes all of that
 //! anew too.
@@ -7,7 +8,7 @@
 use std::sync::Arc;
 
 use patron_model::{Failure, country::Country, customer::Customer};
-use patron_store::{Batch, Record, StoreError, Write, faceless, with_face};
+use patron_store::{Batch, Record, StoreError, Write, with_face};
 
 use crate::{App, customers::CUSTOMER, documents::Document, failure};
 
@@ -61,7 +62,8 @@ async fn renew(app: &Arc<App>, mut records: Vec<Record>) -> Result<u64, Failure>
             let record = derived(held, home.as_ref())?;
             let is_same = record.doc == held.doc
                 && record.columns == held.columns
-                && record.terms == held.terms;
+                && record.terms == held.terms
+                && !app.store.holds_otherwise(&held.doc);
             if !is_same {
                 numbers.push(held.number);
                 let writes = vec![Write::Derive { kind: &CUSTOMER, record }];
@@ -94,20 +96,22 @@ async fn renew(app: &Arc<App>, mut records: Vec<Record>) -> Result<u64, Failure>
 
 /// The record with all that follows from it. What it says itself stays byte for byte what it is.
 fn derived(held: &Record, home: Option<&Country>) -> Result<Record, Failure> {
-    let customer = Customer::from_document(&held.doc).map_err(|error| {
+    let unreadable = |error: &dyn std::fmt::Display| {
         Failure::internal(format!("customer {} cannot be read: {error}", held.number))
-    })?;
+    };
+    let said = held.doc.faceless().map_err(|error| unreadable(&error))?;
+    let customer = Customer::from_document(&said).map_err(|error| unreadable(&error))?;
     let (customer, own) = match customer.reread(home) {
         Some(read) => {
             let own = serde_json::to_string(&read).map_err(Failure::internal)?;
             (read, own)
         }
-        None => (customer, faceless(&held.doc).into_owned()),
+        None => (customer, said.into_owned()),
     };
     let doc = match customer.face()? {
         Some(face) => with_face(&own, &face),
         None => own,
     };
     let (columns, terms) = (customer.columns(), customer.terms());
-    Ok(Record { doc, columns, terms, ..held.clone() })
+    Ok(Record { doc: doc.into(), columns, terms, ..held.clone() })
 }

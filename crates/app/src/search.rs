@@ -252,7 +252,7 @@ pub fn place_of<T: crate::documents::Document>(
     order: &Order,
 ) -> Result<After, patron_model::Failure> {
     let (number, uuid) = loaded.record.identity();
-    let doc = loaded.record.document()?;
+    let doc = loaded.record.document()?.into();
     let tenant = loaded.record.tenant();
     let row = patron_store::Row { tenant, number, uuid, revision: loaded.revision, doc };
     let subject = patron_store::Subject {

@@ -1,11 +1,9 @@
 //! Customers that are only shown: the stored document begins with the customer as Patron shows it,
 //! so what is asked for most often is answered without decoding and encoding it again.
 
-use std::ops::Range;
-
 use bytes::Bytes;
 use patron_model::{Failure, customer::Customer, shown::ShownCustomer};
-use patron_store::{Row, face_of};
+use patron_store::Row;
 
 use crate::{
     Cx,
@@ -26,7 +24,6 @@ pub enum Seen {
 #[derive(Debug)]
 pub struct Shown {
     row: Row,
-    form: Range<usize>,
 }
 
 impl Seen {
@@ -35,8 +32,8 @@ impl Seen {
     /// # Errors
     /// `Internal` when the stored document is not a customer.
     pub(crate) fn of(row: Row) -> Result<Seen, Failure> {
-        match face_of(&row.doc) {
-            Some(form) => Ok(Seen::Shown(Shown { row, form })),
+        match row.doc.face() {
+            Some(_) => Ok(Seen::Shown(Shown { row })),
             None => Ok(Seen::Loaded(Box::new(decode(&row)?))),
         }
     }
@@ -124,7 +121,7 @@ impl Shown {
 
     /// The form, a JSON object.
     pub fn json(&self) -> &str {
-        self.row.doc.get(self.form.clone()).unwrap_or_default()
+        self.row.doc.face().unwrap_or_default()
     }
 
     /// Counts the changes of the customer's own fields.
@@ -140,7 +137,7 @@ impl Shown {
 
     /// The form as bytes, without a copy.
     pub fn into_json(self) -> Bytes {
-        Bytes::from(self.row.doc).slice(self.form)
+        self.row.doc.into_face()
     }
 }
 

@@ -37,7 +37,7 @@ fn record(number: i64, revision: i64) -> Record {
         uuid: Uuid::from_u128(number.unsigned_abs().into()),
         revision,
         columns: vec![format!("e{number}").into(), format!("{number}@x").into(), number.into()],
-        doc,
+        doc: doc.into(),
         terms: vec![format!("term{number}"), "customer".to_owned()],
     }
 }

@@ -3,8 +3,12 @@
 
 use uuid::Uuid;
 
+use crate::doc::Known;
 use crate::increment::BLANKED_TENANT;
-use crate::{Kind, Shape, StoreError, Value};
+use crate::{Doc, Kind, Shape, StoreError, Value};
+
+/// The tenant of the deployment's own records.
+const DEPLOYMENT: i64 = 0;
 
 /// A record as it is written.
 #[derive(Debug, Clone)]
@@ -20,7 +24,7 @@ pub struct Record {
     /// Values of the declared columns, in the order of [`Kind::columns`].
     pub columns: Vec<Value>,
     /// The document (JSON).
-    pub doc: String,
+    pub doc: Doc,
     /// Sorted, distinct free-text terms; empty for kinds without terms.
     pub terms: Vec<String>,
 }
@@ -37,7 +41,7 @@ pub struct Row {
     /// Compare-and-set counter.
     pub revision: i64,
     /// The document (JSON), byte for byte as written.
-    pub doc: String,
+    pub doc: Doc,
 }
 
 impl Row {
@@ -116,6 +120,18 @@ pub enum Write {
     },
 }
 
+impl Write {
+    /// The record that is written.
+    fn record(&mut self) -> Option<&mut Record> {
+        match self {
+            Write::Insert { record, .. }
+            | Write::Replace { after: record, .. }
+            | Write::Derive { record, .. } => Some(record),
+            Write::Remove { .. } | Write::Assert { .. } | Write::Blank { .. } => None,
+        }
+    }
+}
+
 /// The document of an entry whose record was forgotten (see [`Write::Blank`]).
 pub const EMPTY: &str = "{}";
 
@@ -146,7 +162,7 @@ pub struct NewEntry {
     /// Names of the changed fields, as a JSON array.
     pub changed: String,
     /// The document after the change.
-    pub doc: String,
+    pub doc: Doc,
 }
 
 /// A journal entry as it is read.
@@ -252,8 +268,9 @@ impl NewEntry {
     }
 
     /// The entry at the place it got.
-    pub(crate) fn at_position(self, tenant: i64, seq: i64) -> Entry {
-        Entry {
+    pub(crate) fn at_position(self, tenant: i64, seq: i64) -> Result<Entry, StoreError> {
+        Ok(Entry {
+            doc: self.doc.whole()?.into_owned(),
             tenant,
             seq,
             kind: self.kind.to_owned(),
@@ -266,12 +283,21 @@ impl NewEntry {
             actor: self.actor,
             request: self.request,
             changed: self.changed,
-            doc: self.doc,
-        }
+        })
     }
 }
 
 impl Batch {
+    /// Packs the documents of entries, and those of records of spaces where that is asked for: the
+    /// deployment's own are few, and read all the time. What both say is packed once.
+    pub(crate) fn pack(&mut self, with_records: bool) {
+        let mut known = Known::default();
+        self.entries.iter_mut().for_each(|entry| entry.doc.pack(&mut known));
+        let records = self.writes.iter_mut().filter(|_| with_records).filter_map(Write::record);
+        let records = records.filter(|record| is_packed(record.tenant));
+        records.for_each(|record| record.doc.pack(&mut known));
+    }
+
     /// Refuses what no engine could keep, before any engine sees it: the wrong number of columns,
     /// terms on a kind without terms, the NUL character, which PostgreSQL has no place for, and too
     /// many related records.
@@ -301,6 +327,11 @@ impl Batch {
     }
 }
 
+/// Whether records of a tenant are packed, where records are.
+pub(crate) fn is_packed(tenant: i64) -> bool {
+    tenant != DEPLOYMENT
+}
+
 fn check_record(kind: &Kind, record: &Record) -> Result<(), StoreError> {
     let refuse =
         |what: &str| Err(StoreError::Engine(format!("{} {}: {what}", kind.name, record.number)));
@@ -320,7 +351,7 @@ fn check_record(kind: &Kind, record: &Record) -> Result<(), StoreError> {
     if record.terms.iter().any(|term| term.contains('\0')) {
         return refuse("a term has a NUL character");
     }
-    if has_nul_escape(&record.doc) {
+    if has_nul_escape(record.doc.parts().0) {
         return refuse("the document has a NUL character");
     }
     Ok(())

@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use uuid::Uuid;
 
 use crate::dump::{self, Line, RecordLine};
-use crate::face::{face_of, faceless};
+use crate::face::faceless;
 use crate::increment::Scope;
 use crate::{Entry, Kind, Row, Store, StoreError, Value, sql};
 
@@ -162,7 +162,7 @@ impl Checker {
         let (name, number) = (kind.name, row.number);
         self.report.records += 1;
         let mut own = None;
-        if serde_json::from_str::<IgnoredAny>(&row.doc).is_err() {
+        if serde_json::from_str::<IgnoredAny>(row.doc.whole()?.as_ref()).is_err() {
             self.report.find(format!("{name} {number}: the document is not JSON"));
         } else if let Some(Implied { columns, face, own: text }) = implied(kind, &row) {
             own = text.map(|text| digest(&*text));
@@ -173,7 +173,7 @@ impl Checker {
                 self.report
                     .find(format!("{name} {number}: the document disagrees in {differing:?}"));
             }
-            if face_of(&row.doc).map(|held| &row.doc[held]) != face.as_deref() {
+            if row.doc.face() != face.as_deref() {
                 let finding = "what is shown is not what the document says";
                 self.report.find(format!("{name} {number}: {finding}"));
             }
@@ -184,7 +184,7 @@ impl Checker {
         let state = State {
             tenant: row.tenant,
             revision: row.revision,
-            doc: digest(&*faceless(&row.doc)),
+            doc: digest(&*row.doc.faceless()?),
             own,
             latest: None,
         };
@@ -270,9 +270,9 @@ impl Checker {
 fn own_of(kind: &Kind, implied: &ImpliedBy<'_>, entry: &mut Entry) -> u64 {
     let Entry { tenant, number, revision, .. } = *entry;
     let doc = std::mem::take(&mut entry.doc);
-    let row = Row { tenant, number, uuid: Uuid::nil(), revision, doc };
+    let row = Row { tenant, number, uuid: Uuid::nil(), revision, doc: doc.clone().into() };
     let own = implied(kind, &row).and_then(|implied| implied.own);
-    digest(&*own.unwrap_or(row.doc))
+    digest(&*own.unwrap_or(doc))
 }
 
 /// Tells documents and other things apart without keeping them.

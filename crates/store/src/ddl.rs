@@ -6,8 +6,9 @@ use crate::{Column, Index, Kind, Shape, StoreError};
 
 /// Number of this layout; a store with a higher one is not opened. Layout 1 kept answers under
 /// fingerprints that could be tried out: they are forgotten on the way to 2. Entries of layout 2
-/// named one record they hang on (`root`) and none they are related to; see `migration.rs`.
-pub(crate) const SCHEMA: i64 = 3;
+/// named one record they hang on (`root`) and none they are related to; see `migration.rs`. In
+/// layout 3 all documents were text: they stay so until they are written again.
+pub(crate) const SCHEMA: i64 = 4;
 /// The first layout whose answers may be kept.
 pub(crate) const SCHEMA_OF_KEYED_ANSWERS: i64 = 2;
 /// The first layout whose entries say what they are related to.
@@ -21,6 +22,7 @@ pub(crate) fn index_name(kind: &Kind, column: &str) -> String {
 struct Types {
     int: &'static str,
     text: &'static str,
+    bytes: &'static str,
     /// A number that is the primary key; SQLite makes it the row's address only in this spelling.
     number_key: &'static str,
     /// For tables whose rows are little more than their key.
@@ -32,12 +34,14 @@ fn types(dialect: Dialect) -> Types {
         Dialect::Sqlite => Types {
             int: "INTEGER",
             text: "TEXT",
+            bytes: "BLOB",
             number_key: "INTEGER PRIMARY KEY",
             keyed: " WITHOUT ROWID",
         },
         Dialect::Postgres { .. } => Types {
             int: "BIGINT",
             text: r#"TEXT COLLATE "C""#,
+            bytes: "BYTEA",
             number_key: "BIGINT PRIMARY KEY",
             keyed: "",
         },
@@ -62,14 +66,14 @@ pub(crate) fn meta_table(dialect: Dialect) -> String {
 
 /// Tables beside those of the kinds, and their indexes.
 pub(crate) fn own_tables(dialect: Dialect) -> Vec<String> {
-    let Types { int, text, keyed, .. } = types(dialect);
+    let Types { int, text, bytes, keyed, .. } = types(dialect);
     vec![
         format!(
             r#"CREATE TABLE IF NOT EXISTS "journal" ("tenant" {int} NOT NULL, "seq" {int} NOT NULL,
             "kind" {text} NOT NULL, "number" {int} NOT NULL, "subject" {int} NOT NULL,
             "revision" {int} NOT NULL, "action" {text} NOT NULL, "at" {int} NOT NULL,
             "actor" {text} NOT NULL, "request" {text} NOT NULL, "changed" {text} NOT NULL,
-            "doc" {text} NOT NULL, "related" {text} NOT NULL DEFAULT '')"#
+            "doc" {text} NOT NULL, "related" {text} NOT NULL DEFAULT '', "packed" {bytes})"#
         ),
         r#"CREATE UNIQUE INDEX IF NOT EXISTS "journal__seq" ON "journal" ("tenant", "seq")"#.into(),
         // Under the name it had in layout 2: SQLite would have to build it anew for another one.
@@ -97,6 +101,12 @@ pub(crate) fn own_tables(dialect: Dialect) -> Vec<String> {
     ]
 }
 
+/// The column of layout 4: what is packed of the documents of a table.
+pub(crate) fn add_packed(dialect: Dialect, table: &str) -> String {
+    let Types { bytes, .. } = types(dialect);
+    format!(r#"ALTER TABLE "{table}" ADD COLUMN "packed" {bytes}"#)
+}
+
 /// Brings the journal of layout 2 to the columns of layout 3; no row is touched.
 pub(crate) fn related_entries(dialect: Dialect) -> [String; 2] {
     let Types { text, .. } = types(dialect);
@@ -108,14 +118,18 @@ pub(crate) fn related_entries(dialect: Dialect) -> [String; 2] {
 
 /// The tables of a kind, as they are created.
 pub(crate) fn kind_tables(dialect: Dialect, kind: &Kind) -> Vec<String> {
-    let Types { int, text, number_key, keyed } = types(dialect);
+    let Types { int, text, bytes, number_key, keyed } = types(dialect);
     let name = kind.name;
     let columns = kind.columns.iter();
     let columns: String =
         columns.map(|c| format!(r#", "{}" {}"#, c.name, column_type(dialect, c))).collect();
+    let packed = match dialect {
+        Dialect::Sqlite => format!(r#", "packed" {bytes}"#),
+        Dialect::Postgres { .. } => String::new(),
+    };
     let mut tables = vec![format!(
         r#"CREATE TABLE IF NOT EXISTS "{name}" ("number" {number_key}, "tenant" {int} NOT NULL,
-        "uuid" {text} NOT NULL, "revision" {int} NOT NULL{columns}, "doc" {text} NOT NULL)"#
+        "uuid" {text} NOT NULL, "revision" {int} NOT NULL{columns}, "doc" {text} NOT NULL{packed})"#
     )];
     if kind.terms {
         tables.push(format!(

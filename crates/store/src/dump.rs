@@ -167,7 +167,12 @@ pub(crate) enum Feed {
 }
 
 impl Line {
-    pub(crate) fn record(kind: &Kind, row: Row, columns: &[Value]) -> Line {
+    /// # Errors
+    /// When the document is damaged.
+    pub(crate) fn record(kind: &Kind, row: Row, columns: &[Value]) -> Result<Line, StoreError> {
+        let doc = row.doc.whole().map_err(|error| {
+            StoreError::Engine(format!("{} {}: {error}", kind.name, row.number))
+        })?;
         let columns = kind.columns.iter().zip(columns).map(|(column, value)| {
             let value = match value {
                 Value::Null => ColumnValue::Null(()),
@@ -176,15 +181,15 @@ impl Line {
             };
             (column.name.to_owned(), value)
         });
-        Line::Record(RecordLine {
+        Ok(Line::Record(RecordLine {
             kind: kind.name.to_owned(),
             tenant: row.tenant,
             number: row.number,
             uuid: row.uuid,
             revision: row.revision,
             columns: columns.collect(),
-            doc: row.doc,
-        })
+            doc: doc.into_owned(),
+        }))
     }
 
     pub(crate) fn term(kind: &Kind, row: &Row, term: &str) -> Line {
@@ -240,7 +245,7 @@ impl RecordLine {
 
     pub(crate) fn into_row(self) -> Row {
         let RecordLine { tenant, number, uuid, revision, doc, .. } = self;
-        Row { tenant, number, uuid, revision, doc }
+        Row { tenant, number, uuid, revision, doc: doc.into() }
     }
 }
 

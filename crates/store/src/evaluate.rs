@@ -1,6 +1,7 @@
 //! Predicates and orders evaluated in Rust. This is the meaning of `query.rs`: the memory engine runs
 //! it directly, and whatever a database cannot evaluate alike is left to it.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use crate::document::{decimal_at, decimal_key, fold, text_at, whole_at};
@@ -17,6 +18,13 @@ pub struct Subject<'a> {
     pub columns: &'a [Value],
     /// Its terms, sorted.
     pub terms: &'a [String],
+}
+
+impl Subject<'_> {
+    /// The document; nothing is found in one that is damaged.
+    fn json(&self) -> Cow<'_, str> {
+        self.row.doc.json().unwrap_or_default()
+    }
 }
 
 /// What a field is compared as. A value of another domain never compares with it.
@@ -57,8 +65,8 @@ impl Field {
     /// The value of this field, as a caller puts it into [`After`].
     pub fn value(&self, subject: &Subject<'_>) -> Value {
         match self {
-            Field::Decimal(path) => match decimal_at(&subject.row.doc, path) {
-                Some(_) => text_at(&subject.row.doc, path).into(),
+            Field::Decimal(path) => match decimal_at(&subject.json(), path) {
+                Some(_) => text_at(&subject.json(), path).into(),
                 None => Value::Null,
             },
             Field::First(fields) => first(fields, |field| field.value(subject)),
@@ -68,14 +76,13 @@ impl Field {
 
     /// The value of this field as it is compared.
     pub(crate) fn sortable(&self, subject: &Subject<'_>) -> Value {
-        let doc = &subject.row.doc;
         match self {
             Field::Number => Value::Int(subject.row.number),
             Field::Uuid => Value::Text(subject.row.uuid.to_string()),
             Field::Column(name) => subject.columns[subject.kind.position(name)].clone(),
-            Field::Text(path) => text_at(doc, path).into(),
-            Field::Whole(path) => whole_at(doc, path).into(),
-            Field::Decimal(path) => decimal_at(doc, path).into(),
+            Field::Text(path) => text_at(&subject.json(), path).into(),
+            Field::Whole(path) => whole_at(&subject.json(), path).into(),
+            Field::Decimal(path) => decimal_at(&subject.json(), path).into(),
             Field::First(fields) => first(fields, |field| field.sortable(subject)),
         }
     }

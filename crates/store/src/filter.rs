@@ -186,7 +186,7 @@ impl Builder {
         }
         if self.is_sqlite() {
             let path = serde_json::Value::from(path).to_string();
-            return format!(r#"{function}("doc", {})"#, self.bind(Param::Text(path)));
+            return format!(r#"{function}("doc", "packed", {})"#, self.bind(Param::Text(path)));
         }
         let mut json = r#""doc"::json"#.to_owned();
         for name in path {

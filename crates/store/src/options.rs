@@ -70,6 +70,9 @@ pub struct Options {
     pub many_max: usize,
     /// Longest time of one read that looks at many records (milliseconds); then it is given up.
     pub query_ms_max: u64,
+    /// Whether documents are packed when they are written; see `doc.rs`. Those that are packed are
+    /// read in either case.
+    pub pack_documents: bool,
     /// Batches in one transaction at most; more than 64 buys nothing.
     pub group_max: usize,
     /// SQLite connections for bounded reads, called without a change of thread.
@@ -113,6 +116,7 @@ impl Default for Options {
             write_queue_max: 4096,
             many_max: 256,
             query_ms_max: 10_000,
+            pack_documents: true,
             group_max: 128,
             sqlite_readers: 8,
             sqlite_inline_ms: 1,

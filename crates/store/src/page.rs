@@ -4,7 +4,7 @@
 //! records without one, because only then the position is a range of the index.
 
 use crate::filter::{Builder, Param, Residual, Slot, SlotType};
-use crate::sql::{Dialect, ROW, Schema};
+use crate::sql::{Dialect, Schema, quoted};
 use crate::store::Found;
 use crate::{After, Field, Index, Kind, Order, Predicate, Query, Row, StoreError};
 
@@ -17,7 +17,7 @@ const INLINE_OFFSET_MAX: u64 = 1000;
 pub(crate) struct Statement {
     pub(crate) sql: String,
     pub(crate) params: Vec<Param>,
-    /// Types of the extra columns behind the first five.
+    /// Types of the extra columns behind those of the row.
     pub(crate) slots: Vec<SlotType>,
     pub(crate) residual: Option<Residual>,
 }
@@ -95,9 +95,9 @@ pub(crate) fn find(
             }
         }
         let slots: String = builder.slots.iter().map(|(sql, _)| format!(", {sql}")).collect();
-        let table = kind.name;
+        let (row, table) = (quoted(schema.dialect.row()), kind.name);
         let sql = format!(
-            r#"SELECT {ROW}{slots} FROM "{table}" WHERE {condition} ORDER BY {order}{limit}"#
+            r#"SELECT {row}{slots} FROM "{table}" WHERE {condition} ORDER BY {order}{limit}"#
         );
         statements.push(Statement::new(sql, builder, residual));
     }
@@ -214,8 +214,9 @@ pub(crate) fn scan_terms(
         condition += &format!(r#" AND t."term" >= {term}"#);
     }
     let limit = builder.int(i64::from(limit));
+    let row: String = schema.dialect.row().iter().map(|c| format!(r#", r."{c}""#)).collect();
     let sql = format!(
-        r#"SELECT t."term", r."tenant", r."number", r."uuid", r."revision", r."doc"
+        r#"SELECT t."term"{row}
         FROM "{name}_term" AS t JOIN "{name}" AS r ON r."number" = t."number"
         WHERE {condition} ORDER BY t."term", t."number" LIMIT {limit}"#
     );

@@ -32,7 +32,8 @@ pub(crate) mod statement {
         SET "tenant" = excluded."tenant", "seq" = excluded."seq""#;
     /// The next ones, each with its entry.
     pub(super) const NEXT: &str = r#"SELECT j."tenant", j."seq", r."kind", r."number", j."subject",
-        j."revision", j."action", j."at", j."actor", j."request", j."changed", j."doc", j."related"
+        j."revision", j."action", j."at", j."actor", j."request", j."changed", j."doc", j."related",
+        j."packed"
         FROM "rebuilding" AS r JOIN "journal" AS j
         ON j."tenant" = r."tenant" AND j."seq" = r."seq"
         WHERE (r."kind", r."number") > (?1, CAST(?2 AS BIGINT))
@@ -124,7 +125,7 @@ fn made(
     };
     let mut lines: Vec<Line> =
         record.terms.iter().map(|term| Line::term(kind, &row, term)).collect();
-    lines.insert(0, Line::record(kind, row, &record.columns));
+    lines.insert(0, Line::record(kind, row, &record.columns)?);
     Ok(lines)
 }
 
@@ -158,7 +159,7 @@ fn entry(row: Vec<Value>) -> Result<Entry, StoreError> {
         Some(Value::Text(text)) => Ok(text),
         Some(Value::Int(_) | Value::Null) | None => Err(wrong()),
     };
-    Ok(Entry {
+    let mut entry = Entry {
         tenant: int(values.next())?,
         seq: int(values.next())?,
         kind: text(values.next())?,
@@ -172,5 +173,10 @@ fn entry(row: Vec<Value>) -> Result<Entry, StoreError> {
         changed: text(values.next())?,
         doc: text(values.next())?,
         related: related_from(&text(values.next())?)?,
-    })
+    };
+    // Unpacked where it was read.
+    if let Some(Value::Text(doc)) = values.next() {
+        entry.doc = doc;
+    }
+    Ok(entry)
 }

@@ -294,7 +294,7 @@ impl<'r> Restoring<'r> {
                 Line::Gone { tenant } => self.gone(tenant).await?,
                 Line::Blank { tenant, from, to } => {
                     self.has_blanks = true;
-                    let blank = r#"UPDATE "journal" SET "doc" = '{}'
+                    let blank = r#"UPDATE "journal" SET "doc" = '{}', "packed" = NULL
                         WHERE "tenant" = ?1 AND "seq" BETWEEN ?2 AND ?3"#;
                     self.ask(blank, vec![tenant.into(), from.into(), to.into()]).await?;
                 }

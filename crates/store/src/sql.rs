@@ -23,7 +23,7 @@ pub(crate) fn check_kinds(kinds: &[&Kind]) -> Result<(), StoreError> {
             && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
             && !name.contains("__")
     };
-    let fixed = ["number", "tenant", "uuid", "revision", "doc"];
+    let fixed = ["number", "tenant", "uuid", "revision", "doc", "packed"];
     for (at, kind) in kinds.iter().enumerate() {
         let wrong = |what: String| Err(StoreError::Engine(format!("kind {}: {what}", kind.name)));
         if !is_name(kind.name) || OWN_TABLES.contains(&kind.name) || kind.name.ends_with("_term") {
@@ -107,6 +107,15 @@ impl Dialect {
         }
     }
 
+    /// Columns of a [`crate::Row`], in the order the engine reads them. PostgreSQL compresses by
+    /// itself, and reads in documents.
+    pub(crate) fn row(self) -> &'static [&'static str] {
+        match self {
+            Dialect::Sqlite => &["tenant", "number", "uuid", "revision", "doc", "packed"],
+            Dialect::Postgres { .. } => &["tenant", "number", "uuid", "revision", "doc"],
+        }
+    }
+
     fn share_lock(self) -> &'static str {
         match self {
             // SQLite has one writer at a time.
@@ -116,10 +125,14 @@ impl Dialect {
     }
 }
 
-/// Columns of a [`crate::Row`], in the order both engines read them.
-pub(crate) const ROW: &str = r#""tenant", "number", "uuid", "revision", "doc""#;
+/// Names of columns, quoted, with commas between them.
+pub(crate) fn quoted(columns: &[&str]) -> String {
+    let quoted: Vec<String> = columns.iter().map(|name| format!(r#""{name}""#)).collect();
+    quoted.join(", ")
+}
+
 /// Columns of an [`crate::Entry`], in the order both engines read and write them.
-pub(crate) const ENTRY: &str = r#""tenant", "seq", "kind", "number", "subject", "revision", "action", "at", "actor", "request", "changed", "doc", "related""#;
+pub(crate) const ENTRY: &str = r#""tenant", "seq", "kind", "number", "subject", "revision", "action", "at", "actor", "request", "changed", "doc", "related", "packed""#;
 
 /// Statements that name no kind.
 #[derive(Debug)]
@@ -179,7 +192,7 @@ impl Statements {
             ),
             entry_put: text(&format!(
                 r#"INSERT INTO "journal" ({ENTRY}) VALUES ({})"#,
-                placeholders(1, 13)
+                placeholders(1, 14)
             )),
             mention_put: text(
                 r#"INSERT INTO "mention" ("tenant", "number", "seq") VALUES (?1, ?2, ?3)
@@ -187,8 +200,8 @@ impl Statements {
             ),
             counter_put: text(r#"INSERT INTO "counter" ("name", "next") VALUES (?1, ?2)"#),
             blank: text(
-                r#"UPDATE "journal" SET "doc" = '{}' WHERE +"tenant" = ?1 AND "subject" = ?2
-                AND "number" = ?2 AND "kind" = ?3"#,
+                r#"UPDATE "journal" SET "doc" = '{}', "packed" = NULL
+                WHERE +"tenant" = ?1 AND "subject" = ?2 AND "number" = ?2 AND "kind" = ?3"#,
             ),
             note: text(r#"SELECT "value" FROM "meta" WHERE "name" = ?1"#),
         }
@@ -270,6 +283,8 @@ impl KindSql {
     fn new(dialect: Dialect, kind: &'static Kind) -> KindSql {
         let name = kind.name;
         let text = |template: String| dialect.text(&template);
+        let fixed = dialect.row();
+        let row = quoted(fixed);
         let at_revision = r#""number" = ?1 AND "tenant" = ?2 AND "revision" = ?3"#;
         let columns: String = kind.columns.iter().map(|c| format!(r#", "{}""#, c.name)).collect();
         let get_by = kind.columns.iter().map(|column| {
@@ -279,22 +294,22 @@ impl KindSql {
                 Index::UniqueEverywhere => "",
             };
             let column = column.name;
-            Some(text(format!(r#"SELECT {ROW} FROM "{name}" WHERE "{column}" = ?1{scope}"#)))
+            Some(text(format!(r#"SELECT {row} FROM "{name}" WHERE "{column}" = ?1{scope}"#)))
         });
         KindSql {
             kind,
             dialect,
             get: text(format!(
-                r#"SELECT {ROW} FROM "{name}" WHERE "number" = ?1 AND "tenant" = ?2"#
+                r#"SELECT {row} FROM "{name}" WHERE "number" = ?1 AND "tenant" = ?2"#
             )),
-            get_anywhere: text(format!(r#"SELECT {ROW} FROM "{name}" WHERE "number" = ?1"#)),
+            get_anywhere: text(format!(r#"SELECT {row} FROM "{name}" WHERE "number" = ?1"#)),
             get_by_uuid: text(format!(
-                r#"SELECT {ROW} FROM "{name}" WHERE "uuid" = ?1 AND "tenant" = ?2"#
+                r#"SELECT {row} FROM "{name}" WHERE "uuid" = ?1 AND "tenant" = ?2"#
             )),
             get_by: get_by.collect(),
             insert: text(format!(
-                r#"INSERT INTO "{name}" ({ROW}{columns}) VALUES ({})"#,
-                placeholders(1, 5 + kind.columns.len())
+                r#"INSERT INTO "{name}" ({row}{columns}) VALUES ({})"#,
+                placeholders(1, fixed.len() + kind.columns.len())
             )),
             remove: text(format!(r#"DELETE FROM "{name}" WHERE {at_revision}"#)),
             assert: text(format!(
@@ -310,14 +325,14 @@ impl KindSql {
             )),
             terms_remove: text(format!(r#"DELETE FROM "{name}_term" WHERE "number" = ?1"#)),
             records_after: text(format!(
-                r#"SELECT {ROW}{columns} FROM "{name}" WHERE "number" > ?1
+                r#"SELECT {row}{columns} FROM "{name}" WHERE "number" > ?1
                 ORDER BY "number" LIMIT ?2"#
             )),
             terms_between: text(format!(
                 r#"SELECT "number", "term" FROM "{name}_term"
                 WHERE "number" > ?1 AND "number" <= ?2"#
             )),
-            all_records: format!(r#"SELECT {ROW}{columns} FROM "{name}" ORDER BY "number""#),
+            all_records: format!(r#"SELECT {row}{columns} FROM "{name}" ORDER BY "number""#),
             all_terms: format!(
                 r#"SELECT "tenant", "term", "number" FROM "{name}_term" ORDER BY "tenant", "term", "number""#
             ),
@@ -330,14 +345,18 @@ impl KindSql {
         let mut made = self.replace.lock().unwrap_or_else(PoisonError::into_inner);
         let text = made.entry(changed).or_insert_with(|| {
             let columns = self.kind.columns.iter().enumerate();
-            let set: String = columns
-                .filter(|(at, _)| changed & (1 << at) != 0)
-                .zip(6..)
-                .map(|((_, column), at)| format!(r#", "{}" = ?{at}"#, column.name))
+            let columns = columns.filter(|(at, _)| changed & (1 << at) != 0);
+            let columns = columns.map(|(_, column)| column.name);
+            // The first four are what it is found by, and its revision.
+            let held = self.dialect.row()[4..].iter().copied();
+            let set: String = held
+                .chain(columns)
+                .zip(5..)
+                .map(|(name, at)| format!(r#", "{name}" = ?{at}"#))
                 .collect();
             let name = self.kind.name;
             let template = format!(
-                r#"UPDATE "{name}" SET "revision" = ?4, "doc" = ?5{set}
+                r#"UPDATE "{name}" SET "revision" = ?4{set}
                 WHERE "number" = ?1 AND "tenant" = ?2 AND "revision" = ?3"#
             );
             self.dialect.text(&template).into()

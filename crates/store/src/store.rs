@@ -16,7 +16,7 @@ use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
 use crate::statistics::Statistics;
 use crate::{
-    Answer, BackupFile, Batch, CheckReport, Counts, DumpSummary, Entry, ImpliedBy, Kind, Part,
+    Answer, BackupFile, Batch, CheckReport, Counts, Doc, DumpSummary, Entry, ImpliedBy, Kind, Part,
     Position, Predicate, Query, Record, Replay, Restored, Row, StoreError, check, dump, restore,
     sql,
 };
@@ -243,6 +243,15 @@ impl Store {
             record.terms.sort_unstable();
         }
         Ok(records)
+    }
+
+    /// Whether a document of a record would be held otherwise if it were written now: it is packed,
+    /// and shall not be, or the other way round.
+    pub fn holds_otherwise(&self, doc: &Doc) -> bool {
+        match self.inner() {
+            Engine::Memory(_) | Engine::Postgres(_) => false,
+            Engine::Sqlite(sqlite) => doc.is_otherwise(sqlite.packs()),
+        }
     }
 
     /// Writes a batch, whole or not at all; answers after it is durable.

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use patron_model::{Event, Failure, Identity, Ids, card::Found, country::Country};
-use patron_store::{Answer, Batch, NewEntry, Record, StoreError, Write, faceless};
+use patron_store::{Answer, Batch, Doc, NewEntry, Record, StoreError, Write};
 
 use super::{Saved, Settled, claims::Claims};
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     audit::{self, Act},
     customers::CUSTOMER,
     documents::Document,
+    failure,
     idempotency::Outcome,
     ids::new_uuid,
     record::Loaded,
@@ -156,7 +157,7 @@ impl<'a> Draft<'a> {
         }
         let record = record_of(noun, 1)?;
         let created = T::Event::CREATED;
-        self.journal(noun, 1, created, &[], &record.doc);
+        self.journal(noun, 1, created, &[], &record.doc)?;
         if T::JOURNALED && audit::is_told(T::KIND, noun.tenant()) {
             self.acts.push(audit::change(noun, created.as_str(), Vec::new()));
         }
@@ -191,7 +192,7 @@ impl<'a> Draft<'a> {
         }
         let read = read.as_ref().unwrap_or(&before.record);
         let record = record_of(after, before.revision + 1)?;
-        self.journal(after, record.revision, event, changes, &record.doc);
+        self.journal(after, record.revision, event, changes, &record.doc)?;
         if T::JOURNALED && audit::is_told(T::KIND, after.tenant()) {
             let names = audit::changed_names(&before.record, after);
             self.acts.push(audit::change(after, event.as_str(), names));
@@ -265,10 +266,10 @@ impl<'a> Draft<'a> {
         revision: i64,
         event: T::Event,
         changes: &[&'static str],
-        doc: &str,
-    ) {
+        doc: &Doc,
+    ) -> Result<(), Failure> {
         if !T::JOURNALED {
-            return;
+            return Ok(());
         }
         self.batch.entries.push(NewEntry {
             kind: T::KIND.name,
@@ -281,8 +282,9 @@ impl<'a> Draft<'a> {
             actor: self.cx.actor_name(),
             request: self.cx.request.to_string(),
             changed: changed_json(changes),
-            doc: faceless(doc).into_owned(),
+            doc: doc.faceless().map_err(failure)?.into_owned().into(),
         });
+        Ok(())
     }
 
     /// The batch, with the outcome under the request's idempotency key.
@@ -376,7 +378,7 @@ pub(crate) fn record_of<T: Document>(noun: &T, revision: i64) -> Result<Record, 
         uuid,
         revision,
         columns: noun.columns(),
-        doc: noun.document()?,
+        doc: noun.document()?.into(),
         terms: noun.terms(),
     })
 }

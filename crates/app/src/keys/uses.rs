@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use patron_model::{Failure, Timestamp};
-use patron_store::{Batch, Kind, Record, Row, StoreError, Write};
+use patron_store::{Batch, Doc, Kind, Record, Row, StoreError, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -148,7 +148,7 @@ impl App {
             uuid: row.as_ref().map_or_else(new_uuid, |row| row.uuid),
             revision: row.as_ref().map_or(1, |row| row.revision + 1),
             columns: Vec::new(),
-            doc: serde_json::to_string(&last).map_err(Failure::internal)?,
+            doc: serde_json::to_string(&last).map_err(Failure::internal)?.into(),
             terms: Vec::new(),
         };
         let write = match row {
@@ -194,8 +194,8 @@ impl App {
     }
 }
 
-fn read(doc: &str) -> Option<KeyUse> {
-    serde_json::from_str(doc).ok()
+fn read(doc: &Doc) -> Option<KeyUse> {
+    serde_json::from_str(&doc.json().ok()?).ok()
 }
 
 #[cfg(test)]

@@ -194,7 +194,8 @@ impl State {
         let journal = self.journal.entry(batch.tenant).or_default();
         let last_before = journal.len() as i64;
         let entries = batch.entries.into_iter().zip(last_before + 1..);
-        journal.extend(entries.map(|(entry, seq)| entry.at_position(batch.tenant, seq)));
+        let entries = entries.map(|(entry, seq)| entry.at_position(batch.tenant, seq));
+        journal.extend(entries.collect::<Result<Vec<Entry>, StoreError>>()?);
         Ok(Committed { first_seq: last_before + 1, last_seq: journal.len() as i64 })
     }
 }

@@ -25,7 +25,14 @@ impl Memory {
         let state = self.state().clone();
         let mut chunk = Vec::new();
         for line in state.lines(self.kinds) {
-            chunk.push(line);
+            match line {
+                Ok(line) => chunk.push(line),
+                Err(error) => {
+                    // The receiver is gone only when it has given up.
+                    let _ = out.send(Err(error)).await;
+                    return;
+                }
+            }
             if chunk.len() == CHUNK_LINES && out.send(Ok(std::mem::take(&mut chunk))).await.is_err()
             {
                 return;
@@ -64,32 +71,36 @@ impl State {
     fn lines<'a>(
         &'a self,
         kinds: &'static [&'static Kind],
-    ) -> impl Iterator<Item = Line> + Send + 'a {
+    ) -> impl Iterator<Item = Result<Line, StoreError>> + Send + 'a {
         let tables = kinds.iter().filter_map(|kind| Some((*kind, self.tables.get(kind.name)?)));
         let records = tables.flat_map(|(kind, table)| {
             let records = table.records.values();
             let rows = records.clone().map(|s| Line::record(kind, s.row.clone(), &s.columns));
             rows.chain(records.flat_map(|stored| {
-                stored.terms.iter().map(|term| Line::term(kind, &stored.row, term))
+                stored.terms.iter().map(|term| Ok(Line::term(kind, &stored.row, term)))
             }))
         });
-        let heads = self.journal.iter().map(|(tenant, entries)| Line::Head {
-            tenant: *tenant,
-            last: entries.last().map_or(0, |entry| entry.seq),
-            mark: entries.last().map(mark).unwrap_or_default(),
+        let heads = self.journal.iter().map(|(tenant, entries)| {
+            Ok(Line::Head {
+                tenant: *tenant,
+                last: entries.last().map_or(0, |entry| entry.seq),
+                mark: entries.last().map(mark).unwrap_or_default(),
+            })
         });
-        let answers = self.answers.iter().map(|((tenant, _), a)| Line::answer(*tenant, a.clone()));
+        let answers = self.answers.iter().map(|((t, _), a)| Ok(Line::answer(*t, a.clone())));
         let counters = self.counters.iter();
         let mentions = self.journal.values().flatten().flat_map(|entry| {
             let Entry { tenant, seq, .. } = *entry;
-            entry.mentions().map(move |number| Line::Mention { tenant, number, seq })
+            entry.mentions().map(move |number| Ok(Line::Mention { tenant, number, seq }))
         });
         heads
             .chain(records)
-            .chain(self.journal.values().flatten().cloned().map(Line::Entry))
+            .chain(self.journal.values().flatten().cloned().map(|entry| Ok(Line::Entry(entry))))
             .chain(answers)
             .chain(mentions)
-            .chain(counters.map(|(name, next)| Line::Counter { name: name.clone(), next: *next }))
+            .chain(
+                counters.map(|(name, next)| Ok(Line::Counter { name: name.clone(), next: *next })),
+            )
     }
 
     fn load(&mut self, kinds: &'static [&'static Kind], line: Line) -> Result<(), StoreError> {

@@ -40,6 +40,8 @@ parameters! {
     Vec<i64> => INT8_ARRAY,
     Vec<String> => TEXT_ARRAY,
     Vec<&str> => TEXT_ARRAY,
+    Option<&[u8]> => BYTEA,
+    Vec<Option<&[u8]>> => BYTEA_ARRAY,
 }
 
 impl<T: Parameter> Parameter for &T {

@@ -371,6 +371,9 @@ async fn missing(
     if !indexes.contains("answer__at") || !columns.contains("mention.seq") {
         missing.extend(ddl::own_tables(dialect));
     }
+    if columns.contains("journal.seq") && !columns.contains("journal.packed") {
+        missing.push(ddl::add_packed(dialect, "journal"));
+    }
     for kind in schema.kinds {
         let fresh = !columns.contains(&format!("{}.number", kind.name));
         let no_terms = kind.terms && !columns.contains(&format!("{}_term.term", kind.name));

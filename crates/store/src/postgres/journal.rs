@@ -22,14 +22,14 @@ WITH h AS (
     RETURNING "tenant", "last"
 ), j AS (
     INSERT INTO "journal" ("tenant", "seq", "kind", "number", "subject", "revision", "action", "at",
-        "actor", "request", "changed", "doc", "related")
+        "actor", "request", "changed", "doc", "related", "packed")
     SELECT e.tenant, h."last" - e.behind, e.kind, e.number, e.subject, e.revision, e.action, e.at,
-        e.actor, e.request, e.changed, e.doc, e.related
+        e.actor, e.request, e.changed, e.doc, e.related, e.packed
     FROM h JOIN unnest($3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[],
         $8::bigint[], $9::text[], $10::bigint[], $11::text[], $12::text[], $13::text[],
-        $14::text[], $15::text[])
+        $14::text[], $15::text[], $16::bytea[])
         AS e(tenant, behind, kind, number, subject, revision, action, at, actor, request, changed,
-        doc, related)
+        doc, related, packed)
         ON h."tenant" = e.tenant
 )"#,
             $mentions,
@@ -44,7 +44,7 @@ const MENTIONING: &str = sql!(
     r#", m AS (
     INSERT INTO "mention" ("tenant", "number", "seq")
     SELECT e.tenant, e.number, h."last" - e.behind
-    FROM h JOIN unnest($16::bigint[], $17::bigint[], $18::bigint[]) AS e(tenant, number, behind)
+    FROM h JOIN unnest($17::bigint[], $18::bigint[], $19::bigint[]) AS e(tenant, number, behind)
         ON h."tenant" = e.tenant
 )"#
 );
@@ -60,8 +60,8 @@ pub(super) struct Sql {
 pub(super) fn sql(batches: &[&Batch]) -> Sql {
     let mut entries = batches.iter().flat_map(|batch| &batch.entries);
     match entries.any(|entry| entry.mentions().next().is_some()) {
-        true => Sql { text: MENTIONING, values: 18 },
-        false => Sql { text: PLAIN, values: 15 },
+        true => Sql { text: MENTIONING, values: 19 },
+        false => Sql { text: PLAIN, values: 16 },
     }
 }
 
@@ -83,6 +83,7 @@ pub(super) struct Entries<'b> {
     changes: Vec<&'b str>,
     docs: Vec<&'b str>,
     related: Vec<String>,
+    packed: Vec<Option<&'b [u8]>>,
     /// Tenant, number and how many entries of the tenant follow.
     mentions: (Vec<i64>, Vec<i64>, Vec<i64>),
 }
@@ -115,7 +116,9 @@ impl<'b> Entries<'b> {
         self.actors.push(&entry.actor);
         self.requests.push(&entry.request);
         self.changes.push(&entry.changed);
-        self.docs.push(&entry.doc);
+        let (doc, packed) = entry.doc.parts();
+        self.docs.push(doc);
+        self.packed.push(packed);
         self.related.push(related_text(&entry.related));
         for number in entry.mentions() {
             self.mentions.0.push(tenant);
@@ -129,7 +132,7 @@ impl<'b> Entries<'b> {
     }
 
     /// In the order of the statements; the last three are for the one with mentions.
-    pub(super) fn params(&self) -> [&dyn Parameter; 18] {
+    pub(super) fn params(&self) -> [&dyn Parameter; 19] {
         [
             &self.heads.0,
             &self.heads.1,
@@ -146,6 +149,7 @@ impl<'b> Entries<'b> {
             &self.changes,
             &self.docs,
             &self.related,
+            &self.packed,
             &self.mentions.0,
             &self.mentions.1,
             &self.mentions.2,

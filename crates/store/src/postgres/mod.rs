@@ -196,14 +196,23 @@ impl Postgres {
         }
     }
 
-    pub(crate) async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+    /// Packs what the server never looks into.
+    fn pack(&self, batch: &mut Batch) {
+        if self.shared.options.pack_documents {
+            batch.pack(false);
+        }
+    }
+
+    pub(crate) async fn commit(&self, mut batch: Batch) -> Result<Committed, StoreError> {
+        self.pack(&mut batch);
         self.writers.write(batch).await
     }
 
     pub(crate) async fn commit_many(
         &self,
-        batches: Vec<Batch>,
+        mut batches: Vec<Batch>,
     ) -> Vec<Result<Committed, StoreError>> {
+        batches.iter_mut().for_each(|batch| self.pack(batch));
         self.writers.write_many(batches).await
     }
 

@@ -9,6 +9,7 @@ use super::ask::{self, Chunks};
 use super::failure::failed;
 use crate::batch::related_from;
 use crate::filter::{Slot, SlotType};
+use crate::packing::unpack;
 use crate::page::{Page, Statement};
 use crate::{Answer, Entry, Kind, Row, Shape, StoreError, Value};
 
@@ -25,7 +26,7 @@ pub(super) fn record(row: &SqlRow, from: usize) -> Result<Row, StoreError> {
         number: value(row, from + 1)?,
         uuid,
         revision: value(row, from + 3)?,
-        doc: value(row, from + 4)?,
+        doc: value::<String>(row, from + 4)?.into(),
     })
 }
 
@@ -90,7 +91,10 @@ pub(super) fn entry(row: &SqlRow) -> Result<Entry, StoreError> {
         actor: value(row, 8)?,
         request: value(row, 9)?,
         changed: value(row, 10)?,
-        doc: value(row, 11)?,
+        doc: match value::<Option<&[u8]>>(row, 13)? {
+            Some(packed) => unpack(packed)?,
+            None => value(row, 11)?,
+        },
         related: related_from(value(row, 12)?)?,
     })
 }

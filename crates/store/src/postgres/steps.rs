@@ -64,7 +64,7 @@ fn push_write<'b>(
                 record.number,
                 record.uuid.to_string(),
                 record.revision,
-                &record.doc
+                record.doc.parts().0
             ];
             params.extend(record.columns.iter().map(boxed));
             steps.push(Step { sql, params, expect: Expect::Anything, kind: Some(kind) });
@@ -121,7 +121,7 @@ fn push_update<'b>(
 ) -> Result<(), StoreError> {
     let sql = schema.kind(kind)?.replace(changed).to_string().into();
     let Record { tenant, number, revision, doc, .. } = after;
-    let mut params = params![*number, *tenant, expected, *revision, doc];
+    let mut params = params![*number, *tenant, expected, *revision, doc.parts().0];
     let columns = after.columns.iter().enumerate();
     let columns = columns.filter(|(at, _)| changed & (1 << at) != 0);
     params.extend(columns.map(|(_, value)| boxed(value)));

@@ -9,14 +9,16 @@ use tokio_postgres::{IsolationLevel, Row as SqlRow};
 
 use super::ask::{self, Chunks, Parameter, Params};
 use super::failure::failed;
+use super::shared::Shared;
 use super::write::pipelined;
 use super::{Postgres, read};
 use crate::batch::related_text;
 use crate::dump::{Feed, Line, LineSender};
 use crate::increment::{BLANKED_TENANT, News, Ranges, Scope, Since};
+use crate::packing::unpack;
 use crate::position::mark;
 use crate::sql::{self, Schema};
-use crate::{Answer, Kind, StoreError, Value};
+use crate::{Answer, Doc, Kind, StoreError, Value};
 
 /// Sends what belongs to a scope, as of now: a repeatable read is one snapshot, and blocks nobody.
 /// The heads come first.
@@ -83,7 +85,7 @@ impl Export<'_> {
 
     async fn records(&self, kind: &Kind) -> Result<(), StoreError> {
         self.each(&self.schema.kind(kind)?.all_records, &[], |row| {
-            Ok(Some(Line::record(kind, read::record(row, 0)?, &read::columns(row, kind)?)))
+            Line::record(kind, read::record(row, 0)?, &read::columns(row, kind)?).map(Some)
         })
         .await
     }
@@ -201,8 +203,8 @@ pub(super) async fn import(
     while let Some(fed) = feed.recv().await {
         match fed {
             Feed::Lines(lines) => {
-                let schema = &engine.shared.schema;
-                let loads = lines.into_iter().map(|line| load(&transaction, pooled, schema, line));
+                let shared = &engine.shared;
+                let loads = lines.into_iter().map(|line| load(&transaction, pooled, shared, line));
                 for loaded in pipelined(loads.collect()).await {
                     loaded?;
                 }
@@ -230,6 +232,11 @@ async fn rows(
     let rows = rows.map_err(|error| failed(&error))?;
     let value = |row: &SqlRow, at: usize| match *row.columns()[at].type_() {
         Type::INT8 => read::value::<Option<i64>>(row, at).map(Value::from),
+        // Only documents are bytes.
+        Type::BYTEA => {
+            let packed = read::value::<Option<&[u8]>>(row, at)?;
+            packed.map(unpack).transpose().map(Value::from)
+        }
         _ => read::value::<Option<String>>(row, at).map(Value::from),
     };
     let row = |row: &SqlRow| (0..row.len()).map(|at| value(row, at)).collect();
@@ -239,9 +246,10 @@ async fn rows(
 async fn load(
     transaction: &Transaction<'_>,
     pooled: bool,
-    schema: &Schema,
+    shared: &Shared,
     line: Line,
 ) -> Result<(), StoreError> {
+    let (schema, packs) = (&shared.schema, shared.options.pack_documents);
     let statements = &schema.statements;
     match line {
         Line::Record(record) => {
@@ -261,9 +269,11 @@ async fn load(
         Line::Head { tenant, last, .. } => {
             put(transaction, pooled, &statements.head_put, &[&tenant, &last]).await
         }
-        Line::Entry(e) => {
+        Line::Entry(mut e) => {
             let related = related_text(&e.related);
-            let params: [&dyn Parameter; 13] = [
+            let doc = Doc::for_rest(std::mem::take(&mut e.doc), packs);
+            let (doc, packed) = doc.parts();
+            let params: [&dyn Parameter; 14] = [
                 &e.tenant,
                 &e.seq,
                 &e.kind,
@@ -275,8 +285,9 @@ async fn load(
                 &e.actor,
                 &e.request,
                 &e.changed,
-                &e.doc,
+                &doc,
                 &related,
+                &packed,
             ];
             put(transaction, pooled, &statements.entry_put, &params).await?;
             let sql = &statements.mention_put;

@@ -15,6 +15,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, ToSql, TransactionBehav
 use super::{failed, read};
 use crate::document::{decimal_at, fold, text_at, whole_at};
 use crate::migration::{self, Position, Related};
+use crate::packing::unpack;
 use crate::sql::{Dialect, Schema};
 use crate::{Options, RelatedOf, StoreError, Synchronous, ddl};
 
@@ -104,19 +105,27 @@ fn add_functions(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_scalar_function("patron_fold", 1, flags, |context| {
         Ok(context.get_raw(0).as_str_or_null()?.map(fold))
     })?;
-    connection.create_scalar_function("patron_text", 2, flags, |c| in_document(c, text_at))?;
-    connection.create_scalar_function("patron_whole", 2, flags, |c| in_document(c, whole_at))?;
-    connection.create_scalar_function("patron_decimal", 2, flags, |c| in_document(c, decimal_at))
+    connection.create_scalar_function("patron_text", 3, flags, |c| in_document(c, text_at))?;
+    connection.create_scalar_function("patron_whole", 3, flags, |c| in_document(c, whole_at))?;
+    connection.create_scalar_function("patron_decimal", 3, flags, |c| in_document(c, decimal_at))
 }
 
+/// Text and packed part of a document, and the path in it.
 fn in_document<T>(
     context: &Context<'_>,
     read: impl Fn(&str, &[String]) -> Option<T>,
 ) -> rusqlite::Result<Option<T>> {
-    let path = context.get_or_create_aux(1, |path| -> Result<Vec<String>, serde_json::Error> {
+    let path = context.get_or_create_aux(2, |path| -> Result<Vec<String>, serde_json::Error> {
         serde_json::from_str(path.as_str().unwrap_or_default())
     })?;
-    Ok(context.get_raw(0).as_str_or_null()?.and_then(|doc| read(doc, &path)))
+    let read = |doc: &str| read(doc, &path);
+    match context.get_raw(1).as_blob_or_null()? {
+        Some(packed) => {
+            let doc = unpack(packed).map_err(|e| rusqlite::Error::UserFunctionError(e.into()))?;
+            Ok(read(&doc))
+        }
+        None => Ok(context.get_raw(0).as_str_or_null()?.and_then(read)),
+    }
 }
 
 /// Opens the writing connection and brings the tables to the declared kinds. Another process that
@@ -224,14 +233,22 @@ fn migrate(connection: &mut Connection, schema: &Schema) -> Result<(), StoreErro
         run(&r#"DELETE FROM "answer""#.to_owned())?;
         run(&r#"PRAGMA secure_delete = OFF"#.to_owned())?;
     }
+    let has = |table: &str, column: &str| {
+        transaction
+            .prepare_cached("SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2")
+            .and_then(|mut statement| statement.exists((table, column)))
+            .map_err(failed)
+    };
+    let packing = |table: &str| match has(table, "packed")? {
+        true => Ok(()),
+        false => run(&ddl::add_packed(Dialect::Sqlite, table)),
+    };
+    packing("journal")?;
     for kind in schema.kinds {
         ddl::kind_tables(Dialect::Sqlite, kind).iter().try_for_each(run)?;
+        packing(kind.name)?;
         for column in kind.columns {
-            let there = transaction
-                .prepare("SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2")
-                .and_then(|mut statement| statement.exists((kind.name, column.name)))
-                .map_err(failed)?;
-            if !there {
+            if !has(kind.name, column.name)? {
                 run(&ddl::add_column(Dialect::Sqlite, kind, column))?;
             }
         }

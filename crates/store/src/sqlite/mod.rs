@@ -300,17 +300,31 @@ impl Sqlite {
         self.scan(move |c, _, _| read::terms(c, &statement)).await
     }
 
-    pub(crate) async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+    pub(crate) async fn commit(&self, mut batch: Batch) -> Result<Committed, StoreError> {
+        self.pack(&mut batch);
         self.work(Work::Batch(batch)).await.map(Done::committed)
+    }
+
+    /// Packs documents before the writer gets them: it has the only thread that writes.
+    fn pack(&self, batch: &mut Batch) {
+        if self.packs() {
+            batch.pack(true);
+        }
+    }
+
+    /// Whether documents are packed.
+    pub(crate) fn packs(&self) -> bool {
+        self.shared.options.pack_documents
     }
 
     pub(crate) async fn commit_many(
         &self,
         batches: Vec<Batch>,
     ) -> Vec<Result<Committed, StoreError>> {
-        let handed = batches.into_iter().map(|batch| async {
+        let handed = batches.into_iter().map(|mut batch| async {
             // Held until the verdict is there: many batches never fill the queue for others.
             let _room = self.shared.many.acquire().await;
+            self.pack(&mut batch);
             let (reply, outcome) = oneshot::channel();
             // A closed queue drops the reply, which the outcome then tells.
             let _ = self.jobs.send(Job { work: Work::Batch(batch), reply }).await;
@@ -466,7 +480,8 @@ impl Sqlite {
         let shared = Arc::clone(&self.shared);
         blocking(move || {
             let mut connection = connect(&shared.path, Access::Write, &shared.options)?;
-            transfer::import(&mut connection, &shared.schema, feed)
+            let packs = shared.options.pack_documents;
+            transfer::import(&mut connection, &shared.schema, packs, feed)
         })
         .await
     }

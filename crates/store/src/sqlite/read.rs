@@ -1,5 +1,6 @@
 //! Reading rows. Every statement comes prepared out of the connection's cache.
 
+use bytes::Bytes;
 use rusqlite::types::{Null, ToSqlOutput, Value as SqlValue, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Params, ToSql, params_from_iter};
 use uuid::Uuid;
@@ -8,10 +9,11 @@ use super::failed;
 use super::readers::Bounds;
 use crate::batch::related_from;
 use crate::filter::{Param, Residual, Slot, SlotType};
+use crate::packing::unpack;
 use crate::page::{Page, Statement};
 use crate::sql::KindSql;
 use crate::store::{Found, Recorded};
-use crate::{Answer, Entry, Record, Row, StoreError, Value};
+use crate::{Answer, Doc, Entry, Record, Row, StoreError, Value};
 
 /// Findings of the integrity check at most.
 const FINDINGS_MAX: u32 = 100;
@@ -39,7 +41,10 @@ impl ToSql for Param {
     }
 }
 
-/// A record whose five columns begin at `from`.
+/// Columns of a record before the declared ones.
+pub(super) const FIXED: usize = 6;
+
+/// A record whose columns begin at `from`.
 pub(super) fn record(row: &rusqlite::Row<'_>, from: usize) -> rusqlite::Result<Row> {
     let uuid = Uuid::try_parse(row.get_ref(from + 2)?.as_str()?).map_err(|error| {
         let text = rusqlite::types::Type::Text;
@@ -50,8 +55,12 @@ pub(super) fn record(row: &rusqlite::Row<'_>, from: usize) -> rusqlite::Result<R
         number: row.get(from + 1)?,
         uuid,
         revision: row.get(from + 3)?,
-        doc: row.get(from + 4)?,
+        doc: Doc::held(row.get(from + 4)?, packed(row, from + 5)?),
     })
+}
+
+fn packed(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Option<Bytes>> {
+    Ok(row.get::<_, Option<Vec<u8>>>(at)?.map(Bytes::from))
 }
 
 /// At most one record.
@@ -69,7 +78,16 @@ pub(super) fn column(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Val
     Ok(match row.get_ref(at)? {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(int) => Value::Int(int),
+        // Only documents are bytes.
+        ValueRef::Blob(packed) => Value::Text(unpacked(at, packed)?),
         _ => Value::Text(row.get(at)?),
+    })
+}
+
+fn unpacked(at: usize, packed: &[u8]) -> rusqlite::Result<String> {
+    unpack(packed).map_err(|error| {
+        let blob = rusqlite::types::Type::Blob;
+        rusqlite::Error::FromSqlConversionFailure(at, blob, Box::new(error))
     })
 }
 
@@ -82,7 +100,7 @@ pub(super) fn records_after(
 ) -> Result<Recorded, StoreError> {
     let mut statement = connection.prepare_cached(&sql.records_after).map_err(failed)?;
     let records = statement.query_map((number, limit), |row| {
-        let columns = (5..5 + sql.kind.columns.len()).map(|at| column(row, at));
+        let columns = (FIXED..FIXED + sql.kind.columns.len()).map(|at| column(row, at));
         Ok(record(row, 0)?.with(columns.collect::<rusqlite::Result<_>>()?))
     });
     let records: Vec<Record> = records.and_then(|records| records.collect()).map_err(failed)?;
@@ -116,7 +134,7 @@ pub(super) fn page(
         while !page.is_full() {
             let Some(row) = rows.next().map_err(failed)? else { break };
             awaited(statement.residual.as_ref(), bounds)?;
-            let slots = slots(row, 5, &statement.slots).map_err(failed)?;
+            let slots = slots(row, FIXED, &statement.slots).map_err(failed)?;
             let record = record(row, 0).map_err(failed)?;
             page.push(statement.residual.as_ref(), &slots, record);
         }
@@ -182,7 +200,10 @@ pub(super) fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
         actor: row.get(8)?,
         request: row.get(9)?,
         changed: row.get(10)?,
-        doc: row.get(11)?,
+        doc: match row.get_ref(13)?.as_blob_or_null()? {
+            Some(packed) => unpacked(13, packed)?,
+            None => row.get(11)?,
+        },
         related: related(row.get_ref(12)?.as_str()?)?,
     })
 }

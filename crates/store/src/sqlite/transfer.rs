@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use rusqlite::{Connection, Params, ToSql, TransactionBehavior, params_from_iter};
 use tokio::sync::mpsc;
 
+use super::read::FIXED;
 use super::{failed, read};
-use crate::batch::related_text;
+use crate::batch::{is_packed, related_text};
 use crate::dump::{CHUNK_LINES, Feed, Line, LineSender};
 use crate::increment::{BLANKED_TENANT, News, Ranges, Scope, Since};
 use crate::position::mark;
 use crate::sql::{self, Schema};
-use crate::{Answer, Kind, StoreError, Value};
+use crate::{Answer, Doc, Kind, StoreError, Value};
 
 /// Collects lines into chunks. Refuses when the receiver has given up.
 struct Chunks<'s> {
@@ -84,10 +85,10 @@ fn records(
     chunks: &mut Chunks<'_>,
 ) -> Result<(), StoreError> {
     each(connection, &schema.kind(kind)?.all_records, [], |row| {
-        let columns = (5..5 + kind.columns.len()).map(|at| read::column(row, at));
+        let columns = (FIXED..FIXED + kind.columns.len()).map(|at| read::column(row, at));
         let columns: Vec<_> = columns.collect::<rusqlite::Result<_>>().map_err(failed)?;
         let record = read::record(row, 0).map_err(failed)?;
-        chunks.push(Line::record(kind, record, &columns))
+        chunks.push(Line::record(kind, record, &columns)?)
     })
 }
 
@@ -179,6 +180,7 @@ fn each(
 pub(super) fn import(
     connection: &mut Connection,
     schema: &Schema,
+    packs: bool,
     mut feed: mpsc::Receiver<Feed>,
 ) -> Result<(), StoreError> {
     // What an increment takes away again leaves nothing in the file.
@@ -194,7 +196,7 @@ pub(super) fn import(
     while let Some(fed) = feed.blocking_recv() {
         match fed {
             Feed::Lines(lines) => {
-                lines.into_iter().try_for_each(|line| load(&transaction, schema, line))?;
+                lines.into_iter().try_for_each(|line| load(&transaction, schema, packs, line))?;
             }
             Feed::Ask(sql, params, reply) => {
                 // Whoever asked is gone only when it has given up.
@@ -216,7 +218,12 @@ fn ask(connection: &Connection, sql: &str, params: &[Value]) -> rusqlite::Result
     rows.collect()
 }
 
-fn load(connection: &Connection, schema: &Schema, line: Line) -> Result<(), StoreError> {
+fn load(
+    connection: &Connection,
+    schema: &Schema,
+    packs: bool,
+    line: Line,
+) -> Result<(), StoreError> {
     let statements = &schema.statements;
     let put = |sql: &str, params: &[&dyn ToSql]| {
         let put =
@@ -228,8 +235,10 @@ fn load(connection: &Connection, schema: &Schema, line: Line) -> Result<(), Stor
             let sql = schema.kind_named(&record.kind)?;
             let columns = record.values(sql.kind)?;
             let uuid = record.uuid.to_string();
-            let fixed: [&dyn ToSql; 5] =
-                [&record.tenant, &record.number, &uuid, &record.revision, &record.doc];
+            let doc = Doc::for_rest(record.doc, packs && is_packed(record.tenant));
+            let (doc, packed) = doc.parts();
+            let fixed: [&dyn ToSql; 6] =
+                [&record.tenant, &record.number, &uuid, &record.revision, &doc, &packed];
             let columns = columns.iter().map(|value| value as &dyn ToSql);
             let mut insert = connection.prepare_cached(&sql.insert).map_err(failed)?;
             insert.execute(params_from_iter(fixed.into_iter().chain(columns))).map_err(failed)?;
@@ -239,9 +248,11 @@ fn load(connection: &Connection, schema: &Schema, line: Line) -> Result<(), Stor
             put(&schema.kind_named(&kind)?.term_put, &[&tenant, &term, &number])
         }
         Line::Head { tenant, last, .. } => put(&statements.head_put, &[&tenant, &last]),
-        Line::Entry(e) => {
+        Line::Entry(mut e) => {
             let related = related_text(&e.related);
-            let params: [&dyn ToSql; 13] = [
+            let doc = Doc::for_rest(std::mem::take(&mut e.doc), packs);
+            let (doc, packed) = doc.parts();
+            let params: [&dyn ToSql; 14] = [
                 &e.tenant,
                 &e.seq,
                 &e.kind,
@@ -253,8 +264,9 @@ fn load(connection: &Connection, schema: &Schema, line: Line) -> Result<(), Stor
                 &e.actor,
                 &e.request,
                 &e.changed,
-                &e.doc,
+                &doc,
                 &related,
+                &packed,
             ];
             put(&statements.entry_put, &params)?;
             e.mentions()

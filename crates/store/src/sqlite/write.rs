@@ -144,8 +144,9 @@ impl<'c> Transaction<'c> {
     fn insert(&self, sql: &KindSql, record: &Record) -> Result<(), Failure> {
         let mut buffer = Uuid::encode_buffer();
         let uuid = &*record.uuid.hyphenated().encode_lower(&mut buffer);
-        let fixed: [&dyn ToSql; 5] =
-            [&record.tenant, &record.number, &uuid, &record.revision, &record.doc];
+        let (doc, packed) = record.doc.parts();
+        let fixed: [&dyn ToSql; 6] =
+            [&record.tenant, &record.number, &uuid, &record.revision, &doc, &packed];
         let columns = record.columns.iter().map(|value| value as &dyn ToSql);
         let params = params_from_iter(fixed.into_iter().chain(columns));
         self.execute(&sql.insert, params).map_err(|error| violation(sql.kind, error))?;
@@ -164,8 +165,9 @@ impl<'c> Transaction<'c> {
         expected: i64,
         changed: u64,
     ) -> Result<(), Failure> {
-        let fixed: [&dyn ToSql; 5] =
-            [&after.number, &after.tenant, &expected, &after.revision, &after.doc];
+        let (doc, packed) = after.doc.parts();
+        let fixed: [&dyn ToSql; 6] =
+            [&after.number, &after.tenant, &expected, &after.revision, &doc, &packed];
         let columns = after.columns.iter().enumerate();
         let columns = columns.filter(|(at, _)| changed & (1 << at) != 0);
         let columns = columns.map(|(_, value)| value as &dyn ToSql);
@@ -203,6 +205,7 @@ impl<'c> Transaction<'c> {
         let mut last = held;
         for entry in &batch.entries {
             last += 1;
+            let (doc, packed) = entry.doc.parts();
             insert.execute(rusqlite::params![
                 tenant,
                 last,
@@ -215,8 +218,9 @@ impl<'c> Transaction<'c> {
                 entry.actor,
                 entry.request,
                 entry.changed,
-                entry.doc,
+                doc,
                 related_text(&entry.related),
+                packed,
             ])?;
             for number in entry.mentions() {
                 self.execute(&statements.mention_put, (tenant, number, last))?;

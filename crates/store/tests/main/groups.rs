@@ -104,7 +104,7 @@ async fn one_of_many_builds_on_a_state(stand: Stand) {
     let winners: Vec<usize> = (0..60).filter(|at| verdicts[*at].is_ok()).collect();
     let [winner] = winners[..] else { panic!("{winners:?} have won") };
     let shown = store.get(&CUSTOMER, 1, 1).await.unwrap().unwrap();
-    assert_eq!((shown.revision, shown.doc), (2, winner.to_string()));
+    assert_eq!((shown.revision, shown.doc), (2, winner.to_string().into()));
     let written = 2 + i64::from(winner % 2 == 0);
     assert_eq!(store.head(1).await.unwrap(), written);
 }

@@ -64,7 +64,7 @@ fn record_of(_: &Kind, entry: &Entry) -> Option<Record> {
     let doc: Json = serde_json::from_str(&entry.doc).ok()?;
     let email = doc["email"].as_str()?;
     let made = person(entry.tenant, entry.number, email);
-    Some(Record { revision: entry.revision, doc: entry.doc.clone(), ..made })
+    Some(Record { revision: entry.revision, doc: entry.doc.clone().into(), ..made })
 }
 
 /// Outcomes of these tests name one customer at a revision, or nobody.

@@ -9,6 +9,7 @@ mod increments;
 mod long_reads;
 mod machine;
 mod migrations;
+mod packed;
 mod purges;
 mod searches;
 mod support;

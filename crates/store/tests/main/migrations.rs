@@ -34,7 +34,7 @@ fn entry_of(seq: i64) -> NewEntry {
     let number = if seq == 1 { 1 } else { 1000 + seq };
     let kind = if seq == 1 { "customer" } else { "comment" };
     let doc = if seq % 10 == 0 { r#"{"with":2}"# } else { "{}" };
-    NewEntry { kind, number, subject: 1, doc: doc.to_owned(), ..entry(&customer(1, 1), "created") }
+    NewEntry { kind, number, subject: 1, doc: doc.into(), ..entry(&customer(1, 1), "created") }
 }
 
 async fn fill(stand: &Stand) {

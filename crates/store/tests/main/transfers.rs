@@ -33,7 +33,7 @@ async fn filled(stand: &Stand) -> Store {
             uuid: uuid(number),
             revision: 1,
             columns: vec![],
-            doc: format!("{{\"n\":{number}}}"),
+            doc: format!("{{\"n\":{number}}}").into(),
             terms: vec![],
         };
         let write = Write::Insert { kind: &COMMENT, record: comment };
@@ -137,7 +137,7 @@ async fn checks_columns(stand: Stand) {
 async fn checks_faces(stand: Stand) {
     let store = stand.open().await;
     let record = customer(1, 1).doc(&with_face(r#"{"a":1}"#, r#"{"b":2}"#));
-    let kept = NewEntry { doc: r#"{"a":1}"#.to_owned(), ..entry(&record, "created") };
+    let kept = NewEntry { doc: r#"{"a":1}"#.into(), ..entry(&record, "created") };
     let writes = vec![insert(&record)];
     let batch = Batch { tenant: 1, writes, entries: vec![kept], ..Batch::default() };
     store.commit(batch).await.unwrap();
@@ -171,7 +171,7 @@ async fn what_is_read_with_the_help_of_others_may_differ_from_the_journal(stand:
         assert_eq!(store.check(&implied).await.unwrap().findings.len(), findings, "{own:?}");
     }
     let implied = |_: &Kind, row: &patron_store::Row| {
-        let own = Some(row.doc.clone());
+        let own = Some(row.doc.whole().unwrap().into_owned());
         Some(Implied { columns: record.columns.clone(), face: None, own })
     };
     assert_eq!(store.check(&implied).await.unwrap().findings.len(), 1);

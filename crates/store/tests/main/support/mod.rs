@@ -96,7 +96,7 @@ pub fn customer(tenant: i64, number: i64) -> Record {
         uuid: uuid(number),
         revision: 1,
         columns: vec![Value::Null; CUSTOMER.columns.len()],
-        doc: format!(r#"{{"number":{number}}}"#),
+        doc: format!(r#"{{"number":{number}}}"#).into(),
         terms: Vec::new(),
     }
 }
@@ -115,7 +115,7 @@ impl With for Record {
     }
 
     fn doc(mut self, doc: &str) -> Self {
-        self.doc = doc.to_owned();
+        self.doc = doc.into();
         self
     }
 
