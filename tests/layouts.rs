@@ -191,7 +191,7 @@ async fn a_database_of_layout_1_is_migrated() {
     let said = succeed(on().arg("check"));
     assert!(said.contains("opens everything that was sealed"), "{said}");
     let held = beside.query_one("SELECT value FROM meta WHERE name = 'schema'", &[]).await.unwrap();
-    assert_eq!(held.get::<_, String>(0), "4");
+    assert_eq!(held.get::<_, String>(0), "5");
     let location = Location::Postgres(url.clone());
     assert!(Store::exists(&location, &patron_store::Options::default()).await.unwrap());
 }

@@ -49,7 +49,14 @@ impl Stock {
         let started = std::time::Instant::now();
         let stock = Stock::make(folder, "Bench", count).await?;
         let seconds = started.elapsed().as_secs_f64();
-        println!("Made {count} customers in {seconds:.0} s: {:.0}/s.", count as f64 / seconds);
+        let file = folder.join(DATABASE_FILE);
+        let bytes = std::fs::metadata(&file).with_context(|| file.display().to_string())?.len();
+        println!(
+            "Made {count} customers in {seconds:.0} s: {:.0}/s, {} bytes each on the disk, with \
+             journal and indexes.",
+            count as f64 / seconds,
+            bytes / count
+        );
         let text = serde_json::to_vec(&stock)?;
         std::fs::write(&notes, text).with_context(|| notes.display().to_string())?;
         Ok(stock)

@@ -64,7 +64,7 @@ pub enum Write {
     },
     /// A new state of a record whose revision is still `after.revision - 1`, otherwise
     /// [`crate::StoreError::Conflict`]. Only what differs is written: columns by comparison of
-    /// `before_columns` with `after.columns`, terms by comparison of `before_terms` with `after.terms`.
+    /// `before_columns` with `after.columns`, terms where `before_terms` and `after.terms` differ.
     Replace {
         /// Kind of the record.
         kind: &'static Kind,

@@ -7,12 +7,15 @@ use crate::{Column, Index, Kind, Shape, StoreError};
 /// Number of this layout; a store with a higher one is not opened. Layout 1 kept answers under
 /// fingerprints that could be tried out: they are forgotten on the way to 2. Entries of layout 2
 /// named one record they hang on (`root`) and none they are related to; see `migration.rs`. In
-/// layout 3 all documents were text: they stay so until they are written again.
-pub(crate) const SCHEMA: i64 = 4;
+/// layout 3 all documents were text: they stay so until they are written again. In
+/// layout 4 SQLite found the terms of a record by an index; see `sqlite/gathering.rs`.
+pub(crate) const SCHEMA: i64 = 5;
 /// The first layout whose answers may be kept.
 pub(crate) const SCHEMA_OF_KEYED_ANSWERS: i64 = 2;
 /// The first layout whose entries say what they are related to.
 pub(crate) const SCHEMA_OF_RELATED_ENTRIES: i64 = 3;
+/// The first layout whose records hold their terms, in SQLite.
+pub(crate) const SCHEMA_OF_HELD_TERMS: i64 = 5;
 
 /// Name of a unique or ordered index: also what PostgreSQL names in a violation.
 pub(crate) fn index_name(kind: &Kind, column: &str) -> String {
@@ -101,10 +104,10 @@ pub(crate) fn own_tables(dialect: Dialect) -> Vec<String> {
     ]
 }
 
-/// The column of layout 4: what is packed of the documents of a table.
-pub(crate) fn add_packed(dialect: Dialect, table: &str) -> String {
+/// Adds a column of bytes to a table that exists without it.
+pub(crate) fn add_bytes(dialect: Dialect, table: &str, column: &str) -> String {
     let Types { bytes, .. } = types(dialect);
-    format!(r#"ALTER TABLE "{table}" ADD COLUMN "packed" {bytes}"#)
+    format!(r#"ALTER TABLE "{table}" ADD COLUMN "{column}" {bytes}"#)
 }
 
 /// Brings the journal of layout 2 to the columns of layout 3; no row is touched.
@@ -123,13 +126,13 @@ pub(crate) fn kind_tables(dialect: Dialect, kind: &Kind) -> Vec<String> {
     let columns = kind.columns.iter();
     let columns: String =
         columns.map(|c| format!(r#", "{}" {}"#, c.name, column_type(dialect, c))).collect();
-    let packed = match dialect {
-        Dialect::Sqlite => format!(r#", "packed" {bytes}"#),
-        Dialect::Postgres { .. } => String::new(),
-    };
+    let mut own = String::new();
+    for column in dialect.own_columns(kind) {
+        own += &format!(r#", "{column}" {bytes}"#);
+    }
     let mut tables = vec![format!(
         r#"CREATE TABLE IF NOT EXISTS "{name}" ("number" {number_key}, "tenant" {int} NOT NULL,
-        "uuid" {text} NOT NULL, "revision" {int} NOT NULL{columns}, "doc" {text} NOT NULL{packed})"#
+        "uuid" {text} NOT NULL, "revision" {int} NOT NULL{columns}, "doc" {text} NOT NULL{own})"#
     )];
     if kind.terms {
         tables.push(format!(
@@ -149,7 +152,7 @@ pub(crate) fn add_column(dialect: Dialect, kind: &Kind, column: &Column) -> Stri
 }
 
 /// Indexes of a kind, each with its name. Made after all columns are there.
-pub(crate) fn kind_indexes(kind: &Kind) -> Vec<(String, String)> {
+pub(crate) fn kind_indexes(dialect: Dialect, kind: &Kind) -> Vec<(String, String)> {
     let name = kind.name;
     let index = |unique: &str, column: &str, on: &str, condition: &str| {
         let index = index_name(kind, column);
@@ -173,12 +176,18 @@ pub(crate) fn kind_indexes(kind: &Kind) -> Vec<(String, String)> {
         };
         indexes.push(index(unique, column_name, &on, condition));
     }
-    if kind.terms {
-        let index = format!("{name}_term__number");
-        let sql = format!(r#"CREATE INDEX IF NOT EXISTS "{index}" ON "{name}_term" ("number")"#);
-        indexes.push((index, sql));
+    if kind.terms && matches!(dialect, Dialect::Postgres { .. }) {
+        indexes.push(term_index(kind));
     }
     indexes
+}
+
+/// The index by which the terms of a record are found where it does not hold them, with its name.
+pub(crate) fn term_index(kind: &Kind) -> (String, String) {
+    let name = kind.name;
+    let index = format!("{name}_term__number");
+    let sql = format!(r#"CREATE INDEX IF NOT EXISTS "{index}" ON "{name}_term" ("number")"#);
+    (index, sql)
 }
 
 /// The layout a store has; none when it is new. Refuses one that a newer program has changed.

@@ -39,6 +39,7 @@ mod sql;
 mod sqlite;
 mod statistics;
 mod store;
+mod terms;
 
 pub use backup_file::{BackupFile, entry_time, position_of};
 pub use batch::{Answer, Batch, EMPTY, Entry, NewEntry, RELATED_MAX, Record, Row, Write};

@@ -4,7 +4,7 @@
 //! records without one, because only then the position is a range of the index.
 
 use crate::filter::{Builder, Param, Residual, Slot, SlotType};
-use crate::sql::{Dialect, Schema, quoted};
+use crate::sql::{Dialect, Schema};
 use crate::store::Found;
 use crate::{After, Field, Index, Kind, Order, Predicate, Query, Row, StoreError};
 
@@ -95,7 +95,7 @@ pub(crate) fn find(
             }
         }
         let slots: String = builder.slots.iter().map(|(sql, _)| format!(", {sql}")).collect();
-        let (row, table) = (quoted(schema.dialect.row()), kind.name);
+        let (row, table) = (schema.dialect.row(), kind.name);
         let sql = format!(
             r#"SELECT {row}{slots} FROM "{table}" WHERE {condition} ORDER BY {order}{limit}"#
         );
@@ -204,19 +204,22 @@ pub(crate) fn scan_terms(
         condition += &format!(r#" AND t."term" < {}"#, builder.bind(Param::Text(end)));
     }
     let (name, least) = (kind.name, builder.bind(Param::Text(prefix.to_owned())));
-    condition += &format!(
-        r#" AND NOT EXISTS (SELECT 1 FROM "{name}_term" AS s WHERE s."number" = t."number"
-        AND s."tenant" = t."tenant" AND s."term" >= {least} AND s."term" < t."term")"#
-    );
+    condition += &match schema.dialect {
+        Dialect::Sqlite => format!(r#" AND patron_least(r."terms", {least}) = t."term""#),
+        Dialect::Postgres { .. } => format!(
+            r#" AND NOT EXISTS (SELECT 1 FROM "{name}_term" AS s WHERE s."number" = t."number"
+            AND s."tenant" = t."tenant" AND s."term" >= {least} AND s."term" < t."term")"#
+        ),
+    };
     if let Some((term, number)) = after {
         let (term, number) = (builder.bind(Param::Text(term.to_owned())), builder.int(number));
         condition += &format!(r#" AND (t."term" > {term} OR t."number" > {number})"#);
         condition += &format!(r#" AND t."term" >= {term}"#);
     }
     let limit = builder.int(i64::from(limit));
-    let row: String = schema.dialect.row().iter().map(|c| format!(r#", r."{c}""#)).collect();
+    let row = schema.dialect.row().replace(r#", ""#, r#", r.""#);
     let sql = format!(
-        r#"SELECT t."term"{row}
+        r#"SELECT t."term", r.{row}
         FROM "{name}_term" AS t JOIN "{name}" AS r ON r."number" = t."number"
         WHERE {condition} ORDER BY t."term", t."number" LIMIT {limit}"#
     );

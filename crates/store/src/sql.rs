@@ -23,7 +23,7 @@ pub(crate) fn check_kinds(kinds: &[&Kind]) -> Result<(), StoreError> {
             && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
             && !name.contains("__")
     };
-    let fixed = ["number", "tenant", "uuid", "revision", "doc", "packed"];
+    let fixed = ["number", "tenant", "uuid", "revision", "doc", "packed", "terms"];
     for (at, kind) in kinds.iter().enumerate() {
         let wrong = |what: String| Err(StoreError::Engine(format!("kind {}: {what}", kind.name)));
         if !is_name(kind.name) || OWN_TABLES.contains(&kind.name) || kind.name.ends_with("_term") {
@@ -107,13 +107,35 @@ impl Dialect {
         }
     }
 
-    /// Columns of a [`crate::Row`], in the order the engine reads them. PostgreSQL compresses by
-    /// itself, and reads in documents.
-    pub(crate) fn row(self) -> &'static [&'static str] {
+    /// Columns of a [`crate::Row`], in the order the engine reads them. PostgreSQL looks into
+    /// documents, so they are not packed there.
+    pub(crate) fn row(self) -> &'static str {
         match self {
-            Dialect::Sqlite => &["tenant", "number", "uuid", "revision", "doc", "packed"],
-            Dialect::Postgres { .. } => &["tenant", "number", "uuid", "revision", "doc"],
+            Dialect::Sqlite => r#""tenant", "number", "uuid", "revision", "doc", "packed""#,
+            Dialect::Postgres { .. } => r#""tenant", "number", "uuid", "revision", "doc""#,
         }
+    }
+
+    /// Those of them that hold the document.
+    fn document(self) -> &'static [&'static str] {
+        match self {
+            Dialect::Sqlite => &["doc", "packed"],
+            Dialect::Postgres { .. } => &["doc"],
+        }
+    }
+
+    /// Columns of bytes that a kind has in this database alone.
+    pub(crate) fn own_columns(self, kind: &Kind) -> &'static [&'static str] {
+        match self {
+            Dialect::Sqlite if kind.terms => &["packed", "terms"],
+            Dialect::Sqlite => &["packed"],
+            Dialect::Postgres { .. } => &[],
+        }
+    }
+
+    /// Whether records of a kind hold their terms.
+    pub(crate) fn holds_terms(self, kind: &Kind) -> bool {
+        self.own_columns(kind).contains(&"terms")
     }
 
     fn share_lock(self) -> &'static str {
@@ -123,12 +145,6 @@ impl Dialect {
             Dialect::Postgres { .. } => " FOR SHARE",
         }
     }
-}
-
-/// Names of columns, quoted, with commas between them.
-pub(crate) fn quoted(columns: &[&str]) -> String {
-    let quoted: Vec<String> = columns.iter().map(|name| format!(r#""{name}""#)).collect();
-    quoted.join(", ")
 }
 
 /// Columns of an [`crate::Entry`], in the order both engines read and write them.
@@ -269,6 +285,10 @@ pub(crate) struct KindSql {
     pub(crate) term_put: String,
     pub(crate) term_remove: String,
     pub(crate) terms_remove: String,
+    /// The terms that a record holds.
+    pub(crate) terms_held: String,
+    /// Writes them.
+    pub(crate) terms_hold: String,
     /// Records behind a number, with declared columns; the terms of some numbers.
     pub(crate) records_after: String,
     pub(crate) terms_between: String,
@@ -276,15 +296,15 @@ pub(crate) struct KindSql {
     pub(crate) all_records: String,
     pub(crate) all_terms: String,
     /// Update statements by the set of changed columns (bit per position), made when first needed.
-    replace: Mutex<HashMap<u64, Arc<str>>>,
+    replace: Mutex<HashMap<(u64, bool), Arc<str>>>,
 }
 
 impl KindSql {
     fn new(dialect: Dialect, kind: &'static Kind) -> KindSql {
         let name = kind.name;
         let text = |template: String| dialect.text(&template);
-        let fixed = dialect.row();
-        let row = quoted(fixed);
+        let row = dialect.row();
+        let terms = if dialect.holds_terms(kind) { r#", "terms""# } else { "" };
         let at_revision = r#""number" = ?1 AND "tenant" = ?2 AND "revision" = ?3"#;
         let columns: String = kind.columns.iter().map(|c| format!(r#", "{}""#, c.name)).collect();
         let get_by = kind.columns.iter().map(|column| {
@@ -308,8 +328,13 @@ impl KindSql {
             )),
             get_by: get_by.collect(),
             insert: text(format!(
-                r#"INSERT INTO "{name}" ({row}{columns}) VALUES ({})"#,
-                placeholders(1, fixed.len() + kind.columns.len())
+                r#"INSERT INTO "{name}" ({row}{columns}{terms}) VALUES ({})"#,
+                placeholders(
+                    1,
+                    4 + dialect.document().len()
+                        + kind.columns.len()
+                        + usize::from(dialect.holds_terms(kind))
+                )
             )),
             remove: text(format!(r#"DELETE FROM "{name}" WHERE {at_revision}"#)),
             assert: text(format!(
@@ -324,8 +349,10 @@ impl KindSql {
                 r#"DELETE FROM "{name}_term" WHERE "tenant" = ?1 AND "term" = ?2 AND "number" = ?3"#
             )),
             terms_remove: text(format!(r#"DELETE FROM "{name}_term" WHERE "number" = ?1"#)),
+            terms_held: text(format!(r#"SELECT "terms" FROM "{name}" WHERE "number" = ?1"#)),
+            terms_hold: text(format!(r#"UPDATE "{name}" SET "terms" = ?2 WHERE "number" = ?1"#)),
             records_after: text(format!(
-                r#"SELECT {row}{columns} FROM "{name}" WHERE "number" > ?1
+                r#"SELECT {row}{columns}{terms} FROM "{name}" WHERE "number" > ?1
                 ORDER BY "number" LIMIT ?2"#
             )),
             terms_between: text(format!(
@@ -340,17 +367,18 @@ impl KindSql {
         }
     }
 
-    /// The update that names only the columns in `changed`.
-    pub(crate) fn replace(&self, changed: u64) -> Arc<str> {
+    /// The update that names only the columns in `changed`, and the terms where they are to be held.
+    pub(crate) fn replace(&self, changed: u64, with_terms: bool) -> Arc<str> {
         let mut made = self.replace.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = made.entry(changed).or_insert_with(|| {
+        let text = made.entry((changed, with_terms)).or_insert_with(|| {
             let columns = self.kind.columns.iter().enumerate();
             let columns = columns.filter(|(at, _)| changed & (1 << at) != 0);
             let columns = columns.map(|(_, column)| column.name);
             // The first four are what it is found by, and its revision.
-            let held = self.dialect.row()[4..].iter().copied();
-            let set: String = held
+            let document = self.dialect.document().iter().copied();
+            let set: String = document
                 .chain(columns)
+                .chain(with_terms.then_some("terms"))
                 .zip(5..)
                 .map(|(name, at)| format!(r#", "{name}" = ?{at}"#))
                 .collect();

@@ -106,8 +106,8 @@ fn server_programs() -> Result<PathBuf> {
     }
 }
 
-/// The program `pgbench` of the newest installed server, else the one on the path.
-pub fn pgbench() -> PathBuf {
-    let installed = server_programs().map(|bin| bin.join("pgbench"));
-    installed.ok().filter(|file| file.exists()).unwrap_or_else(|| Path::new("pgbench").into())
+/// A program of the newest installed server (`pgbench`, `psql`), else the one on the path.
+pub fn program(name: &str) -> PathBuf {
+    let installed = server_programs().map(|bin| bin.join(name));
+    installed.ok().filter(|file| file.exists()).unwrap_or_else(|| Path::new(name).into())
 }

@@ -132,7 +132,11 @@ async fn prepare(url: String, customers: u64) -> Result<Stand> {
     let one = Spaces::make(&app, 1, customers).await?;
     let many = Spaces::make(&app, CONNECTIONS, customers / CONNECTIONS).await?;
     let (made, seconds) = (2 * customers, started.elapsed().as_secs_f64());
-    println!("Made {made} customers in {seconds:.0} s: {:.0}/s.", made as f64 / seconds);
+    let bytes = pgbench::bytes(&url).await? / made;
+    let rate = made as f64 / seconds;
+    println!(
+        "Made {made} customers in {seconds:.0} s: {rate:.0}/s, {bytes} bytes each on the disk."
+    );
     app.store.clone().close().await;
     let fresh = || Arc::new((0..CONNECTIONS * OWN).map(|_| AtomicU64::new(1)).collect());
     let scripts = std::env::temp_dir().join(format!("patron-pgbench-{}", std::process::id()));

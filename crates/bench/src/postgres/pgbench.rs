@@ -22,6 +22,9 @@ fn customer(spaces: &Spaces) -> String {
 const READ: &str = r#"SELECT "tenant", "number", "uuid", "revision", "doc" FROM "customer"
     WHERE "number" = :number AND "tenant" = :tenant"#;
 
+/// About as long as what Patron packs of such a customer for its journal.
+const PACKED_BYTES: u64 = 300;
+
 /// One GET.
 pub fn get(spaces: &Spaces) -> String {
     format!("{}{READ};\n", customer(spaces))
@@ -39,13 +42,31 @@ WITH h AS (
     ON CONFLICT ("tenant") DO UPDATE SET "last" = "head"."last" + 1 RETURNING "last"
 )
 INSERT INTO "journal" ("tenant", "seq", "kind", "number", "subject", "revision", "action", "at",
-    "actor", "request", "changed", "doc")
+    "actor", "request", "changed", "doc", "packed")
 SELECT :tenant, h."last", 'customer', :number, :number, CAST(:revision AS BIGINT) + 1, 'updated',
-    1700000000000000, 'key:123', '0190f7a0-0000-7000-8000-000000000000', '["title"]', :doc FROM h;
+    1700000000000000, 'key:123', '0190f7a0-0000-7000-8000-000000000000', '["title"]', '',
+    substr(convert_to(:doc, 'UTF8'), 1, {PACKED_BYTES}) FROM h;
 COMMIT;
 "#,
         customer = customer(spaces),
     )
+}
+
+/// Bytes of all tables and indexes.
+///
+/// # Errors
+/// When psql does not run, or the database cannot be asked.
+pub async fn bytes(url: &str) -> Result<u64> {
+    let sql = "SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class \
+               WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'";
+    let output = Command::new(cluster::program("psql"))
+        .args(["--no-psqlrc", "--tuples-only", "--no-align", "--command", sql, url])
+        .output()
+        .await
+        .context("psql does not run")?;
+    let problems = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "psql failed: {problems}");
+    Ok(String::from_utf8_lossy(&output.stdout).trim().parse()?)
 }
 
 /// Runs a script for some seconds; answers transactions per second.
@@ -54,7 +75,7 @@ COMMIT;
 /// When pgbench fails, or a statement does.
 pub async fn run(url: &str, script: &Path, seconds: u64) -> Result<f64> {
     let connections = CONNECTIONS.to_string();
-    let output = Command::new(cluster::pgbench())
+    let output = Command::new(cluster::program("pgbench"))
         .args(["--no-vacuum", "--protocol=prepared", "--jobs=2", "--client", &connections])
         .args(["--time", &seconds.to_string(), "--file"])
         .arg(script)

@@ -372,7 +372,7 @@ async fn missing(
         missing.extend(ddl::own_tables(dialect));
     }
     if columns.contains("journal.seq") && !columns.contains("journal.packed") {
-        missing.push(ddl::add_packed(dialect, "journal"));
+        missing.push(ddl::add_bytes(dialect, "journal", "packed"));
     }
     for kind in schema.kinds {
         let fresh = !columns.contains(&format!("{}.number", kind.name));
@@ -385,7 +385,7 @@ async fn missing(
         };
         let added = kind.columns.iter().filter(absent);
         missing.extend(added.map(|column| ddl::add_column(dialect, kind, column)));
-        let absent = ddl::kind_indexes(kind).into_iter();
+        let absent = ddl::kind_indexes(dialect, kind).into_iter();
         missing.extend(absent.filter(|(name, _)| !indexes.contains(name)).map(|(_, sql)| sql));
     }
     Ok(missing)

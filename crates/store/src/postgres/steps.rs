@@ -119,7 +119,7 @@ fn push_update<'b>(
     kind: &'static Kind,
     (after, expected, changed): (&'b Record, i64, u64),
 ) -> Result<(), StoreError> {
-    let sql = schema.kind(kind)?.replace(changed).to_string().into();
+    let sql = schema.kind(kind)?.replace(changed, false).to_string().into();
     let Record { tenant, number, revision, doc, .. } = after;
     let mut params = params![*number, *tenant, expected, *revision, doc.parts().0];
     let columns = after.columns.iter().enumerate();

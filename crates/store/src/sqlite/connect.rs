@@ -12,11 +12,12 @@ use rusqlite::config::DbConfig;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, ToSql, TransactionBehavior};
 
-use super::{failed, read};
+use super::{failed, gathering, read};
 use crate::document::{decimal_at, fold, text_at, whole_at};
 use crate::migration::{self, Position, Related};
 use crate::packing::unpack;
 use crate::sql::{Dialect, Schema};
+use crate::terms::least;
 use crate::{Options, RelatedOf, StoreError, Synchronous, ddl};
 
 /// Older versions can lose writes when a WAL is reset (fixed in 3.51.3).
@@ -105,6 +106,11 @@ fn add_functions(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_scalar_function("patron_fold", 1, flags, |context| {
         Ok(context.get_raw(0).as_str_or_null()?.map(fold))
     })?;
+    connection.create_scalar_function("patron_least", 2, flags, |context| {
+        let prefix = context.get_raw(1).as_str()?;
+        let held = context.get_raw(0).as_blob_or_null()?;
+        Ok(held.and_then(|held| least(held, prefix)).map(str::to_owned))
+    })?;
     connection.create_scalar_function("patron_text", 3, flags, |c| in_document(c, text_at))?;
     connection.create_scalar_function("patron_whole", 3, flags, |c| in_document(c, whole_at))?;
     connection.create_scalar_function("patron_decimal", 3, flags, |c| in_document(c, decimal_at))
@@ -142,6 +148,7 @@ pub(super) fn open_and_migrate(
             renew_log(&mut connection, path)?;
             migrate(&mut connection, schema)?;
             while relate(&mut connection, schema, options.related_of)? {}
+            gathering::go_on(&mut connection, schema)?;
             Ok(connection)
         });
         match opened {
@@ -239,20 +246,25 @@ fn migrate(connection: &mut Connection, schema: &Schema) -> Result<(), StoreErro
             .and_then(|mut statement| statement.exists((table, column)))
             .map_err(failed)
     };
-    let packing = |table: &str| match has(table, "packed")? {
+    let add = |table: &str, column: &str| match has(table, column)? {
         true => Ok(()),
-        false => run(&ddl::add_packed(Dialect::Sqlite, table)),
+        false => run(&ddl::add_bytes(Dialect::Sqlite, table, column)),
     };
-    packing("journal")?;
+    add("journal", "packed")?;
     for kind in schema.kinds {
         ddl::kind_tables(Dialect::Sqlite, kind).iter().try_for_each(run)?;
-        packing(kind.name)?;
+        for column in Dialect::Sqlite.own_columns(kind) {
+            add(kind.name, column)?;
+        }
+        if kind.terms && held.is_some_and(|layout| layout < ddl::SCHEMA_OF_HELD_TERMS) {
+            put(&gathering::walk(kind), &i64::MIN.to_string())?;
+        }
         for column in kind.columns {
             if !has(kind.name, column.name)? {
                 run(&ddl::add_column(Dialect::Sqlite, kind, column))?;
             }
         }
-        ddl::kind_indexes(kind).iter().try_for_each(|(_, sql)| run(sql))?;
+        ddl::kind_indexes(Dialect::Sqlite, kind).iter().try_for_each(|(_, sql)| run(sql))?;
     }
     put("schema", &ddl::SCHEMA.to_string())?;
     transaction.commit().map_err(failed)

@@ -6,6 +6,7 @@
 //! statement only as long as it is short, everything else goes to a blocking thread.
 
 mod connect;
+mod gathering;
 mod keeper;
 #[cfg(test)]
 mod plans;

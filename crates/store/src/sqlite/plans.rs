@@ -69,8 +69,12 @@ fn point_reads() {
     let by = |at: usize| plans.of(sql.get_by[at].as_ref().expect("unique"), None);
     assert_uses(&by(1), "customer__external (tenant=? AND external=?)");
     assert_uses(&by(2), "customer__handle (handle=?)");
-    assert_uses(&plans.of(&sql.replace(0), None), "INTEGER PRIMARY KEY (rowid=?)");
-    assert_uses(&plans.of(&sql.terms_remove, None), "customer_term__number (number=?)");
+    assert_uses(&plans.of(&sql.replace(0, false), None), "INTEGER PRIMARY KEY (rowid=?)");
+    assert_uses(&plans.of(&sql.terms_held, None), "INTEGER PRIMARY KEY (rowid=?)");
+    assert_uses(
+        &plans.of(&sql.term_remove, None),
+        "PRIMARY KEY (tenant=? AND term=? AND number=?)",
+    );
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::packing::unpack;
 use crate::page::{Page, Statement};
 use crate::sql::KindSql;
 use crate::store::{Found, Recorded};
+use crate::terms::terms_of;
 use crate::{Answer, Doc, Entry, Record, Row, StoreError, Value};
 
 /// Findings of the integrity check at most.
@@ -99,17 +100,18 @@ pub(super) fn records_after(
     limit: u32,
 ) -> Result<Recorded, StoreError> {
     let mut statement = connection.prepare_cached(&sql.records_after).map_err(failed)?;
+    let end = FIXED + sql.kind.columns.len();
+    let mut terms = Vec::new();
     let records = statement.query_map((number, limit), |row| {
-        let columns = (FIXED..FIXED + sql.kind.columns.len()).map(|at| column(row, at));
-        Ok(record(row, 0)?.with(columns.collect::<rusqlite::Result<_>>()?))
+        let columns = (FIXED..end).map(|at| column(row, at));
+        let record = record(row, 0)?.with(columns.collect::<rusqlite::Result<_>>()?);
+        if sql.kind.terms {
+            let held = row.get_ref(end)?.as_blob_or_null()?.unwrap_or_default();
+            terms.extend(terms_of(held).map(|term| (record.number, term.to_owned())));
+        }
+        Ok(record)
     });
     let records: Vec<Record> = records.and_then(|records| records.collect()).map_err(failed)?;
-    let Some(last) = records.last().filter(|_| sql.kind.terms) else {
-        return Ok((records, Vec::new()));
-    };
-    let mut statement = connection.prepare_cached(&sql.terms_between).map_err(failed)?;
-    let terms = statement.query_map((number, last.number), |row| Ok((row.get(0)?, row.get(1)?)));
-    let terms = terms.and_then(|terms| terms.collect()).map_err(failed)?;
     Ok((records, terms))
 }
 

@@ -6,9 +6,9 @@ use rusqlite::{Connection, Params, ToSql, TransactionBehavior, params_from_iter}
 use tokio::sync::mpsc;
 
 use super::read::FIXED;
-use super::{failed, read};
+use super::{failed, gathering, read};
 use crate::batch::{is_packed, related_text};
-use crate::dump::{CHUNK_LINES, Feed, Line, LineSender};
+use crate::dump::{CHUNK_LINES, Feed, Line, LineSender, RecordLine};
 use crate::increment::{BLANKED_TENANT, News, Ranges, Scope, Since};
 use crate::position::mark;
 use crate::sql::{self, Schema};
@@ -202,7 +202,10 @@ pub(super) fn import(
                 // Whoever asked is gone only when it has given up.
                 let _ = reply.send(ask(&transaction, &sql, &params).map_err(failed)?);
             }
-            Feed::Commit => return transaction.commit().map_err(failed),
+            Feed::Commit => {
+                gathering::whole(&transaction, schema)?;
+                return transaction.commit().map_err(failed);
+            }
         }
     }
     Ok(())
@@ -231,19 +234,7 @@ fn load(
         put.map(|_| ()).map_err(failed)
     };
     match line {
-        Line::Record(record) => {
-            let sql = schema.kind_named(&record.kind)?;
-            let columns = record.values(sql.kind)?;
-            let uuid = record.uuid.to_string();
-            let doc = Doc::for_rest(record.doc, packs && is_packed(record.tenant));
-            let (doc, packed) = doc.parts();
-            let fixed: [&dyn ToSql; 6] =
-                [&record.tenant, &record.number, &uuid, &record.revision, &doc, &packed];
-            let columns = columns.iter().map(|value| value as &dyn ToSql);
-            let mut insert = connection.prepare_cached(&sql.insert).map_err(failed)?;
-            insert.execute(params_from_iter(fixed.into_iter().chain(columns))).map_err(failed)?;
-            Ok(())
-        }
+        Line::Record(record) => load_record(connection, schema, packs, record),
         Line::Term { kind, tenant, number, term } => {
             put(&schema.kind_named(&kind)?.term_put, &[&tenant, &term, &number])
         }
@@ -286,4 +277,26 @@ fn load(
             Err(sql::not_loaded(&line))
         }
     }
+}
+
+fn load_record(
+    connection: &Connection,
+    schema: &Schema,
+    packs: bool,
+    record: RecordLine,
+) -> Result<(), StoreError> {
+    let sql = schema.kind_named(&record.kind)?;
+    let columns = record.values(sql.kind)?;
+    let uuid = record.uuid.to_string();
+    let doc = Doc::for_rest(record.doc, packs && is_packed(record.tenant));
+    let (doc, packed) = doc.parts();
+    let fixed: [&dyn ToSql; 6] =
+        [&record.tenant, &record.number, &uuid, &record.revision, &doc, &packed];
+    let columns = columns.iter().map(|value| value as &dyn ToSql);
+    // Its terms follow; see `gathering.rs`.
+    let terms = sql.kind.terms.then_some(&None::<Vec<u8>> as &dyn ToSql);
+    let mut insert = connection.prepare_cached(&sql.insert).map_err(failed)?;
+    let params = params_from_iter(fixed.into_iter().chain(columns).chain(terms));
+    insert.execute(params).map_err(failed)?;
+    Ok(())
 }

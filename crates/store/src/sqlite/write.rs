@@ -5,14 +5,15 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, ErrorCode, ToSql, params_from_iter};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, ToSql, params_from_iter};
 use uuid::Uuid;
 
 use super::read;
 use crate::batch::related_text;
-use crate::sql::{KindSql, Schema, changed_columns, changed_terms, every_column};
+use crate::sql::{KindSql, Schema, changed_columns, every_column};
 use crate::store::Committed;
-use crate::{Answer, Batch, Counts, Kind, Record, StoreError, Value, Write, purge};
+use crate::terms::{held, terms_of};
+use crate::{Answer, Batch, Counts, Kind, Record, StoreError, Write, purge};
 
 /// Why a step did not happen.
 pub(super) enum Failure {
@@ -103,27 +104,34 @@ impl<'c> Transaction<'c> {
             Write::Insert { kind, record } => {
                 let sql = self.schema.kind(kind)?;
                 self.insert(sql, record)?;
-                self.terms(sql, record, &[])
+                self.put_terms(sql, record, |_| true)
             }
             Write::Replace { kind, after, before_columns, before_terms } => {
                 let sql = self.schema.kind(kind)?;
-                self.replace(sql, after, before_columns)?;
-                self.terms(sql, after, before_terms)
+                let changed = changed_columns(before_columns, &after.columns);
+                let held = match *before_terms == after.terms {
+                    true => None,
+                    false => Some(self.terms_held(sql, after.number)?),
+                };
+                self.update(sql, after, after.revision - 1, changed, held.is_some())?;
+                let Some(held) = held else { return Ok(()) };
+                self.remove_terms(sql, after, &held)?;
+                self.put_terms(sql, after, |term| !held.contains(term))
             }
             Write::Derive { kind, record } => {
                 let sql = self.schema.kind(kind)?;
-                self.update(sql, record, record.revision, every_column(kind))?;
-                if kind.terms {
-                    self.execute(&sql.terms_remove, [record.number])?;
-                }
-                self.terms(sql, record, &[])
+                let held = self.terms_held(sql, record.number)?;
+                self.update(sql, record, record.revision, every_column(kind), kind.terms)?;
+                self.remove_terms(sql, record, &held)?;
+                self.put_terms(sql, record, |_| true)
             }
             Write::Remove { kind, tenant, number, revision } => {
                 let sql = self.schema.kind(kind)?;
+                let held = self.terms_held(sql, *number)?;
                 let removed = self.execute(&sql.remove, (number, tenant, revision))?;
                 expect_one(removed, kind, *number)?;
-                if kind.terms {
-                    self.execute(&sql.terms_remove, [number])?;
+                for term in held {
+                    self.execute(&sql.term_remove, (tenant, term, number))?;
                 }
                 Ok(())
             }
@@ -148,22 +156,22 @@ impl<'c> Transaction<'c> {
         let fixed: [&dyn ToSql; 6] =
             [&record.tenant, &record.number, &uuid, &record.revision, &doc, &packed];
         let columns = record.columns.iter().map(|value| value as &dyn ToSql);
-        let params = params_from_iter(fixed.into_iter().chain(columns));
+        let terms = sql.kind.terms.then(|| held(&record.terms));
+        let terms = terms.as_ref().map(|terms| terms as &dyn ToSql);
+        let params = params_from_iter(fixed.into_iter().chain(columns).chain(terms));
         self.execute(&sql.insert, params).map_err(|error| violation(sql.kind, error))?;
         Ok(())
     }
 
-    fn replace(&self, sql: &KindSql, after: &Record, before: &[Value]) -> Result<(), Failure> {
-        self.update(sql, after, after.revision - 1, changed_columns(before, &after.columns))
-    }
-
-    /// Writes a record over the one at a revision: document, revision and some of the columns.
+    /// Writes a record over the one at a revision: document, revision, some of the columns, and the
+    /// terms where that is asked for.
     fn update(
         &self,
         sql: &KindSql,
         after: &Record,
         expected: i64,
         changed: u64,
+        with_terms: bool,
     ) -> Result<(), Failure> {
         let (doc, packed) = after.doc.parts();
         let fixed: [&dyn ToSql; 6] =
@@ -171,20 +179,43 @@ impl<'c> Transaction<'c> {
         let columns = after.columns.iter().enumerate();
         let columns = columns.filter(|(at, _)| changed & (1 << at) != 0);
         let columns = columns.map(|(_, value)| value as &dyn ToSql);
-        let params = params_from_iter(fixed.into_iter().chain(columns));
+        let terms = with_terms.then(|| held(&after.terms));
+        let terms = terms.as_ref().map(|terms| terms as &dyn ToSql);
+        let params = params_from_iter(fixed.into_iter().chain(columns).chain(terms));
         let replaced = self
-            .execute(&sql.replace(changed), params)
+            .execute(&sql.replace(changed, with_terms), params)
             .map_err(|error| violation(sql.kind, error))?;
         expect_one(replaced, sql.kind, after.number)
     }
 
-    fn terms(&self, sql: &KindSql, after: &Record, before: &[String]) -> Result<(), Failure> {
-        let (gone, new) = changed_terms(before, &after.terms);
-        for term in gone {
+    /// The terms that a record holds: what there is of it in the table of terms.
+    fn terms_held(&self, sql: &KindSql, number: i64) -> rusqlite::Result<Vec<String>> {
+        if !sql.kind.terms {
+            return Ok(Vec::new());
+        }
+        let mut statement = self.connection.prepare_cached(&sql.terms_held)?;
+        let held: Option<Option<Vec<u8>>> =
+            statement.query_row([number], |row| row.get(0)).optional()?;
+        let held = held.flatten().unwrap_or_default();
+        Ok(terms_of(&held).map(str::to_owned).collect())
+    }
+
+    /// Removes the terms that a record held and has no more.
+    fn remove_terms(&self, sql: &KindSql, after: &Record, held: &[String]) -> rusqlite::Result<()> {
+        for term in held.iter().filter(|term| after.terms.binary_search(term).is_err()) {
             self.execute(&sql.term_remove, (after.tenant, term, after.number))?;
         }
-        for term in new {
-            self.execute(&sql.term_put, (after.tenant, term, after.number))?;
+        Ok(())
+    }
+
+    fn put_terms(
+        &self,
+        sql: &KindSql,
+        record: &Record,
+        is_new: impl Fn(&String) -> bool,
+    ) -> Result<(), Failure> {
+        for term in record.terms.iter().filter(|term| is_new(term)) {
+            self.execute(&sql.term_put, (record.tenant, term, record.number))?;
         }
         Ok(())
     }

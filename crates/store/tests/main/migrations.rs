@@ -1,5 +1,5 @@
 //! Data of layout 2, whose entries named one record they hang on (`root`) and were found by no
-//! other.
+//! other; of layout 4, whose terms SQLite found by an index over numbers.
 
 use patron_store::{Batch, Entry, Location, NewEntry, Options, Store, StoreError};
 
@@ -141,4 +141,78 @@ async fn a_dump_of_format_2_is_restored_with_what_its_entries_are_related_to() {
         restore(&store, &dump).await.unwrap();
         assert_migrated(&store).await;
     }
+}
+
+/// Brings a new file back to what layout 4 was.
+const AS_LAYOUT_4: &str = r#"
+    ALTER TABLE "customer" DROP COLUMN "terms";
+    CREATE INDEX "customer_term__number" ON "customer_term" ("number");
+    UPDATE "meta" SET "value" = '4' WHERE "name" = 'schema';
+"#;
+/// The second of three steps fails.
+const GATHERING_BREAKS: &str = r#"
+    CREATE TRIGGER "broken" BEFORE UPDATE ON "customer" WHEN NEW."number" > 1500
+    BEGIN SELECT RAISE(ABORT, 'broken'); END;
+"#;
+const TOLD: &str = r#"SELECT (SELECT count(*) FROM "customer" WHERE "terms" IS NOT NULL),
+    (SELECT count(*) FROM sqlite_master WHERE name = 'customer_term__number'),
+    (SELECT count(*) FROM "meta" WHERE "name" = 'gathering customer')"#;
+
+/// Records that hold their terms, indexes over numbers, and walks that are not done.
+fn told(stand: &Stand) -> (i64, i64, i64) {
+    let file = rusqlite::Connection::open(stand.file()).unwrap();
+    file.query_row(TOLD, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn terms_of_layout_4_are_gathered_in_steps() {
+    let stand = Stand::sqlite().await;
+    let store = stand.open().await;
+    let record = |n: i64| customer(1, n).terms(&["all", "ö 2", &format!("t{n}")]);
+    for first in (1..=ENTRIES).step_by(500) {
+        let records = (first..first + 500).map(|n| insert(&record(n))).collect();
+        store.commit(Batch { tenant: 1, writes: records, ..Batch::default() }).await.unwrap();
+    }
+    let before = store.scan_terms(&CUSTOMER, 1, "", None, 9_000).await.unwrap();
+    let mut dump = Vec::new();
+    store.dump(&mut dump).await.unwrap();
+    store.close().await;
+    assert_eq!(told(&stand), (ENTRIES, 0, 0));
+    execute(&stand, AS_LAYOUT_4).await;
+    execute(&stand, GATHERING_BREAKS).await;
+    for _ in 0..2 {
+        let error = open(&stand.location).await.err().unwrap();
+        assert!(error.to_string().contains("broken"), "{error}");
+        assert_eq!(told(&stand), (1000, 1, 1));
+    }
+    execute(&stand, SQLITE_MENDED).await;
+    let opened = together(4, |_| {
+        let location = stand.location.clone();
+        async move { open(&location).await.unwrap() }
+    });
+    for store in opened.await {
+        assert_eq!(store.scan_terms(&CUSTOMER, 1, "", None, 9_000).await.unwrap(), before);
+        store.close().await;
+    }
+    assert_eq!(told(&stand), (ENTRIES, 0, 0));
+    // A change takes away exactly what was there, whatever it believes.
+    let store = stand.open().await;
+    let after = record(7).next().terms(&["all", "new"]);
+    let believed = customer(1, 7).terms(&["other"]);
+    store.commit(batch(1, vec![replace(&believed, &after)])).await.unwrap();
+    let found = async |prefix| {
+        let found = store.scan_terms(&CUSTOMER, 1, prefix, None, 9).await.unwrap();
+        found.into_iter().map(|(term, row)| (term, row.number)).collect::<Vec<_>>()
+    };
+    assert_eq!(found("t7").await.first().unwrap().1, 70, "not 7");
+    assert_eq!(found("ne").await, [("new".to_owned(), 7)]);
+    store.commit(batch(1, vec![remove(&after)])).await.unwrap();
+    assert_eq!(found("ne").await, []);
+    assert_eq!(store.count_tenant(1).await.unwrap()["customer_term"], 3 * 2_499);
+    // What comes out of a backup holds its terms too.
+    let target = Stand::sqlite().await;
+    let restored = target.open().await;
+    restore(&restored, &String::from_utf8(dump).unwrap()).await.unwrap();
+    assert_eq!(restored.scan_terms(&CUSTOMER, 1, "", None, 9_000).await.unwrap(), before);
+    assert_eq!(told(&target), (ENTRIES, 0, 0));
 }

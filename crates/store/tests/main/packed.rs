@@ -181,6 +181,8 @@ async fn damage_is_told_in_sqlite() {
 }
 
 const SQLITE_AS_LAYOUT_3: &str = "ALTER TABLE customer DROP COLUMN packed;
+    ALTER TABLE customer DROP COLUMN terms;
+    CREATE INDEX customer_term__number ON customer_term (number);
     ALTER TABLE key DROP COLUMN packed; ALTER TABLE comment DROP COLUMN packed;
     ALTER TABLE journal DROP COLUMN packed; UPDATE meta SET value = '3' WHERE name = 'schema';";
 const POSTGRES_AS_LAYOUT_3: &str = "ALTER TABLE journal DROP COLUMN packed;
