@@ -8,7 +8,8 @@ use crate::program::Running;
 mod guides;
 
 /// Followed as a whole, block after block: [`guides`].
-const GUIDES: [&str; 3] = ["five-minutes.md", "in-production.md", "moving-from-your-provider.md"];
+const GUIDES: [&str; 4] =
+    ["five-minutes.md", "in-production.md", "moving-from-your-provider.md", "people-and-roles.md"];
 
 /// All `sh` blocks, with the file they stand in.
 fn blocks() -> Vec<(String, String)> {

@@ -10,6 +10,10 @@
 //!
 //! Version `308deaf` (layout 3, `tests/layout3`): the data of layout 2, brought to layout 3 by that
 //! version. Documents are text, and are packed when they are written again.
+//!
+//! The same version (`tests/layout3_keys`): a space with a key for each API, and native 7
+//! (the role support, cut), wallee 8 (read only) rotated to 9, native 10 (revoked), and Verifone 11
+//! for the whole account; `keys.json` has the secrets of the first seven. Keys get users.
 
 use std::path::{Path, PathBuf};
 
@@ -191,7 +195,7 @@ async fn a_database_of_layout_1_is_migrated() {
     let said = succeed(on().arg("check"));
     assert!(said.contains("opens everything that was sealed"), "{said}");
     let held = beside.query_one("SELECT value FROM meta WHERE name = 'schema'", &[]).await.unwrap();
-    assert_eq!(held.get::<_, String>(0), "5");
+    assert_eq!(held.get::<_, String>(0), "6");
     let location = Location::Postgres(url.clone());
     assert!(Store::exists(&location, &patron_store::Options::default()).await.unwrap());
 }
@@ -344,4 +348,99 @@ async fn a_data_file_of_layout_3_is_opened_and_packed_by_reindex() {
     assert!(run(&["check"]).contains("Everything agrees."));
     let running = Running::serve_on(&mut serve_on_data(data)).await;
     assert_remembered(&running).await;
+}
+
+/// Credentials of the fixture, by name.
+fn kept_keys() -> Value {
+    let text = std::fs::read_to_string(fixture_of("layout3_keys", "keys.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Every key has the user it is to have, who may do what the key might.
+async fn assert_peopled(running: &Running) {
+    let keys = kept_keys();
+    let admin = keys["all"]["native"]["api_key"].as_str().unwrap();
+    let listed = running.native(admin, "GET", "/v1/keys", None).await.expect(200).json();
+    let mut listed = listed["data"].as_array().unwrap().clone();
+    listed.reverse();
+    let of = |key: &Value| (key["number"].as_i64().unwrap(), key["user"].as_i64().unwrap());
+    let users: Vec<(i64, i64)> = listed.iter().map(of).collect();
+    // The ninth is a further secret of the eighth's user; each other one has its own number.
+    let wanted: Vec<(i64, i64)> = (1..=11).map(|n| (n, if n == 9 { 8 } else { n })).collect();
+    assert_eq!(users, wanted);
+    let roles: Vec<i64> = listed.iter().map(|key| key["role"].as_i64().unwrap()).collect();
+    assert_eq!(roles, [6, 2, 6, 6, 6, 6, 3, 5, 5, 2, 6]);
+    assert_eq!(listed[6]["permissions"], json!(["customer:read", "comment:write"]));
+    assert_eq!((&listed[9]["state"], &listed[0]["state"]), (&json!("revoked"), &json!("active")));
+    let held =
+        running.native(admin, "GET", "/v1/assignments?role=6", None).await.expect(200).json();
+    let held = held["data"].as_array().unwrap().clone();
+    assert_eq!(held.len(), 6);
+    // The newest first: a key for the whole account, and keys of a new account are such keys too.
+    assert!(held.iter().all(|one| one["space"].is_null() && one["subaccounts"] == true));
+    let user = running.native(admin, "GET", "/v1/users/7", None).await.expect(200).json();
+    assert_eq!((&user["kind"], &user["name"]), (&json!("application"), &json!("helper")));
+    // The next user gets a number that neither a key nor a user has.
+    let body = json!({"kind": "application", "name": "next"});
+    let next = running.native(admin, "POST", "/v1/users", Some(body)).await.expect(201).json();
+    assert!(next["number"].as_i64().unwrap() > 11, "{next}");
+    let capped = keys["capped"]["native"]["api_key"].as_str().unwrap();
+    running.native(capped, "GET", "/v1/customers", None).await.expect(200);
+    running.native(capped, "GET", "/v1/events", None).await.expect(403);
+    for dialect in crate::api::ALL {
+        let (method, target) = match dialect.name {
+            "wallee" => ("GET", "/api/v2.0/customers?limit=1"),
+            "monri" => ("GET", "/v2/customers?limit=1"),
+            "verifone" => ("GET", "/v2/customer?search=billing.last_name==Lovelace"),
+            "notchpay" => ("GET", "/customers"),
+            _ => continue,
+        };
+        let request = patron_gateway::SignRequest {
+            credentials: &keys["all"][dialect.name],
+            method,
+            target,
+            body: "",
+            now: patron_app::Clock::System.now(),
+        };
+        let headers = (dialect.credentials.sign)(&request).unwrap().into_iter();
+        let headers: Vec<_> = headers.map(|(name, value)| (name.to_owned(), value)).collect();
+        running.client.send(&running.base_url, method, target, &headers, b"").await.expect(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_a_data_file_of_layout_3_get_users() {
+    let folder = folder_of("layout3_keys", &["patron.db", "master.key"]);
+    let serve = || {
+        let mut serve = patron();
+        serve.args(["serve", "--data"]).arg(folder.path());
+        serve
+    };
+    let running = Running::serve_on(&mut serve()).await;
+    assert_peopled(&running).await;
+    drop(running);
+    let said = succeed(patron().arg("check").arg("--data").arg(folder.path()));
+    assert!(said.contains("Everything agrees."), "{said}");
+    // A second start finds nothing to do.
+    let backup = folder.path().join("backup");
+    succeed(patron().arg("backup").arg(&backup).arg("--data").arg(folder.path()));
+    let dump = std::fs::read_to_string(&backup).unwrap();
+    assert_eq!(lines_of(&dump, "user").len(), 11);
+    assert_eq!(lines_of(&dump, "assignment").len(), 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_a_database_of_layout_3_get_users() {
+    let Some((_server, _, url)) = database().await else { return };
+    let on = || {
+        let mut command = patron_on(&url);
+        let key = std::fs::read_to_string(fixture_of("layout3_keys", "master.key")).unwrap();
+        command.env("PATRON__SECRETS__MASTER_KEY", key.trim());
+        command
+    };
+    succeed(on().arg("restore").arg(fixture_of("layout3_keys", "patron.backup")));
+    let running = Running::serve_on(on().arg("serve")).await;
+    assert_peopled(&running).await;
+    drop(running);
+    assert!(succeed(on().arg("check")).contains("Everything agrees."));
 }

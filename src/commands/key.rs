@@ -6,6 +6,7 @@ use patron_app::{
     App, Cx, Id,
     keys::{self, KeyUse, NewHalves, NewKey, OVERLAP_SECONDS},
     spaces,
+    users::Held,
 };
 use patron_gateway::{Dialect, Minted, dialect::Shown};
 use patron_model::{
@@ -268,14 +269,21 @@ fn credentials(
     })
 }
 
+/// What people call the roles that the user of a key holds.
+fn roles(key: &Key, held: &Held) -> String {
+    let names: Vec<&str> = held.of(key.user).iter().map(|one| held.role(one.role).0).collect();
+    names.join("+")
+}
+
 /// A key without its secret.
-fn described(key: &Key, last: Option<&KeyUse>, now: Timestamp) -> Value {
+fn described(key: &Key, held: &Held, last: Option<&KeyUse>, now: Timestamp) -> Value {
     let seconds = Timestamp::rfc3339_seconds;
     let addresses: Vec<String> = key.addresses.iter().map(ToString::to_string).collect();
     json!({
         "number": key.number, "account": key.account, "space": key.space,
         "account_wide": key.account_wide, "dialect": key.dialect, "name": key.name,
-        "role": key.role.as_str(), "permissions": key.cap, "state": key.state(now).as_str(),
+        "user": key.user, "role": roles(key, held), "permissions": key.cap,
+        "state": key.state(now).as_str(),
         "hint": key.hint, "addresses": addresses, "public_rights": key.public_rights.as_str(),
         "replaces": key.replaces, "replaced_by": key.replaced_by,
         "created_at": seconds(key.created_at), "expires_at": key.expires_at.map(seconds),
@@ -288,7 +296,8 @@ fn described(key: &Key, last: Option<&KeyUse>, now: Timestamp) -> Value {
 async fn show(cx: &Cx, number: i64) -> Result<Value> {
     let key = keys::get(cx, Id::Number(number)).await.map_err(|failure| explain(&failure))?;
     let last = cx.app.key_uses(&[number]).await.map_err(|failure| explain(&failure))?;
-    Ok(described(&key, last.get(&number), cx.now))
+    let held = cx.app.held_by(&[key.user]).await.map_err(|failure| explain(&failure))?;
+    Ok(described(&key, &held, last.get(&number), cx.now))
 }
 
 async fn list(account: Option<i64>, json: bool, deployment: &Deployment) -> Result<()> {
@@ -297,28 +306,31 @@ async fn list(account: Option<i64>, json: bool, deployment: &Deployment) -> Resu
     let listed = keys::list(&cx, account).await;
     let numbers: Vec<i64> = listed.iter().flatten().map(|key| key.number).collect();
     let last = app.key_uses(&numbers).await;
+    let users: Vec<i64> = listed.iter().flatten().map(|key| key.user).collect();
+    let held = app.held_by(&users).await;
     app.store.clone().close().await;
     let last = last.map_err(|failure| explain(&failure))?;
+    let held = held.map_err(|failure| explain(&failure))?;
     for key in listed.map_err(|failure| explain(&failure))? {
         let last = last.get(&key.number);
         if json {
-            println!("{}", described(&key, last, cx.now));
+            println!("{}", described(&key, &held, last, cx.now));
         } else {
-            println!("{}", line(&key, last, cx.now));
+            println!("{}", line(&key, &held, last, cx.now));
         }
     }
     Ok(())
 }
 
 /// A key on one line.
-fn line(key: &Key, last: Option<&KeyUse>, now: Timestamp) -> String {
+fn line(key: &Key, held: &Held, last: Option<&KeyUse>, now: Timestamp) -> String {
     let at = |time: Option<Timestamp>| time.map_or("-".to_owned(), Timestamp::rfc3339_seconds);
     let list = if key.cap.is_some() { "*" } else { "" };
     format!(
         "{:>6}  {:<9} {:<14} space {:<6} {:<8} made {} used {:<20} ends {:<20}  {}",
         key.number,
         key.dialect,
-        format!("{}{list}", key.role.as_str()),
+        format!("{}{list}", roles(key, held)),
         key.space,
         key.state(now).as_str(),
         at(Some(key.created_at)),

@@ -14,7 +14,7 @@ use patron_app::{
     record::Loaded,
     search::{After, Field, Filter, Query, customer as fields},
     spaces::{self, SpacePatch},
-    vault,
+    users, vault,
 };
 use patron_gateway::provision::{self, KeySource, NewSpace};
 use patron_model::{Failure, Patch, country::Country, space::Space};
@@ -307,8 +307,13 @@ async fn export(app: &Arc<App>, cx: &Cx, number: i64, file: &Path) -> Result<Str
     let doc = serde_json::to_string(&space.record)?;
     let mut with = vec![(ACCOUNT.name, space.account, None), (SPACE.name, number, Some(doc))];
     let all = keys::list(cx, Some(space.account)).await.map_err(failed)?;
-    let of_space = all.iter().filter(|key| key.space == number);
-    let keys: Vec<i64> = of_space.map(|key| key.number).collect();
+    let of_space: Vec<_> = all.iter().filter(|key| key.space == number).collect();
+    let keys: Vec<i64> = of_space.iter().map(|key| key.number).collect();
+    let mut holders: Vec<i64> = of_space.iter().map(|key| key.user).collect();
+    holders.sort_unstable();
+    holders.dedup();
+    let holders = users::records_of(app, &holders, &space).await.map_err(failed)?;
+    with.extend(holders.into_iter().map(|(kind, number)| (kind, number, None)));
     with.extend(keys.iter().map(|key| (KEY.name, *key, None)));
     let secrets = vault::records_of(app, &keys).await.map_err(failed)?;
     with.extend(secrets.into_iter().map(|(kind, number)| (kind, number, None)));

@@ -262,6 +262,11 @@ async fn in_production() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn people_and_roles() {
+    Session::new().await.follow("people-and-roles.md");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn moving_from_your_provider() {
     Session::new().await.follow("moving-from-your-provider.md");
 }

@@ -13,6 +13,7 @@ const NEEDED: &[&str] =
 const NOUNS: &[&str] = &[
     "accounts",
     "addresses",
+    "assignments",
     "audit_log",
     "catalogues",
     "comments",
@@ -20,9 +21,12 @@ const NOUNS: &[&str] = &[
     "events",
     "keys",
     "payment_methods",
+    "permissions",
     "records",
+    "roles",
     "spaces",
     "tokens",
+    "users",
 ];
 /// What a dialect may have beside its nouns.
 const COMMON: &[&str] = &["envelopes", "filters", "input", "limits", "lists", "query", "settings"];
@@ -38,6 +42,7 @@ const OWN: &[&str] = &[
     "native/customers/rows",
     "native/operations/admin",
     "native/operations/mod",
+    "native/operations/people",
     "native/words",
     "notchpay/catalogues/data",
     "notchpay/customers/addresses",

@@ -13,20 +13,25 @@ use patron_model::{
     customer::Customer,
     payment_method::PaymentMethod,
     resource::Resource,
+    role::{Assignment, OwnRole},
     space::{Account, Key, Space},
+    user::User,
 };
 use patron_store::{Entry, Implied, Kind, Record, Row, Value, with_face};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 pub use crate::{
+    assignments::ASSIGNMENT,
     audit::AUDIT,
     comments::COMMENT,
     customers::{CUSTOMER, MERGE, Merge},
     keys::{KEY, KEY_USE, handle_column},
     payment_methods::PAYMENT_METHOD,
     resources::RESOURCE,
+    roles::ROLE,
     spaces::{ACCOUNT, SPACE},
+    users::USER,
 };
 use crate::{commit::record_of, keyring::Keyring, vault::Kept};
 
@@ -230,7 +235,7 @@ impl Registered {
 }
 
 /// Every kind.
-static REGISTRY: [Registered; 12] = [
+static REGISTRY: [Registered; 15] = [
     Registered::of::<Customer>(),
     Registered::of::<Comment>(),
     Registered::of::<PaymentMethod>(),
@@ -239,6 +244,9 @@ static REGISTRY: [Registered; 12] = [
     Registered::of::<Account>(),
     Registered::of::<Space>(),
     Registered::of::<Key>(),
+    Registered::of::<User>(),
+    Registered::of::<OwnRole>(),
+    Registered::of::<Assignment>(),
     Registered::of::<AuditEntry>(),
     Registered::beside::<Key>(&KEY_USE),
     Registered::of::<Kept>(),

@@ -260,7 +260,8 @@ async fn insert(store: &Store, ring: &Ring, master: &MasterKey) -> Result<(), Fa
 
 impl App {
     /// An app over a store, whose secrets the master key must open. The first start makes the data
-    /// keys; a deployment of before gets them, and its secrets leave the journal.
+    /// keys; a deployment of before gets them, its secrets leave the journal, and its keys get
+    /// users.
     ///
     /// # Errors
     /// `WrongMasterKey`, and whatever the store says.
@@ -275,6 +276,7 @@ impl App {
         if is_of_before {
             app.move_secrets().await?;
         }
+        app.adopt_keys().await?;
         Ok(app)
     }
 

@@ -3,6 +3,7 @@
 //! Changes of keys happen in [`create`], [`issue`], [`update`], [`rotate`] and [`revoke`], and
 //! nowhere else. Whom a key identifies: [`Caller`].
 
+mod adoption;
 mod callers;
 mod changes;
 mod handles;
@@ -10,22 +11,25 @@ mod uses;
 
 pub use patron_model::space::{KeyPatch, SECRETS_MAX};
 use patron_model::{
-    Failure, Permissions, Timestamp,
+    Failure, Permissions, Timestamp, Why,
     card::Found,
     event::KeyEvent,
     network::Network,
     space::{Key, PublicRights, Role, Space},
+    user::{User, UserKind},
 };
 use patron_store::{Column, Index, Kind, Value};
 
 use crate::{
-    Cx,
-    commit::Saved,
+    Cx, assignments,
+    assignments::Where,
+    commit::{Draft, Saved},
     documents::{DEPLOYMENT, Document, named},
     failure,
     ids::new_uuid,
+    places,
     record::{self, Id, Loaded, Look, Page, page},
-    rights,
+    roles,
     search::{Field, Filter, Query},
     vault,
 };
@@ -43,6 +47,7 @@ pub static KEY: Kind = Kind {
     columns: &[
         Column::text("handle", Index::UniqueEverywhere).guarding("handle"),
         Column::int("account", Index::Ordered),
+        Column::int("user", Index::Ordered),
     ],
     terms: false,
 };
@@ -56,7 +61,8 @@ impl Document for Key {
     fn columns(&self) -> Vec<Value> {
         // A handle leads to the latest key of its user.
         let handle = (!self.handle_moved).then(|| handle_column(&self.dialect, &self.handle));
-        vec![handle.into(), self.account.into()]
+        let user = (self.user != 0).then_some(self.user);
+        vec![handle.into(), self.account.into(), user.into()]
     }
 
     fn audit_place(&self) -> (Option<i64>, Option<i64>) {
@@ -86,9 +92,9 @@ pub struct NewKey {
     pub dialect: &'static str,
     /// What people call it.
     pub name: String,
-    /// What it may do.
-    pub role: Role,
-    /// Cuts the role.
+    /// Whose it shall be.
+    pub holder: Holder,
+    /// Cuts what its user may do.
     pub cap: Option<Permissions>,
     /// Networks it may be used from; any when there are none.
     pub addresses: Vec<Network>,
@@ -102,8 +108,20 @@ pub struct NewKey {
     pub secret: NewSecret,
 }
 
+/// Whose a new key shall be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// An application of its own, which holds this role where the key opens something.
+    New {
+        /// Number of the role.
+        role: i64,
+    },
+    /// An application that is there.
+    User(i64),
+}
+
 impl NewKey {
-    /// A key that opens one space and may do all that its role says.
+    /// A key of an application of its own that opens one space and may do all that the role says.
     pub fn of_space(
         space: &Space,
         dialect: &'static str,
@@ -117,7 +135,7 @@ impl NewKey {
             account_wide: false,
             dialect,
             name: String::new(),
-            role,
+            holder: Holder::New { role: role.number() },
             cap: None,
             addresses: Vec::new(),
             expires_at: None,
@@ -169,31 +187,85 @@ pub async fn create(cx: &Cx, new: NewKey) -> Result<Saved<Key>, Failure> {
 /// Makes a key whose secret is shown so, and shows it again when the request is repeated.
 ///
 /// # Errors
-/// As [`create`].
+/// As [`create`]; `WrongState` when its user has [`SECRETS_MAX`] keys.
 pub async fn issue(cx: &Cx, new: NewKey, shown: &str) -> Result<Issued, Failure> {
     let cx = &cx.in_space(DEPLOYMENT);
     let key = cx.settle(|mut draft| async {
-        let key = made(cx, new.clone(), hint(shown)).await?;
-        rights::may_give(cx.rights, key.permissions())?;
+        let number = next_number(cx).await?;
+        let user = holder(cx, &mut draft, &new, number).await?;
+        let key = made(cx, new.clone(), number, user, hint(shown));
         key.check(cx.now, true)?;
         vault::put(cx, &mut draft, vault::of_key(key.number), &new.secret).await?;
         let sealed = sealed(cx, key.number, shown)?;
         Ok(draft.create(key)?.sealing(sealed))
     });
-    issued(cx, key.await?, shown)
+    issued(cx, key.await?, shown).await
 }
 
-async fn made(cx: &Cx, new: NewKey, hint: String) -> Result<Key, Failure> {
-    let number = next_number(cx).await?;
-    Ok(Key {
+/// The user of a new key. An application of its own has the key's number and name.
+async fn holder(cx: &Cx, draft: &mut Draft<'_>, new: &NewKey, number: i64) -> Result<i64, Failure> {
+    let path = places::path(&cx.app, new.account).await?;
+    match new.holder {
+        Holder::New { role } => {
+            let found = roles::assignable(cx, role, &path).await?;
+            found.assert(draft);
+            let at = match new.account_wide {
+                true => Where::Account { number: new.account, subaccounts: true },
+                false => Where::Space(new.space),
+            };
+            let held = assignments::new(cx, number, role, at, new.account).await?;
+            let cap = new.cap.unwrap_or(Permissions::ALL);
+            cx.may_give(&assignments::grant_of(&held, found.permissions().and(cap)), &path)?;
+            let user = User::application(number, new_uuid(), new.account, &new.name, cx.now);
+            draft.insert(&user)?;
+            draft.insert(&held)?;
+            Ok(number)
+        }
+        Holder::User(user) => {
+            let unknown = || Failure::invalid("user", Why::Unknown { what: "application" });
+            let user = match record::load::<User>(cx, Look::at(Id::Number(user))).await {
+                Err(Failure::NotFound { .. }) => return Err(unknown()),
+                user => user?,
+            };
+            if user.kind != UserKind::Application || user.account != new.account {
+                return Err(unknown());
+            }
+            if good_of_user(cx, user.number).await?.len() >= SECRETS_MAX {
+                let is = "an application with ten keys";
+                return Err(Failure::WrongState { is, needs: "one of them to end" });
+            }
+            let wanted = made(cx, new.clone(), number, user.number, String::new());
+            may_hand_out(cx, &wanted).await?;
+            draft.assert(&user);
+            Ok(user.number)
+        }
+    }
+}
+
+/// Nobody gives what he lacks: whether the caller may hand out what a key may do, at every place.
+async fn may_hand_out(cx: &Cx, key: &Key) -> Result<(), Failure> {
+    let path = places::path(&cx.app, key.account).await?;
+    let user = cx.app.held_by(&[key.user]).await?.principal(key.user);
+    for given in user.through(key, &path).grants() {
+        match given.account == key.account {
+            true => cx.may_give(given, &path)?,
+            false => cx.may_give(given, &places::path(&cx.app, given.account).await?)?,
+        }
+    }
+    Ok(())
+}
+
+fn made(cx: &Cx, new: NewKey, number: i64, user: i64, hint: String) -> Key {
+    Key {
         number,
         uuid: new_uuid(),
+        user,
         account: new.account,
         space: new.space,
         account_wide: new.account_wide,
         dialect: new.dialect.to_owned(),
         name: new.name,
-        role: new.role,
+        role_before: None,
         cap: new.cap,
         addresses: new.addresses,
         expires_at: new.expires_at,
@@ -206,19 +278,20 @@ async fn made(cx: &Cx, new: NewKey, hint: String) -> Result<Key, Failure> {
         hint,
         created_at: cx.now,
         revoked_at: None,
-    })
+    }
 }
 
 /// A key and its secret, which a repeat shows too, unless it comes too late or from somebody else.
-fn issued(cx: &Cx, key: Saved<Key>, shown: &str) -> Result<Issued, Failure> {
+async fn issued(cx: &Cx, key: Saved<Key>, shown: &str) -> Result<Issued, Failure> {
     let shown = match key.replayed {
-        true => remembered_secret(cx, &key)?,
+        true => remembered_secret(cx, &key).await?,
         false => (!cx.dry_run).then(|| shown.to_owned()),
     };
     Ok(Issued { key, shown })
 }
 
-async fn next_number(cx: &Cx) -> Result<i64, Failure> {
+/// A number for a key or a user, which share theirs.
+pub(crate) async fn next_number(cx: &Cx) -> Result<i64, Failure> {
     Ok(cx.app.store.reserve("key", 1).await.map_err(failure)?.start)
 }
 
@@ -244,8 +317,8 @@ fn purpose(cx: &Cx, number: i64) -> String {
 }
 
 /// The secret of a key that the same caller made under the same idempotency key a while ago.
-fn remembered_secret(cx: &Cx, made: &Key) -> Result<Option<String>, Failure> {
-    rights::may_give(cx.rights, made.permissions())?;
+async fn remembered_secret(cx: &Cx, made: &Key) -> Result<Option<String>, Failure> {
+    may_hand_out(cx, made).await?;
     let sealed = cx.outcome().and_then(|outcome| outcome.sealed.as_ref());
     let is_late = made.created_at.plus_seconds(SHOWN_SECONDS) <= cx.now;
     let Some(sealed) = sealed.filter(|_| !is_late) else { return Ok(None) };
@@ -281,6 +354,16 @@ pub async fn list(cx: &Cx, account: Option<i64>) -> Result<Vec<Key>, Failure> {
     Ok(keys.into_iter().map(|key| key.record).collect())
 }
 
+/// Keys of a user that are good now; there are [`SECRETS_MAX`] of one API at most.
+pub(crate) async fn good_of_user(cx: &Cx, user: i64) -> Result<Vec<Loaded<Key>>, Failure> {
+    let predicate = Filter::equal(Field::Column("user"), user)
+        .and(Filter::Missing(Field::Whole(vec!["revoked_at".into()])));
+    let query = Query { predicate, limit: SPACES_MAX, ..Query::of(DEPLOYMENT) };
+    let mut keys = page::<Key>(cx, &query).await?.items;
+    keys.retain(|key| key.is_good(cx.now));
+    Ok(keys)
+}
+
 /// Revokes a key. Idempotent.
 ///
 /// # Errors
@@ -292,10 +375,20 @@ pub async fn revoke(cx: &Cx, number: i64) -> Result<Saved<Key>, Failure> {
         if before.revoked_at.is_some() {
             return Ok(draft.keep(before));
         }
-        if let Some(secret) = vault::find(&cx.app, &vault::of_key(number)).await? {
-            draft.remove(&secret);
-        }
-        draft.change(&before, before.revoked(cx.now), KeyEvent::Updated, &["revoked_at"])
+        let saved = end(cx, &mut draft, &before).await?;
+        Ok(draft.answering(saved))
     })
     .await
+}
+
+/// Notes that a key ends: its secret goes with it.
+pub(crate) async fn end(
+    cx: &Cx,
+    draft: &mut Draft<'_>,
+    key: &Loaded<Key>,
+) -> Result<Saved<Key>, Failure> {
+    if let Some(secret) = vault::find(&cx.app, &vault::of_key(key.number)).await? {
+        draft.remove(&secret);
+    }
+    draft.replaced(key, key.revoked(cx.now), KeyEvent::Updated, &["revoked_at"])
 }

@@ -8,7 +8,9 @@
 //!   is how questions are asked. [`offboarding`] deletes a space for good. [`import`] reads files
 //!   of customers.
 //! - [`resources`]: records that are tables, whatever their family.
-//! - [`rights`]: who may do what, the one place that says yes.
+//! - [`users`], [`roles`], [`assignments`]: people and applications, and who holds which role
+//!   where; [`places`]: the tree of accounts; [`rights`]: who may do what, the one place that says
+//!   yes.
 //! - [`shares`]: what one key may hold of what everybody shares.
 //! - [`secrets`]: sealing, fingerprints, hashes; [`keyring`]: the keys for it at rest, and how the
 //!   master key is changed; [`vault`]: secrets that must be kept.
@@ -19,6 +21,7 @@
 //! No HTTP here and no dialect's name.
 
 pub mod addresses;
+pub mod assignments;
 pub mod audit;
 mod before;
 pub mod clock;
@@ -36,15 +39,18 @@ pub mod keys;
 mod master;
 pub mod offboarding;
 pub mod payment_methods;
+pub mod places;
 pub mod record;
 pub mod reindex;
 pub mod resources;
 pub mod rights;
+pub mod roles;
 pub mod search;
 pub mod secrets;
 pub mod shares;
 pub mod shown;
 pub mod spaces;
+pub mod users;
 pub mod vault;
 
 use std::collections::HashSet;
@@ -150,6 +156,7 @@ impl App {
             app: Arc::clone(self),
             actor: Actor::Operator,
             rights: Permissions::ALL,
+            cut: Permissions::ALL,
             space,
             request: request.into(),
             now: self.clock.now(),
@@ -180,8 +187,10 @@ pub struct Cx {
     pub app: Arc<App>,
     /// Who asks.
     pub actor: Actor,
-    /// What the request may do; asked through [`rights`].
+    /// What the request may do where it works; asked through [`rights`].
     pub rights: Permissions,
+    /// What its token was asked for: it may do nothing else anywhere.
+    pub cut: Permissions,
     /// Space it works in; 0 is the deployment itself.
     pub space: i64,
     /// Request id, as logged and journalled.

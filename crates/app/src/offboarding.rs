@@ -1,6 +1,7 @@
 //! Offboarding: a space is deleted for good, with everything in it. First it is marked, and from
 //! then on nothing answers; then its rows go in small steps, so that neighbours are not kept
-//! waiting; then its keys; in the end the audit trail keeps a receipt. What is left is the number,
+//! waiting; then its keys, with applications that have no other key and no role elsewhere; in the
+//! end the audit trail keeps a receipt. What is left is the number,
 //! so that it is never given out again. Interrupted anywhere, [`sweep`] goes on.
 
 use std::sync::{Arc, PoisonError};
@@ -9,13 +10,15 @@ use std::time::Duration;
 use patron_model::{
     Failure, Noun,
     audit::Receipt,
-    event::SpaceEvent,
+    event::{SpaceEvent, UserEvent},
+    role::Assignment,
     space::{Deletion, Key, Space},
+    user::{User, UserKind},
 };
 use patron_store::Counts;
 
 use crate::{
-    App, Cx,
+    App, Cx, assignments,
     audit::{Act, target},
     commit::{Draft, Expect, Saved},
     documents::{DEPLOYMENT, SPACE},
@@ -116,6 +119,7 @@ pub async fn finish(cx: &Cx, number: i64) -> Result<Receipt, Failure> {
     tokio::time::sleep(REMEMBERED).await;
     purge(&cx.app, number).await?;
     let (space, _) = deleted(&cx, number).await?;
+    withdraw_roles(&cx, &space).await?;
     remove_keys(&cx, &space).await?;
     // Again: what was under way when the keys went.
     purge(&cx.app, number).await?;
@@ -235,5 +239,53 @@ async fn remove_keys(cx: &Cx, space: &Space) -> Result<(), Failure> {
             Ok((draft, ()))
         })
         .await?;
+        let mut users: Vec<i64> = keys.iter().map(|key| key.user).collect();
+        users.sort_unstable();
+        users.dedup();
+        for user in users {
+            cx.write(|draft| without_key(cx, draft, user)).await?;
+        }
     }
+}
+
+/// Withdraws what was assigned in the space.
+async fn withdraw_roles(cx: &Cx, space: &Space) -> Result<(), Failure> {
+    let here = Filter::equal(Field::Column("account"), space.account)
+        .and(Filter::equal(Field::Column("space"), space.number));
+    loop {
+        let limit = u32::try_from(KEYS_AT_ONCE).unwrap_or(1);
+        let query = Query { predicate: here.clone(), limit, ..Query::of(DEPLOYMENT) };
+        if page::<Assignment>(cx, &query).await?.items.is_empty() {
+            return Ok(());
+        }
+        cx.write(|mut draft| async {
+            for held in page::<Assignment>(cx, &query).await?.items {
+                assignments::end(&mut draft, &held, cx.now)?;
+            }
+            Ok((draft, ()))
+        })
+        .await?;
+    }
+}
+
+/// Deletes an application whose last key went, unless it holds a role elsewhere.
+async fn without_key<'a>(
+    cx: &Cx,
+    mut draft: Draft<'a>,
+    user: i64,
+) -> Result<(Draft<'a>, ()), Failure> {
+    let of_user = Filter::equal(Field::Column("user"), user);
+    let query = Query { predicate: of_user, limit: 1, ..Query::of(DEPLOYMENT) };
+    let is_used = !page::<Key>(cx, &query).await?.items.is_empty()
+        || !page::<Assignment>(cx, &query).await?.items.is_empty();
+    let user = match record::load::<User>(cx, Look::at(Id::Number(user))).await {
+        Err(Failure::NotFound { .. }) => return Ok((draft, ())),
+        user => user?,
+    };
+    if is_used || user.kind != UserKind::Application {
+        return Ok((draft, ()));
+    }
+    draft.forget(&user.record);
+    draft.replace(&user, &user.deleted(cx.now), UserEvent::Deleted, &["state"])?;
+    Ok((draft, ()))
 }

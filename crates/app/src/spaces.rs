@@ -23,7 +23,7 @@ use crate::{
     documents::{DEPLOYMENT, Document, named},
     failure,
     ids::new_uuid,
-    keys,
+    keys, places,
     record::{self, Id, Loaded, Look, Page},
     search::{Field, Filter, Query},
 };
@@ -90,7 +90,8 @@ fn can_be_read(name: &Name) -> Result<(), Failure> {
 /// A new account.
 ///
 /// # Errors
-/// `Invalid` for a name without letters.
+/// `Invalid` for a name without letters; `WrongState` when [`places::LEVELS_MAX`] accounts would be
+/// above one another.
 pub async fn create_account(
     cx: &Cx,
     parent: Option<i64>,
@@ -99,6 +100,12 @@ pub async fn create_account(
     can_be_read(&name)?;
     let cx = &cx.in_space(DEPLOYMENT);
     cx.settle(|draft| async {
+        if let Some(parent) = parent
+            && places::path(&cx.app, parent).await?.len() >= places::LEVELS_MAX
+        {
+            let (is, needs) = ("an account with seven above it", "one further up");
+            return Err(Failure::WrongState { is, needs });
+        }
         let number = cx.app.store.reserve("account", 1).await.map_err(failure)?.start;
         draft.create(Account {
             number,

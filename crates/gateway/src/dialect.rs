@@ -69,21 +69,30 @@ pub struct Claim {
     pub caller: Arc<Caller>,
     /// Space of the request; 0 when the operation is not bound to one or finds it later.
     pub space: i64,
-    /// What the request may do: never more than the key.
-    pub(crate) rights: Permissions,
+    /// What its token was asked for: it may do nothing else.
+    pub(crate) cut: Permissions,
 }
 
 impl Claim {
     /// The claim of a key's holder, with all the rights of the key.
     pub fn new(caller: Arc<Caller>, space: i64) -> Claim {
-        let rights = caller.key.permissions();
-        Claim { caller, space, rights }
+        Claim { caller, space, cut: Permissions::ALL }
     }
 
     /// The same with no more rights than these: those a token was asked for.
     #[must_use]
     pub fn cut(self, to: Permissions) -> Claim {
-        Claim { rights: self.rights.and(to), ..self }
+        Claim { cut: self.cut.and(to), ..self }
+    }
+
+    /// What the request may do where it works; at some place or other, for what is done to records
+    /// of the deployment, whose place is known when they are.
+    pub(crate) fn rights(&self, is_for_deployment: bool) -> Permissions {
+        let held = match is_for_deployment {
+            true => self.caller.principal.anywhere(),
+            false => self.caller.rights_in(self.space),
+        };
+        held.and(self.cut)
     }
 }
 

@@ -223,12 +223,16 @@ impl Gateway {
         admitted: Admitted,
     ) -> Result<Reply, Failure> {
         let operation = &route.operation;
-        let (actor, space, rights) = match &admitted.claim {
-            None if operation.access == Access::Public => (Actor::Anonymous, 0, Permissions::NONE),
+        let (actor, space, rights, cut) = match &admitted.claim {
+            None if operation.access == Access::Public => {
+                (Actor::Anonymous, 0, Permissions::NONE, Permissions::NONE)
+            }
             None => return Err(Failure::internal("nobody signed in")),
-            Some(Claim { caller, space, rights }) => {
-                operation.access.admits(*rights)?;
-                (Actor::Caller(Arc::clone(caller)), *space, *rights)
+            Some(claim) => {
+                let rights = claim.rights(operation.is_for_deployment);
+                operation.access.admits(rights)?;
+                let Claim { caller, space, cut } = claim;
+                (Actor::Caller(Arc::clone(caller)), *space, rights, *cut)
             }
         };
         if operation.writes() {
@@ -248,6 +252,7 @@ impl Gateway {
             seen: Seen::wanted_by(&actor),
             actor,
             rights,
+            cut,
             space,
             request: Arc::clone(&exchange.request_id),
             now: exchange.now,

@@ -28,6 +28,8 @@ pub enum Access {
     AnyKey,
     /// A key with this permission.
     Needs(Permission),
+    /// A key with any of these: which of them counts depends on the kind of the record.
+    NeedsAny(&'static [Permission]),
 }
 
 impl Access {
@@ -38,7 +40,11 @@ impl Access {
     pub(crate) fn admits(self, rights: Permissions) -> Result<(), Failure> {
         match self {
             Access::Public | Access::AnyKey => Ok(()),
-            Access::Needs(permission) => rights::may(rights, permission),
+            Access::Needs(permission) => rights::allows(rights, permission),
+            Access::NeedsAny(permissions) => {
+                let has_one = permissions.iter().any(|permission| rights.has(*permission));
+                if has_one { Ok(()) } else { Err(Failure::Forbidden) }
+            }
         }
     }
 }
@@ -314,6 +320,7 @@ impl Operation {
             Access::Public => true,
             Access::AnyKey => false,
             Access::Needs(permission) => !permission.only_reads(),
+            Access::NeedsAny(permissions) => !permissions.iter().all(|one| one.only_reads()),
         };
         self.is_served && (is_for_writing || self.method != Method::GET)
     }

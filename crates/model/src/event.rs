@@ -118,6 +118,40 @@ events! {
         Updated = "updated",
     }
 
+    /// Events of a user.
+    UserEvent {
+        /// It was made.
+        Created = "created",
+        /// It changed.
+        Updated = "updated",
+        /// It may do what its roles say from now on.
+        Activated = "activated",
+        /// It may do nothing for now.
+        Deactivated = "deactivated",
+        /// It is no more.
+        Deleted = "deleted",
+    }
+
+    /// Events of a role that an account has made for itself.
+    RoleEvent {
+        /// It was made.
+        Created = "created",
+        /// It changed.
+        Updated = "updated",
+        /// It is no more.
+        Deleted = "deleted",
+    }
+
+    /// Events of a role that a user holds.
+    AssignmentEvent {
+        /// The user got it.
+        Granted = "granted",
+        /// Another role took its place.
+        Updated = "updated",
+        /// The user holds it no more.
+        Withdrawn = "withdrawn",
+    }
+
     /// Events of an entry of the audit trail.
     AuditEvent {
         /// It was written.
@@ -168,6 +202,9 @@ mod tests {
         assert_told_apart::<AccountEvent>();
         assert_told_apart::<SpaceEvent>();
         assert_told_apart::<KeyEvent>();
+        assert_told_apart::<UserEvent>();
+        assert_told_apart::<RoleEvent>();
+        assert_told_apart::<AssignmentEvent>();
         assert_told_apart::<AuditEvent>();
         assert_told_apart::<ResourceEvent>();
         assert_told_apart::<UntoldEvent>();

@@ -24,6 +24,14 @@ pub enum Noun {
     Space,
     /// A key.
     Key,
+    /// A person or an application.
+    User,
+    /// A role.
+    Role,
+    /// A role that a user holds.
+    Assignment,
+    /// A permission.
+    Permission,
     /// A journal entry or a past version.
     Entry,
     /// A record that is a table, by the word of its family.
@@ -42,6 +50,10 @@ impl Noun {
             Noun::Account => "account",
             Noun::Space => "space",
             Noun::Key => "key",
+            Noun::User => "user",
+            Noun::Role => "role",
+            Noun::Assignment => "assignment",
+            Noun::Permission => "permission",
             Noun::Entry => "journal entry",
             Noun::Resource(word) => word,
         }

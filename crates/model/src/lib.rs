@@ -6,6 +6,7 @@
 //! - [`resource`]: records that are tables, whatever their family.
 //! - [`space`]: accounts, spaces (tenants) and the keys that open them; [`permission`]: what a key
 //!   may do, and the built-in roles.
+//! - [`user`]: people and applications; [`role`]: own roles of accounts, and who holds which.
 //! - Values that parse: [`text`], [`email`], [`phone`], [`country`], [`currency`], [`language`],
 //!   [`network`], [`time_zone`], [`metadata`], [`time`]. One that exists is valid; `Debug` masks
 //!   personal data.
@@ -35,12 +36,14 @@ pub mod permission;
 pub mod phone;
 pub mod problem;
 pub mod resource;
+pub mod role;
 pub mod shown;
 pub mod space;
 pub mod spelling;
 pub mod text;
 pub mod time;
 pub mod time_zone;
+pub mod user;
 
 pub use event::Event;
 pub use failure::{Failure, Noun, Report};

@@ -52,6 +52,15 @@ permissions! {
     EventRead 401 "event:read" "Read the feed of what happened.",
     KeyRead 601 "key:read" "See keys, without their secrets.",
     KeyWrite 602 "key:write" "Make, change, rotate and revoke keys.",
+    ApplicationRead 701 "application:read" "See applications: users that programs are.",
+    ApplicationWrite 702 "application:write" "Make, change and delete applications.",
+    PersonRead 801 "person:read" "See people who work here.",
+    PersonWrite 802 "person:write" "Invite, change and delete people who work here.",
+    RoleRead 901 "role:read" "See roles and what they may do.",
+    RoleWrite 902 "role:write" "Make, change and delete roles.",
+    AccessRead 1001 "access:read" "See who holds which role where.",
+    AccessGrant 1010 "access:grant" "Assign roles to users, and withdraw them.",
+    AccessOwn 1011 "access:own" "Own an account: one such person stays.",
     AccountRead 1101 "account:read" "See accounts.",
     AccountWrite 1102 "account:write" "Create, rename and archive accounts.",
     SpaceRead 1201 "space:read" "See spaces.",
@@ -255,13 +264,26 @@ impl Role {
         }
     }
 
+    /// What it is for, in a sentence.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Role::Owner => "Everything.",
+            Role::Administrator => {
+                "Everything but owning an account and deleting what cannot come back."
+            }
+            Role::Support => "Helps customers: also with the past; no files.",
+            Role::Developer => "Builds integrations: what these may do, and keys and applications.",
+            Role::ReadOnly => "Sees what is there now; nothing deleted, nothing past.",
+            Role::Integration => "What one key of a provider may do.",
+        }
+    }
+
     /// What it may do.
     pub const fn permissions(self) -> Permissions {
         match self {
             Role::Owner => Permissions::ALL,
-            Role::Administrator => {
-                Permissions::ALL.without(Permissions::of(&[Permission::SpaceDelete]))
-            }
+            Role::Administrator => Permissions::ALL
+                .without(Permissions::of(&[Permission::SpaceDelete, Permission::AccessOwn])),
             Role::Support => SUPPORT,
             Role::Developer => INTEGRATION.or(DEVELOPER_BESIDE),
             Role::ReadOnly => READ_ONLY,
@@ -296,6 +318,11 @@ const INTEGRATION: Permissions = SUPPORT.or(Permissions::of(&[
 const DEVELOPER_BESIDE: Permissions = Permissions::of(&[
     Permission::KeyRead,
     Permission::KeyWrite,
+    Permission::ApplicationRead,
+    Permission::ApplicationWrite,
+    Permission::PersonRead,
+    Permission::RoleRead,
+    Permission::AccessRead,
     Permission::AccountRead,
     Permission::SpaceRead,
     Permission::AuditRead,
@@ -327,6 +354,8 @@ mod tests {
             (5, "import"),
             (6, "merge"),
             (9, "delete"),
+            (10, "grant"),
+            (11, "own"),
         ];
         let mut before = 0;
         for permission in Permission::ALL {
@@ -374,6 +403,7 @@ mod tests {
             assert_eq!(Role::parse(role.as_str()), Some(role));
         }
         assert!(!all(Role::Administrator).has(Permission::SpaceDelete));
+        assert!(!all(Role::Administrator).has(Permission::AccessOwn));
         assert!(all(Role::Support).has(Permission::CustomerPast));
         assert!(!all(Role::Support).has(Permission::CustomerExport));
         assert!(!all(Role::ReadOnly).has(Permission::CustomerPast));

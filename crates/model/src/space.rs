@@ -202,6 +202,10 @@ pub struct Key {
     pub number: i64,
     /// UUID.
     pub uuid: Uuid,
+    /// Number of the user whose it is: what the key may do is what he may. 0 in what was written
+    /// before keys had users.
+    #[serde(default)]
+    pub user: i64,
     /// Account it belongs to.
     pub account: i64,
     /// The space it opens unless a request names another.
@@ -213,9 +217,10 @@ pub struct Key {
     pub dialect: String,
     /// What people call it.
     pub name: String,
-    /// What it may do.
-    pub role: Role,
-    /// Cuts the role: what is not in it, the key may not do. Without one it may do all of its role.
+    /// What it might do before keys had users.
+    #[serde(default, rename = "role", skip_serializing_if = "Option::is_none")]
+    pub role_before: Option<Role>,
+    /// Cuts what its user may do: what is not in it, the key may not do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap: Option<Permissions>,
     /// Networks it may be used from; any when there are none.
@@ -287,17 +292,15 @@ impl Key {
             || address.is_some_and(|address| self.addresses.iter().any(|n| n.contains(address)))
     }
 
-    /// What it may do: its role, cut by its cap.
-    pub fn permissions(&self) -> Permissions {
-        let role = self.role.permissions();
-        self.cap.map_or(role, |cap| role.and(cap))
+    /// What it may do of what its user may.
+    pub fn cut(&self) -> Permissions {
+        self.cap.unwrap_or(Permissions::ALL)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::permission::Permission;
 
     /// A key as it was written before there were permissions.
     fn stored(role: &str) -> String {
@@ -314,7 +317,7 @@ mod tests {
             [("read", Role::ReadOnly), ("write", Role::Integration), ("admin", Role::Administrator)]
         {
             let key: Key = serde_json::from_str(&stored(old)).unwrap();
-            assert_eq!((key.role, key.permissions()), (role, role.permissions()), "{old}");
+            assert_eq!((key.role_before, key.user), (Some(role), 0), "{old}");
         }
     }
 
@@ -347,15 +350,5 @@ mod tests {
         assert!(!key.admits(None), "who does not know the address lets nobody in");
         let stored = serde_json::to_string(&key).unwrap();
         assert_eq!(serde_json::from_str::<Key>(&stored).unwrap(), key);
-    }
-
-    #[test]
-    fn a_cap_only_takes_away() {
-        let mut key: Key = serde_json::from_str(&stored("read")).unwrap();
-        let wanted = [Permission::CustomerRead, Permission::CustomerWrite];
-        key.cap = Some(Permissions::of(&wanted));
-        assert_eq!(key.permissions(), Permissions::of(&[Permission::CustomerRead]));
-        key.cap = Some(Permissions::NONE);
-        assert!(key.permissions().is_empty());
     }
 }

@@ -8,8 +8,10 @@ use crate::{Column, Index, Kind, Shape, StoreError};
 /// fingerprints that could be tried out: they are forgotten on the way to 2. Entries of layout 2
 /// named one record they hang on (`root`) and none they are related to; see `migration.rs`. In
 /// layout 3 all documents were text: they stay so until they are written again. In
-/// layout 4 SQLite found the terms of a record by an index; see `sqlite/gathering.rs`.
-pub(crate) const SCHEMA: i64 = 5;
+/// layout 4 SQLite found the terms of a record by an index; see `sqlite/gathering.rs`. Keys of
+/// layout 5 said themselves what they may do, and get users on the way to 6: programs of before
+/// could not read them any more.
+pub(crate) const SCHEMA: i64 = 6;
 /// The first layout whose answers may be kept.
 pub(crate) const SCHEMA_OF_KEYED_ANSWERS: i64 = 2;
 /// The first layout whose entries say what they are related to.

@@ -1,12 +1,12 @@
-//! Accounts: `/v1/accounts`. An admin sees the own account and those made by it.
+//! Accounts: `/v1/accounts`. A key for a whole account sees those where its user may.
 
 use patron_app::{
-    Actor, Loaded,
+    Actor, Loaded, places,
     search::{Filter, Query, fields},
     spaces::{self, AccountPatch},
 };
 use patron_gateway::{Fields, Member, Reading, Reply, Request};
-use patron_model::{Failure, Noun, Patch, Timestamp, Why, space::Account, text::Name};
+use patron_model::{Failure, Noun, Patch, Permission, Timestamp, Why, space::Account, text::Name};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +66,9 @@ pub(crate) struct AccountIn {
     name: Member<String>,
     /// Whether it is archived: its keys open nothing any more.
     archived: Member<bool>,
+    /// Number of the account above it, the key's own when absent; creation only. At most eight
+    /// accounts are above one another.
+    parent: Member<i64>,
 }
 
 /// The account of the caller, when its key is for the whole account.
@@ -76,22 +79,30 @@ pub(crate) fn own_account(request: &Request) -> Result<i64, Failure> {
     }
 }
 
-/// Numbers of the caller's own account and of those made by it.
-pub(crate) async fn own_and_made(request: &Request) -> Result<Vec<i64>, Failure> {
-    let own = own_account(request)?;
-    let predicate = Filter::equal(fields::account::parent(), own);
-    let limit = u32::try_from(PAGE_MAX).unwrap_or(200);
-    let query = Query { predicate, limit, ..Query::of(0) };
-    let made = spaces::list::<Account>(&request.cx, query).await?;
-    Ok([own].into_iter().chain(made.items.iter().map(|account| account.number)).collect())
+/// Numbers of the accounts where the caller may do this, when its key is for the whole account.
+pub(crate) async fn reached(
+    request: &Request,
+    permission: Permission,
+) -> Result<Vec<i64>, Failure> {
+    own_account(request)?;
+    Ok(places::reach(&request.cx, permission).await?.accounts)
 }
 
-/// An account the caller may see.
-pub(crate) async fn visible(request: &Request, number: i64) -> Result<Loaded<Account>, Failure> {
-    let own = own_account(request)?;
+/// An account where the caller may do this. One that he may not even see is none.
+pub(crate) async fn visible(
+    request: &Request,
+    number: i64,
+    permission: Permission,
+) -> Result<Loaded<Account>, Failure> {
+    own_account(request)?;
     let account = spaces::get::<Account>(&request.cx, number).await?;
-    let is_visible = account.number == own || account.parent == Some(own);
-    if is_visible { Ok(account) } else { Err(Failure::NotFound { noun: Noun::Account }) }
+    let place = places::account(&request.cx.app, number).await?;
+    let seen = request.cx.may_at(Permission::AccountRead, &place);
+    match request.cx.may_at(permission, &place) {
+        Ok(()) => Ok(account),
+        Err(refused) if seen.is_ok() => Err(refused),
+        Err(_) => Err(Failure::NotFound { noun: Noun::Account }),
+    }
 }
 
 fn number(request: &Request) -> Result<i64, Failure> {
@@ -117,13 +128,11 @@ pub(crate) fn new_name(mut fields: Fields, member: Member<String>) -> Result<Nam
     name.ok_or_else(|| Failure::invalid("name", Why::Required))
 }
 
-/// The own account and those made by it.
+/// The accounts that the caller may see.
 pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
-    let own = own_account(&request)?;
-    let predicate = Filter::Or(vec![
-        Filter::equal(fields::account::number(), own),
-        Filter::equal(fields::account::parent(), own),
-    ]);
+    let accounts = reached(&request, Permission::AccountRead).await?;
+    let predicate =
+        Filter::OneOf(fields::account::number(), accounts.into_iter().map(Into::into).collect());
     let limit = u32::try_from(PAGE_MAX).unwrap_or(200);
     let query = Query { predicate, limit, ..Query::of(0) };
     let page = spaces::list::<Account>(&request.cx, query).await?;
@@ -133,7 +142,7 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
 
 /// One account.
 pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
-    let account = visible(&request, number(&request)?).await?;
+    let account = visible(&request, number(&request)?, Permission::AccountRead).await?;
     let reply = Reply::json(200, &AccountOut::of(&account))?;
     Ok(conditions::unless_matched(&request, &conditions::tag(account.version), reply))
 }
@@ -141,9 +150,13 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 /// A new account.
 pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
     let own = own_account(&request)?;
-    let (body, fields) = read::body::<AccountIn>(&request, Reading::NullKeeps)?;
+    let (body, mut fields) = read::body::<AccountIn>(&request, Reading::NullKeeps)?;
+    let parent = body.parent.value().unwrap_or(own);
+    if visible(&request, parent, Permission::AccountWrite).await.is_err() {
+        fields.refuse("parent", Why::Unknown { what: "account" });
+    }
     let name = new_name(fields, body.name)?;
-    let account = spaces::create_account(&request.cx, Some(own), name).await?;
+    let account = spaces::create_account(&request.cx, Some(parent), name).await?;
     Ok(Reply::json(201, &AccountOut::of(&account))?
         .with("etag", conditions::tag(account.version))
         .with("location", format!("/v1/accounts/{}", account.number)))
@@ -152,8 +165,12 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 /// A changed or archived account.
 pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::if_match(&request)?;
-    let number = visible(&request, number(&request)?).await?.number;
+    let number = number(&request)?;
+    let number = visible(&request, number, Permission::AccountWrite).await?.number;
     let (body, mut fields) = read::body::<AccountIn>(&request, Reading::NullKeeps)?;
+    if body.parent.as_ref().is_some() {
+        fields.refuse("parent", Why::ReadOnly);
+    }
     let patch =
         AccountPatch { name: name(&mut fields, body.name), archived: body.archived.value() };
     fields.finish()?;

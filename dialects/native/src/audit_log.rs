@@ -1,18 +1,16 @@
-//! The audit trail: `/v1/audit-log`. A key for the whole account sees the entries of the account
-//! and of those made by it, any other key those about its space; entries of nobody's account are
-//! the operator's.
+//! The audit trail: `/v1/audit-log`. A key for the whole account sees the entries of the accounts
+//! where its user may, any other key those about its space; entries of nobody's account are the
+//! operator's.
 
 use patron_app::{
     Actor, Id,
     audit::{self, Wanted},
-    search::{Filter, Query, fields},
-    spaces,
+    places::{self, Reach},
 };
 use patron_gateway::{Faults, Reply, Request, decode::Params};
 use patron_model::{
-    Failure, Noun, Timestamp, Why,
+    Failure, Noun, Permission, Timestamp, Why,
     audit::{AuditActor, AuditEntry, AuditOutcome, AuditTarget, Receipt},
-    space::Account,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -25,8 +23,6 @@ use crate::{
 
 /// Entries of one exported file.
 const EXPORT_MAX: i64 = 10_000;
-/// Accounts made by one account whose entries are shown with its own.
-const CHILDREN_MAX: u32 = 1_000;
 /// Parameters that choose entries.
 const FILTERS: [&str; 8] =
     ["actor", "action", "outcome", "account", "space", "address", "since", "until"];
@@ -249,21 +245,23 @@ fn read<'a>(get: impl Fn(&str) -> Option<&'a str>, faults: &mut Faults) -> Wante
 }
 
 /// The same within what the caller may see.
-async fn visible(request: &Request, mut wanted: Wanted) -> Result<Wanted, Failure> {
-    let Actor::Caller(caller) = &request.cx.actor else { return Err(Failure::Forbidden) };
-    let own = caller.key.account;
-    let mut accounts = vec![own];
-    if caller.key.account_wide {
-        let predicate = Filter::equal(fields::account::parent(), own);
-        let children = Query { predicate, limit: CHILDREN_MAX, ..Query::of(0) };
-        let children = spaces::list::<Account>(&request.cx, children).await?;
-        accounts.extend(children.items.iter().map(|account| account.number));
-    } else {
-        let home = caller.key.space;
-        if wanted.spaces.as_ref().is_some_and(|spaces| *spaces != [home]) {
-            return Err(Failure::NotFound { noun: Noun::Space });
+async fn visible(
+    request: &Request,
+    mut wanted: Wanted,
+    permission: Permission,
+) -> Result<Wanted, Failure> {
+    let Reach { mut accounts, spaces } = places::reach(&request.cx, permission).await?;
+    if accounts.is_empty() {
+        // Entries about single spaces, whose account is the key's own.
+        let Actor::Caller(caller) = &request.cx.actor else { return Err(Failure::Forbidden) };
+        accounts.push(caller.key.account);
+        match &wanted.spaces {
+            Some(asked) if asked.iter().any(|space| !spaces.contains(space)) => {
+                return Err(Failure::NotFound { noun: Noun::Space });
+            }
+            Some(_) => {}
+            None => wanted.spaces = Some(spaces),
         }
-        wanted.spaces = Some(vec![home]);
     }
     match &wanted.accounts {
         Some(asked) if asked.iter().any(|account| !accounts.contains(account)) => {
@@ -310,7 +308,7 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
     let question = question(&params);
     let place = faults.keep(place(&params, &question))?.flatten();
     faults.finish()?;
-    let wanted = visible(&request, wanted).await?;
+    let wanted = visible(&request, wanted, Permission::AuditRead).await?;
     let limit = u32::try_from(limit).unwrap_or(50);
     let page = audit::list(&request.cx, &wanted, place, limit).await?;
     let next_cursor = next(&page, &question)?;
@@ -320,7 +318,7 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
 
 /// One entry.
 pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
-    let wanted = visible(&request, Wanted::default()).await?;
+    let wanted = visible(&request, Wanted::default(), Permission::AuditRead).await?;
     let id = Id::parse(request.param("id"), Noun::Entry)?;
     let entry = audit::get(&request.cx, id, &wanted).await?;
     Reply::json(200, &AuditOut::of(&entry))
@@ -343,7 +341,7 @@ pub(crate) async fn export(request: Request) -> Result<Reply, Failure> {
     let question = question(&params);
     let place = faults.keep(place(&params, &question))?.flatten();
     faults.finish()?;
-    let wanted = visible(&request, wanted).await?;
+    let wanted = visible(&request, wanted, Permission::AuditExport).await?;
     let page = audit::list(&request.cx, &wanted, place, limit).await?;
     let reply = if is_csv {
         let mut file = csv::Writer::from_writer(Vec::new());

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod addresses;
+mod assignments;
 pub mod audit_log;
 mod auth;
 mod claimed;
@@ -20,7 +21,10 @@ mod keys;
 mod lists;
 mod operations;
 mod payment_methods;
+mod permissions;
+mod roles;
 pub mod spaces;
+mod users;
 mod words;
 
 pub use customers::rows;

@@ -1,20 +1,23 @@
-//! Spaces: `/v1/spaces`. An admin sees the spaces of the own account and of those made by it.
+//! Spaces: `/v1/spaces`. A key for a whole account sees those where its user may.
 
 use std::collections::BTreeMap;
 
 use patron_app::{
-    Actor, Loaded, offboarding,
+    Actor, Loaded, offboarding, places,
+    rights::Place,
     search::{Filter, Query, fields},
     spaces::{self, SpacePatch},
 };
 use patron_gateway::{Member, Reading, Reply, Request};
-use patron_model::{Failure, Noun, Problems, Timestamp, Why, country::Country, space::Space};
+use patron_model::{
+    Failure, Noun, Permission, Problems, Timestamp, Why, country::Country, space::Space,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    accounts::{name, new_name, own_account, own_and_made, visible},
+    accounts::{name, new_name, own_account, visible},
     conditions,
     customers::{PAGE_MAX, read, show::ListOut},
 };
@@ -97,19 +100,35 @@ pub(crate) struct SpaceIn {
     archived: Member<bool>,
 }
 
-async fn visible_space(request: &Request) -> Result<Loaded<Space>, Failure> {
+/// A space where the caller may do this. One that he may not even see is none.
+async fn visible_space(
+    request: &Request,
+    permission: Permission,
+) -> Result<Loaded<Space>, Failure> {
+    own_account(request)?;
     let not_found = Failure::NotFound { noun: Noun::Space };
     let number: i64 = request.param("space").parse().map_err(|_| not_found.clone())?;
     let space = spaces::get::<Space>(&request.cx, number).await?;
-    visible(request, space.account).await.map_err(|_| not_found)?;
-    Ok(space)
+    let path = places::path(&request.cx.app, space.account).await?;
+    let place = Place { space: Some(number), path };
+    let seen = request.cx.may_at(Permission::SpaceRead, &place);
+    match request.cx.may_at(permission, &place) {
+        Ok(()) => Ok(space),
+        Err(refused) if seen.is_ok() => Err(refused),
+        Err(_) => Err(not_found),
+    }
 }
 
-/// The spaces of the own account and of those made by it.
+/// The spaces that the caller may see.
 pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
+    own_account(&request)?;
     let limit = u32::try_from(PAGE_MAX).unwrap_or(200);
-    let accounts = own_and_made(&request).await?.into_iter().map(Into::into).collect();
-    let predicate = Filter::OneOf(fields::space::account(), accounts);
+    let reach = places::reach(&request.cx, Permission::SpaceRead).await?;
+    let single = reach.spaces.iter().map(|number| (*number).into()).collect();
+    let predicate = Filter::Or(vec![
+        reach.in_accounts(fields::space::account()),
+        Filter::OneOf(fields::space::number(), single),
+    ]);
     let page =
         spaces::list::<Space>(&request.cx, Query { predicate, limit, ..Query::of(0) }).await?;
     let data: Vec<SpaceOut<'_>> = page.items.iter().map(|space| SpaceOut::of(space)).collect();
@@ -118,7 +137,7 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
 
 /// One space.
 pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
-    let space = visible_space(&request).await?;
+    let space = visible_space(&request, Permission::SpaceRead).await?;
     let reply = Reply::json(200, &SpaceOut::of(&space))?;
     Ok(conditions::unless_matched(&request, &conditions::tag(space.version), reply))
 }
@@ -128,7 +147,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
     let own = own_account(&request)?;
     let (body, mut fields) = read::body::<SpaceIn>(&request, Reading::NullClears)?;
     let account = body.account.value().unwrap_or(own);
-    visible(&request, account).await?;
+    visible(&request, account, Permission::SpaceWrite).await?;
     // A space is made plain and then set up: one call, one change in the journal.
     let set_up = [
         ("require_precondition", body.require_precondition.as_ref().is_some()),
@@ -168,7 +187,7 @@ fn unknown_switches(request: &Request, sent: Option<&BTreeMap<String, Value>>) -
 /// A changed or archived space.
 pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::if_match(&request)?;
-    let number = visible_space(&request).await?.number;
+    let number = visible_space(&request, Permission::SpaceWrite).await?.number;
     let (body, mut fields) = read::body::<SpaceIn>(&request, Reading::NullClears)?;
     if body.account.as_ref().is_some() {
         fields.refuse("account", Why::ReadOnly);
@@ -212,7 +231,7 @@ pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::if_match(&request)?;
     let number = match request.cx.repeats::<Space>() {
         Some(number) => number,
-        None => visible_space(&request).await?.number,
+        None => visible_space(&request, Permission::SpaceDelete).await?.number,
     };
     if let Actor::Caller(caller) = &request.cx.actor
         && caller.key.space == number

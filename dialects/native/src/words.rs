@@ -32,6 +32,12 @@ words! {
     PaymentMethodType: "card" "bank_account" "mobile_money" "wallet";
     /// States of payment methods.
     PaymentMethodState: "active" "inactive";
+    /// Kinds of users.
+    UserKind: "human" "application";
+    /// States of users.
+    UserState: "invited" "active" "inactive";
+    /// States of users that can be set.
+    SettableUserState: "active" "inactive";
     /// States of keys.
     KeyState: "active" "expiring" "expired" "revoked";
     /// What became of what the audit log tells.

@@ -16,3 +16,4 @@ mod keys;
 mod lists;
 mod offboarding;
 mod place;
+mod users;

@@ -161,7 +161,15 @@ fn not_found_text(noun: Noun) -> &'static str {
         Noun::PaymentMethod => "Payment method not found",
         Noun::Account => "Sync account not found",
         Noun::Address => "Address not found",
-        Noun::Comment | Noun::Space | Noun::Key | Noun::Entry | Noun::Resource(_) => NO_RESOURCE,
+        Noun::Comment
+        | Noun::Space
+        | Noun::Key
+        | Noun::User
+        | Noun::Role
+        | Noun::Assignment
+        | Noun::Permission
+        | Noun::Entry
+        | Noun::Resource(_) => NO_RESOURCE,
     }
 }
 

@@ -102,7 +102,7 @@ pub async fn create(request: Request) -> Result<Reply, Failure> {
         Ok(caller) => {
             let permissions = match permissions.as_deref().map(asked) {
                 None => None,
-                Some(Some(asked)) if !asked.and(caller.key.permissions()).is_empty() => Some(asked),
+                Some(Some(asked)) if !asked.and(caller.rights_in(0)).is_empty() => Some(asked),
                 Some(_) => return Ok(unknown_permissions()),
             };
             let exp = request.cx.now.plus_seconds(VALID_SECONDS).seconds();

@@ -78,7 +78,7 @@ pub(crate) async fn issue(request: Request) -> Result<Reply, Failure> {
     let (user, key) = client(&request.exchange, &form)?;
     let caller = auth::by_key(&request.cx.app, &request, &user, &key).await?;
     caller.admit(request.client)?;
-    let granted = wanted.and(caller.key.permissions());
+    let granted = wanted.and(caller.rights_in(0));
     if granted.is_empty() {
         let expected = "scopes of which the key has at least one";
         return Err(Failure::malformed("scope", Why::Malformed { expected }));
@@ -122,7 +122,7 @@ fn signed(app: &App, caller: &Caller, scope: &str, now: Timestamp) -> Result<Str
     let claims = Claims {
         sub: caller.key.handle.clone(),
         entity_id: home.map(|space| spaces::shown(space)).unwrap_or_default(),
-        roles: vec![caller.key.role.as_str().to_owned()],
+        roles: caller.roles.clone(),
         scope: scope.to_owned(),
         key: caller.key.uuid,
         iat: now.seconds(),

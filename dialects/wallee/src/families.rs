@@ -191,6 +191,10 @@ fn german(word: &str) -> &str {
         "payment_method" => "Zahlungsarten",
         "event" => "Ereignisse",
         "key" => "Schlüssel",
+        "application" => "Anwendungen",
+        "person" => "Personen",
+        "role" => "Rollen",
+        "access" => "Zugriffsrechte",
         "account" => "Konten",
         "space" => "Spaces",
         "audit" => "Prüfprotokoll",
@@ -204,6 +208,8 @@ fn german(word: &str) -> &str {
         "import" => "einführen",
         "merge" => "zusammenführen",
         "delete" => "endgültig löschen",
+        "grant" => "vergeben",
+        "own" => "besitzen",
         unknown => unknown,
     }
 }

@@ -13,16 +13,18 @@ use std::sync::{
 use std::time::{Duration, Instant};
 
 use patron_model::{
-    Failure,
+    Failure, Permissions,
     space::{Account, Key, Space},
+    user::User,
 };
 
 use super::SPACES_MAX;
 use crate::{
     App,
-    documents::{ACCOUNT, DEPLOYMENT, KEY, SPACE, handle_column},
-    failure,
+    documents::{DEPLOYMENT, KEY, SPACE, handle_column},
+    failure, places,
     record::decode,
+    rights::{Place, Principal},
     search::{After, Field, Filter, Query},
     secrets::{same, sha256_hex},
     shares::Holder,
@@ -45,6 +47,16 @@ pub struct Caller {
     pub spaces: Vec<Arc<Space>>,
     /// The account.
     pub account: Account,
+    /// Whose the key is.
+    pub user: User,
+    /// What people call the roles that the user holds.
+    pub roles: Vec<String>,
+    /// What the key may do, and where.
+    pub principal: Principal,
+    /// The account and those above it.
+    path: Vec<i64>,
+    /// What the key may do in every space it opens.
+    everywhere: Permissions,
     audits_reads: bool,
     secret: Opened,
     /// Whether its use was noted since it was read.
@@ -72,6 +84,14 @@ impl Caller {
     pub fn note_use(&self, app: &App, address: Option<IpAddr>) {
         if !self.is_noted.load(Ordering::Relaxed) && !self.is_noted.swap(true, Ordering::Relaxed) {
             app.note_use(self.key.number, app.clock.now(), address);
+        }
+    }
+
+    /// What the key may do in a space it opens; in all of them alike where none is named (0).
+    pub fn rights_in(&self, space: i64) -> Permissions {
+        match space {
+            0 => self.everywhere,
+            _ => self.principal.at(&Place { space: Some(space), path: self.path.clone() }),
         }
     }
 
@@ -258,26 +278,54 @@ impl App {
     async fn open_key(&self, key: Key) -> Result<Caller, Failure> {
         let secret = vault::open(self, &vault::of_key(key.number)).await?;
         let archived = || Failure::Unauthenticated { reason: "archived account or space" };
-        let row = self.store.get(&ACCOUNT, DEPLOYMENT, key.account).await.map_err(failure)?;
-        let account = decode::<Account>(&row.ok_or_else(archived)?)?.record;
-        if account.archived_at.is_some() {
+        let line = places::line(self, key.account).await?;
+        if line.iter().any(|account| account.archived_at.is_some()) {
             return Err(archived());
         }
+        let path: Vec<i64> = line.iter().map(|account| account.number).collect();
+        let account = line.into_iter().next().ok_or_else(archived)?;
+        let user = self.user(key.user).await?.filter(User::is_active);
+        let user = user.ok_or(Failure::Unauthenticated { reason: "a key of nobody in use" })?;
+        let held = self.held_by(&[user.number]).await?;
+        let principal = held.principal(user.number).through(&key, &path);
+        let roles = held.of(user.number).iter().map(|one| held.role(one.role).0.to_owned());
+        let roles = roles.collect();
         let spaces = if key.account_wide {
             self.spaces_of(key.account).await?
         } else {
             let row = self.store.get(&SPACE, DEPLOYMENT, key.space).await.map_err(failure)?;
             vec![decode::<Space>(&row.ok_or_else(archived)?)?.record]
         };
-        let spaces: Vec<Arc<Space>> =
+        let rights_in =
+            |space: i64| principal.at(&Place { space: Some(space), path: path.clone() });
+        let mut spaces: Vec<Arc<Space>> =
             spaces.into_iter().filter(Space::is_open).map(Arc::new).collect();
         if spaces.is_empty() {
             return Err(archived());
         }
+        if key.account_wide {
+            // Those where its user holds no role are none of its business; its own one is.
+            spaces.retain(|space| space.number == key.space || !rights_in(space.number).is_empty());
+        }
+        let all = spaces.iter().map(|space| rights_in(space.number));
+        let everywhere = all.reduce(Permissions::and).unwrap_or_default();
         let is_noted = AtomicBool::new(false);
         let audits_reads = spaces.iter().any(|space| space.audit_reads);
         let holder = self.holders.of(key.number, key.account, self.store.long_reads_max());
-        Ok(Caller { key, spaces, account, audits_reads, secret, is_noted, holder })
+        Ok(Caller {
+            key,
+            spaces,
+            account,
+            user,
+            roles,
+            principal,
+            path,
+            everywhere,
+            audits_reads,
+            secret,
+            is_noted,
+            holder,
+        })
     }
 
     async fn spaces_of(&self, account: i64) -> Result<Vec<Space>, Failure> {

@@ -2,18 +2,21 @@
 
 use patron_model::{
     Failure, Identity, Timestamp, Why,
-    event::KeyEvent,
+    event::{AssignmentEvent, KeyEvent},
+    role::Assignment,
     space::{Key, KeyPatch, NewHalf},
+    user::UserKind,
 };
 
-use super::{Issued, NewSecret, get, hint, issued, next_number, sealed};
+use super::{Issued, NewSecret, get, hint, issued, may_hand_out, next_number, sealed};
 use crate::{
-    Cx,
-    commit::{Expect, Saved},
+    Cx, assignments,
+    commit::{Draft, Expect, Saved},
     documents::DEPLOYMENT,
     ids::new_uuid,
+    places,
     record::Id,
-    rights, vault,
+    roles, vault,
 };
 
 /// Most seconds that a replaced key goes on: 30 days.
@@ -21,28 +24,72 @@ pub const OVERLAP_SECONDS_MAX: i64 = 30 * 24 * 3600;
 /// Seconds that a replaced key goes on when nothing is said: a day.
 pub const OVERLAP_SECONDS: i64 = 24 * 3600;
 
-/// A changed key.
+/// A changed key. A role takes the place of the one that its application holds.
 ///
 /// # Errors
 /// `NotFound`, `Stale`, `Invalid`; `Forbidden` when the key had or would have rights that the
-/// caller lacks; `WrongState` when it has ended, or when a replaced key shall last longer.
+/// caller lacks; `WrongState` when it has ended, when a replaced key shall last longer, or when it
+/// is not one role at one place that the application holds.
 pub async fn update(
     cx: &Cx,
     id: Id,
     expect: Expect,
     patch: &KeyPatch,
+    role: Option<i64>,
 ) -> Result<Saved<Key>, Failure> {
     let cx = &cx.in_space(DEPLOYMENT);
-    cx.settle(|draft| async {
+    cx.settle(|mut draft| async {
         let before = get(cx, id).await?;
         expect.check(before.revision, before.revision)?;
-        let (after, changes) = before.apply(patch.clone());
+        let (after, mut changes) = before.apply(patch.clone());
         // Whoever changes where or how long a key is good hands out what it may do.
-        rights::may_give(cx.rights, before.permissions().or(after.permissions()))?;
+        may_hand_out(cx, &before).await?;
         before.may_become(&after, cx.now)?;
+        match role {
+            Some(role) if another_role(cx, &mut draft, &after, role).await? => {
+                changes.push("role");
+            }
+            Some(_) | None => may_hand_out(cx, &after).await?,
+        }
         draft.change(&before, after, KeyEvent::Updated, &changes)
     })
     .await
+}
+
+/// Notes that the application of a key holds another role than before, if it does.
+async fn another_role(
+    cx: &Cx,
+    draft: &mut Draft<'_>,
+    key: &Key,
+    role: i64,
+) -> Result<bool, Failure> {
+    let several = Failure::WrongState {
+        is: "a key whose user holds no role, or several",
+        needs: "a change of what is assigned to the user",
+    };
+    let user = cx.app.user(key.user).await?;
+    let held = assignments::of_user(cx, key.user).await?;
+    let (Some(user), [held]) = (user, &held[..]) else { return Err(several) };
+    if user.kind != UserKind::Application {
+        return Err(several);
+    }
+    if held.role == role {
+        return Ok(false);
+    }
+    let path = places::path(&cx.app, held.account).await?;
+    let found = roles::assignable(cx, role, &path).await?;
+    found.assert(draft);
+    // Any key of the application may do it from now on.
+    cx.may_give(&assignments::grant_of(held, found.permissions().and(key.cut())), &path)?;
+    for other in super::good_of_user(cx, key.user).await? {
+        let given = found.permissions().and(other.cut());
+        if other.number != key.number {
+            cx.may_give(&assignments::grant_of(held, given), &path)?;
+        }
+    }
+    let after = Assignment { role, version: held.version + 1, ..held.record.clone() };
+    draft.replace(held, &after, AssignmentEvent::Updated, &["role"])?;
+    Ok(true)
 }
 
 /// The halves of the key that a rotation makes.
@@ -77,7 +124,7 @@ pub async fn rotate(
             return Err(Failure::invalid("overlap_seconds", why));
         }
         let before = get(cx, id).await?;
-        rights::may_give(cx.rights, before.permissions())?;
+        may_hand_out(cx, &before).await?;
         let half = NewHalf {
             id: Identity { number: next_number(cx).await?, uuid: new_uuid() },
             handle: halves.handle.clone(),
@@ -91,5 +138,5 @@ pub async fn rotate(
         let sealed = sealed(cx, new.number, &halves.shown)?;
         Ok(draft.create(new)?.sealing(sealed))
     });
-    issued(cx, key.await?, &halves.shown)
+    issued(cx, key.await?, &halves.shown).await
 }

@@ -367,6 +367,11 @@ pub mod account {
 pub mod space {
     use patron_store::Field;
 
+    /// The number that the server gave.
+    pub fn number() -> Field {
+        Field::Number
+    }
+
     /// The account it belongs to.
     pub fn account() -> Field {
         Field::Column("account")
@@ -380,6 +385,11 @@ pub mod key {
     /// The account it belongs to.
     pub fn account() -> Field {
         Field::Column("account")
+    }
+
+    /// The user whose it is.
+    pub fn user() -> Field {
+        Field::Column("user")
     }
 
     /// The space it is for, or at home in.
@@ -410,6 +420,66 @@ pub mod key {
     /// The key that takes its place.
     pub fn replaced_by() -> Field {
         super::whole("replaced_by")
+    }
+}
+
+/// Fields of a user.
+pub mod user {
+    use patron_store::Field;
+
+    /// The account it is managed in.
+    pub fn account() -> Field {
+        Field::Column("account")
+    }
+
+    /// Person or application.
+    pub fn kind() -> Field {
+        Field::Column("kind")
+    }
+
+    /// Whether it may do anything.
+    pub fn state() -> Field {
+        Field::Column("state")
+    }
+
+    /// The e-mail address of a person, as typed.
+    pub fn email() -> Field {
+        Field::text(&["email"])
+    }
+}
+
+/// Fields of a role that an account has made for itself.
+pub mod role {
+    use patron_store::Field;
+
+    /// The account it belongs to; nothing once it is deleted.
+    pub fn account() -> Field {
+        Field::Column("account")
+    }
+}
+
+/// Fields of a role that a user holds; nothing once it is withdrawn.
+pub mod assignment {
+    use patron_store::Field;
+
+    /// The user.
+    pub fn user() -> Field {
+        Field::Column("user")
+    }
+
+    /// The role.
+    pub fn role() -> Field {
+        Field::Column("role")
+    }
+
+    /// The account where it holds, or whose space it is.
+    pub fn account() -> Field {
+        Field::Column("account")
+    }
+
+    /// The space where it holds.
+    pub fn space() -> Field {
+        Field::Column("space")
     }
 }
 

@@ -78,6 +78,12 @@ where
         self.open_to(Access::Needs(permission))
     }
 
+    /// A key with any of these permissions may call it: the use case asks for the one that counts
+    /// for the kind of record.
+    pub fn needs_any(self, permissions: &'static [Permission]) -> Operation {
+        self.open_to(Access::NeedsAny(permissions))
+    }
+
     /// Any key in good standing may call it: it tells nothing about anybody (catalogues).
     pub fn any_key(self) -> Operation {
         self.open_to(Access::AnyKey)

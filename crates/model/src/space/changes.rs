@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    Account, Deletion, EXPIRY_SECONDS_MAX, EarlierKey, Key, NETWORKS_MAX, PublicRights, Role, Space,
+    Account, Deletion, EXPIRY_SECONDS_MAX, EarlierKey, Key, NETWORKS_MAX, PublicRights, Space,
 };
 use crate::{
     Failure, Identity, Patch, Permissions, Problems, Timestamp, Why, country::Country,
@@ -120,9 +120,7 @@ impl Space {
 pub struct KeyPatch {
     /// What people call it.
     pub name: Option<String>,
-    /// Its role.
-    pub role: Option<Role>,
-    /// What cuts its role; `Some(None)` lifts the cut.
+    /// What cuts what its user may do; `Some(None)` lifts the cut.
     pub cap: Option<Option<Permissions>>,
     /// Networks it may be used from.
     pub addresses: Option<Vec<Network>>,
@@ -157,10 +155,9 @@ impl Key {
     /// The key after a change, and which members differ. Whether it may change so:
     /// [`Key::may_become`].
     pub fn apply(&self, patch: KeyPatch) -> (Key, Changes) {
-        let KeyPatch { name, role, cap, addresses, expires_at, public_rights } = patch;
+        let KeyPatch { name, cap, addresses, expires_at, public_rights } = patch;
         let next = Key {
             name: name.unwrap_or_else(|| self.name.clone()),
-            role: role.unwrap_or(self.role),
             cap: cap.unwrap_or(self.cap),
             addresses: addresses.unwrap_or_else(|| self.addresses.clone()),
             expires_at: expires_at.unwrap_or(self.expires_at),
@@ -169,7 +166,6 @@ impl Key {
         };
         let members = [
             ("name", self.name != next.name),
-            ("role", self.role != next.role),
             ("permissions", self.cap != next.cap),
             ("addresses", self.addresses != next.addresses),
             ("expires_at", self.expires_at != next.expires_at),
@@ -307,12 +303,12 @@ mod tests {
         let same = KeyPatch { name: Some("shop".to_owned()), ..KeyPatch::default() };
         assert_eq!(key().apply(same), (key(), Changes::new()));
         let patch = KeyPatch {
-            role: Some(Role::Administrator),
+            name: Some("other".to_owned()),
             expires_at: Some(Some(at(60))),
             ..KeyPatch::default()
         };
         let (next, changes) = key().apply(patch);
-        assert_eq!(changes, ["role", "expires_at"]);
+        assert_eq!(changes, ["name", "expires_at"]);
         key().may_become(&next, at(59)).expect("allowed");
         assert!(matches!(key().may_become(&next, at(60)), Err(Failure::Invalid(_))));
         assert!(matches!(next.may_become(&next, at(60)), Err(Failure::WrongState { .. })));

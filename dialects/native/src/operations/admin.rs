@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A group of operations on records of the deployment.
-fn deployment(
+pub(super) fn deployment(
     tag: &'static str,
     operations: impl IntoIterator<Item = Operation>,
 ) -> Vec<Operation> {
@@ -122,7 +122,8 @@ pub(super) fn of_keys() -> Vec<Operation> {
     const ROTATE: &str = "/v1/keys/{key}/rotate";
     const ROTATED: &str =
         "Replace a key by a new one with the same rights; the old one ends after the overlap";
-    const FILTERS: [Parameter; 3] = [
+    const FILTERS: [Parameter; 4] = [
+        Parameter::query("user", "integer", "number of the application whose they are"),
         Parameter::query("dialect", "string", "the API they are for"),
         Parameter::query("space", "integer", "number of the space they open at first"),
         Parameter::query("state", "string", "active, expiring, expired, revoked"),

@@ -1,6 +1,7 @@
 //! Every operation of the native API, grouped by noun.
 
 mod admin;
+mod people;
 
 use http::Method;
 use patron_app::idempotency::REMEMBERED_SECONDS;
@@ -85,6 +86,9 @@ pub(crate) fn all() -> Vec<Operation> {
         admin::of_spaces(),
         admin::of_the_audit_log(),
         admin::of_keys(),
+        people::of_users(),
+        people::of_assignments(),
+        people::of_roles(),
     ];
     groups.into_iter().flatten().map(kept).map(strict).collect()
 }

@@ -1,168 +1,35 @@
-//! Keys: `/v1/keys`. A key for a whole account sees and makes keys of its account and of accounts
-//! made by it; any other only those of its own space. Nobody makes, changes or rotates a key with
-//! more rights than its own.
+//! The calls.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 
 use patron_app::{
-    Actor, Caller, Id, Loaded,
-    keys::{self, Issued, KeyPatch, KeyUse, NewHalves, NewKey, OVERLAP_SECONDS},
+    Id, Loaded,
+    keys::{self, Holder, Issued, KeyPatch, KeyUse, NewHalves, NewKey, OVERLAP_SECONDS},
+    places::{self, Reach},
     search::{Compare, Filter, Order, Query, fields::key as fields},
     spaces,
+    users::Held,
 };
 use patron_gateway::{
-    Dialect, Faults, Fields, Member, Minted, Reading, Reply, Request, decode::Params,
-    dialect::Shown,
+    Dialect, Faults, Fields, Minted, Reading, Reply, Request, decode::Params, dialect::Shown,
 };
 use patron_model::{
-    Failure, Noun, Patch, Permission, Permissions, Timestamp, Why,
+    Failure, Noun, Patch, Permission, Timestamp, Why,
     network::Network,
+    role::BUILT_IN_ROLES_MAX,
     space::{EXPIRING_SECONDS, Key, KeyState, NETWORKS_MAX, PublicRights, Role, Space},
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+use super::wire::{KeyIn, KeyOut, RotateIn};
 use crate::{
-    accounts, conditions,
+    conditions,
     customers::{PAGE_MAX, read, show::ListOut},
     lists::{self, Place},
-    words,
+    roles,
 };
 
 /// Keys of a page when nothing is said.
 const PAGE_DEFAULT: i64 = 50;
-
-/// A key.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Key")]
-pub(crate) struct KeyOut<'a> {
-    /// UUID.
-    id: uuid::Uuid,
-    /// Number.
-    number: i64,
-    /// Number of its account.
-    account: i64,
-    /// Number of the space it opens unless a request names another.
-    space: i64,
-    /// Whether it opens every space of the account.
-    account_wide: bool,
-    /// The API it is for.
-    dialect: &'a str,
-    /// What people call it.
-    name: &'a str,
-    /// Number of its role.
-    role: i64,
-    /// What it may do: its role, cut by its own list.
-    permissions: Vec<&'static str>,
-    /// The end of its secret.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<String>,
-    /// `active`, `expiring` (replaced, or ends within two weeks), `expired`, `revoked`.
-    #[schemars(with = "words::KeyState")]
-    state: &'static str,
-    /// Networks it may be used from; empty: any.
-    addresses: Vec<String>,
-    /// When it ends by itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("format" = "date-time"))]
-    expires_at: Option<String>,
-    /// Number of the key it replaced.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    replaces: Option<i64>,
-    /// Number of the key that replaced it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    replaced_by: Option<i64>,
-    /// What its public half may do alone, where keys are pairs: `none`, `create`, `full`.
-    public_rights: &'static str,
-    /// Counts the changes, from 1.
-    version: i64,
-    /// When it was made.
-    #[schemars(extend("format" = "date-time"))]
-    created_at: String,
-    /// When it was revoked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("format" = "date-time"))]
-    revoked_at: Option<String>,
-    /// The minute it was used last, a few minutes late where several nodes serve.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("format" = "date-time"))]
-    last_used_at: Option<String>,
-    /// From where.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_used_from: Option<IpAddr>,
-    /// What its holder needs, shown when it is made and on repeats of that request for a day.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    credentials: Option<Value>,
-}
-
-impl<'a> KeyOut<'a> {
-    fn of(key: &'a Key, version: i64, last: Option<&KeyUse>, now: Timestamp) -> KeyOut<'a> {
-        KeyOut {
-            id: key.uuid,
-            number: key.number,
-            account: key.account,
-            space: key.space,
-            account_wide: key.account_wide,
-            dialect: &key.dialect,
-            name: &key.name,
-            role: key.role.number(),
-            permissions: key.permissions().iter().map(Permission::as_str).collect(),
-            hint: (!key.hint.is_empty()).then(|| format!("…{}", key.hint)),
-            state: key.state(now).as_str(),
-            addresses: key.addresses.iter().map(ToString::to_string).collect(),
-            expires_at: key.expires_at.map(Timestamp::rfc3339_micros),
-            replaces: key.replaces,
-            replaced_by: key.replaced_by,
-            public_rights: key.public_rights.as_str(),
-            version,
-            created_at: key.created_at.rfc3339_micros(),
-            revoked_at: key.revoked_at.map(Timestamp::rfc3339_micros),
-            last_used_at: last.map(|last| last.minute.rfc3339_micros()),
-            last_used_from: last.and_then(|last| last.address),
-            credentials: None,
-        }
-    }
-}
-
-/// A key as it is written.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(rename = "KeyInput")]
-pub(crate) struct KeyIn {
-    /// The API it is for; creation only.
-    dialect: Member<String>,
-    /// What people call it.
-    name: Member<String>,
-    /// Number of the space it opens; creation only, the space of the request when absent.
-    space: Member<i64>,
-    /// Whether it opens every space of the account; creation only.
-    account_wide: Member<bool>,
-    /// Number of its role.
-    role: Member<i64>,
-    /// What it may do at most, in words like `customer:read`; `null`: all that its role may do.
-    permissions: Member<Vec<String>>,
-    /// Networks it may be used from, like `192.0.2.0/24`, at most 20; empty: any.
-    addresses: Member<Vec<String>>,
-    /// When it ends by itself, at most two years away; `null`: never.
-    #[schemars(extend("format" = "date-time"))]
-    expires_at: Member<String>,
-    /// What its public half may do alone, where keys are pairs: `none`, `create`, `full`.
-    public_rights: Member<String>,
-}
-
-/// How a key is rotated.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(rename = "KeyRotation")]
-pub(crate) struct RotateIn {
-    /// Seconds that the old key goes on, at most 30 days; a day when absent.
-    overlap_seconds: Member<i64>,
-    /// When the new key ends by itself, at most two years away; null: never; as the one before when
-    /// absent.
-    expires_at: Member<String>,
-}
 
 // ---- which keys -----------------------------------------------------------------------------
 
@@ -170,53 +37,25 @@ fn not_found() -> Failure {
     Failure::NotFound { noun: Noun::Key }
 }
 
-/// Keys that a caller sees.
-enum Reach {
-    /// Those of its account and of accounts made by it.
-    Accounts(Vec<i64>),
-    /// Those of one space that open no other.
-    Space(i64),
+fn has(reach: &Reach, key: &Key) -> bool {
+    let in_space = reach.spaces.contains(&key.space) && !key.account_wide;
+    in_space || reach.accounts.contains(&key.account)
 }
 
-async fn reach(request: &Request) -> Result<Reach, Failure> {
-    let caller = caller(request)?;
-    if caller.key.account_wide {
-        return Ok(Reach::Accounts(accounts::own_and_made(request).await?));
-    }
-    Ok(Reach::Space(caller.key.space))
-}
-
-fn caller(request: &Request) -> Result<&Caller, Failure> {
-    match &request.cx.actor {
-        Actor::Caller(caller) => Ok(caller),
-        Actor::Operator | Actor::Anonymous => Err(Failure::Forbidden),
-    }
-}
-
-impl Reach {
-    fn has(&self, key: &Key) -> bool {
-        match self {
-            Reach::Accounts(accounts) => accounts.contains(&key.account),
-            Reach::Space(space) => key.space == *space && !key.account_wide,
-        }
-    }
-
-    fn filter(&self) -> Filter {
-        match self {
-            Reach::Accounts(accounts) => {
-                let numbers = accounts.iter().map(|number| (*number).into()).collect();
-                Filter::OneOf(fields::account(), numbers)
-            }
-            Reach::Space(space) => Filter::equal(fields::space(), *space)
-                .and(Filter::equal(fields::account_wide(), "false")),
-        }
-    }
-}
-
-async fn visible(request: &Request) -> Result<Loaded<Key>, Failure> {
+/// A key with which the caller may do this.
+async fn visible(request: &Request, permission: Permission) -> Result<Loaded<Key>, Failure> {
     let id = Id::parse(request.param("key"), Noun::Key)?;
     let key = keys::get(&request.cx, id).await?;
-    if reach(request).await?.has(&key) { Ok(key) } else { Err(not_found()) }
+    let reach = places::reach(&request.cx, permission).await?;
+    if has(&reach, &key) { Ok(key) } else { Err(not_found()) }
+}
+
+/// Keys of these places.
+fn within(reach: &Reach) -> Filter {
+    let spaces = reach.spaces.iter().map(|number| (*number).into()).collect();
+    let single =
+        Filter::OneOf(fields::space(), spaces).and(Filter::equal(fields::account_wide(), "false"));
+    Filter::Or(vec![reach.in_accounts(fields::account()), single])
 }
 
 // ---- reading --------------------------------------------------------------------------------
@@ -239,6 +78,10 @@ fn in_state(state: KeyState, now: Timestamp) -> Filter {
 
 fn filter(request: &Request, params: &Params, faults: &mut Faults) -> Filter {
     let mut filter = Filter::All;
+    if params.get("user").is_some() {
+        let user = faults.int(params, "user", 0, 1, i64::MAX);
+        filter = filter.and(Filter::equal(fields::user(), user));
+    }
     if let Some(dialect) = params.get("dialect") {
         filter = filter.and(Filter::equal(fields::dialect(), dialect));
     }
@@ -260,18 +103,22 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
     let (params, mut faults) = (request.query(), request.query_faults());
     let limit = faults.int(&params, "limit", PAGE_DEFAULT, 1, PAGE_MAX);
     let limit = u32::try_from(limit).unwrap_or(50);
-    let asked = ["dialect", "space", "state"].map(|name| params.get(name).unwrap_or_default());
+    let asked =
+        ["dialect", "space", "state", "user"].map(|name| params.get(name).unwrap_or_default());
     let question = lists::question(&[&["keys"][..], &asked].concat());
     let after = faults.keep(lists::after(&params, &question))?.flatten();
     let filter = filter(&request, &params, &mut faults);
     faults.finish()?;
-    let predicate = reach(&request).await?.filter().and(filter);
+    let reach = places::reach(&request.cx, Permission::KeyRead).await?;
+    let predicate = within(&reach).and(filter);
     let order = Order::newest_first();
     let page = keys::find(&request.cx, Query { predicate, order, after, limit, ..Query::of(0) });
     let page = page.await?;
     let numbers: Vec<i64> = page.items.iter().map(|key| key.number).collect();
     let last = request.cx.app.key_uses(&numbers).await?;
-    let shown = |key| shown_in(key, &last, request.cx.now);
+    let users: Vec<i64> = page.items.iter().map(|key| key.user).collect();
+    let held = request.cx.app.held_by(&users).await?;
+    let shown = |key| shown_in(key, &held, &last, request.cx.now);
     let data: Vec<KeyOut<'_>> = page.items.iter().map(shown).collect();
     let next = page.items.last().filter(|_| page.more).map(|key| key.number);
     let next = next.map(|number| lists::write(&question, Place::List { key: None, number }));
@@ -279,15 +126,21 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
     Reply::json(200, &ListOut { data, has_more: page.more, next_cursor, total: None })
 }
 
-fn shown_in<'a>(key: &'a Loaded<Key>, last: &HashMap<i64, KeyUse>, now: Timestamp) -> KeyOut<'a> {
-    KeyOut::of(key, key.revision, last.get(&key.number), now)
+fn shown_in<'a>(
+    key: &'a Loaded<Key>,
+    held: &Held,
+    last: &HashMap<i64, KeyUse>,
+    now: Timestamp,
+) -> KeyOut<'a> {
+    KeyOut::of(key, key.revision, held, last.get(&key.number), now)
 }
 
 /// One key.
 pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
-    let key = visible(&request).await?;
+    let key = visible(&request, Permission::KeyRead).await?;
     let last = request.cx.app.key_uses(&[key.number]).await?;
-    let reply = Reply::json(200, &shown_in(&key, &last, request.cx.now))?;
+    let held = request.cx.app.held_by(&[key.user]).await?;
+    let reply = Reply::json(200, &shown_in(&key, &held, &last, request.cx.now))?;
     Ok(conditions::unless_matched(&request, &conditions::tag(key.revision), reply))
 }
 
@@ -299,20 +152,29 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
     let dialect = fields.faults.keep(dialect(&request, body.dialect.as_ref()))?;
     let space = fields.faults.keep(place(&request, &body).await)?;
     let account_wide = body.account_wide.as_ref().copied().unwrap_or(false);
+    let user = body.user.as_ref().copied();
+    let role = role(&body, &mut fields);
+    if user.is_some() && role.is_some() {
+        let why = Why::Mismatch { with: "nothing where a user is named, whose roles count" };
+        fields.refuse("role", why);
+    }
     let patch = patch(body, &mut fields);
     fields.finish()?;
-    let KeyPatch { name, role, cap, addresses, expires_at, public_rights } = patch;
+    let KeyPatch { name, cap, addresses, expires_at, public_rights } = patch;
     let (dialect, space) = dialect.zip(space).ok_or_else(|| Failure::internal("no fault"))?;
     let cap = cap.flatten();
     // A list of permissions alone says it all; it cuts the role that has every one.
-    let role = role.unwrap_or(match cap {
+    let least = match cap {
         Some(_) => Role::Owner,
         None => dialect.credentials.roles.later,
-    });
+    };
+    let role = user.is_none().then(|| role.unwrap_or(least.number()));
     let minted = (dialect.credentials.mint)();
     let Minted { handle, secret, shown } = minted;
-    let plain = NewKey::of_space(&space, dialect.name, role, handle, secret);
+    let plain = NewKey::of_space(&space, dialect.name, least, handle, secret);
+    let own = role.map_or(plain.holder, |role| Holder::New { role });
     let new = NewKey {
+        holder: user.map_or(own, Holder::User),
         account_wide,
         name: name.unwrap_or_default(),
         cap,
@@ -322,7 +184,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
         ..plain
     };
     let issued = keys::issue(&request.cx, new, &shown).await?;
-    answer(&request, dialect, &space, &issued)
+    answer(&request, dialect, &space, &issued, role).await
 }
 
 fn dialect(request: &Request, name: Option<&String>) -> Result<&'static Dialect, Failure> {
@@ -343,12 +205,24 @@ async fn place(request: &Request, body: &KeyIn) -> Result<Space, Failure> {
         Err(Failure::NotFound { .. }) => return Err(unknown()),
         space => space?.record,
     };
-    match reach(request).await? {
-        Reach::Accounts(accounts) if accounts.contains(&space.account) => Ok(space),
-        Reach::Space(own) if own == number && wants_account => Err(Failure::Forbidden),
-        Reach::Space(own) if own == number => Ok(space),
-        Reach::Accounts(_) | Reach::Space(_) => Err(unknown()),
+    let reach = places::reach(&request.cx, Permission::KeyWrite).await?;
+    if reach.accounts.contains(&space.account) {
+        return Ok(space);
     }
+    match reach.spaces.contains(&number) {
+        true if wants_account => Err(Failure::Forbidden),
+        true => Ok(space),
+        false => Err(unknown()),
+    }
+}
+
+/// The role that a body names.
+fn role(body: &KeyIn, fields: &mut Fields) -> Option<i64> {
+    let known = |number: i64| match Role::numbered(number) {
+        None if number <= BUILT_IN_ROLES_MAX => Err(Why::Unknown { what: "role" }),
+        None | Some(_) => Ok(number),
+    };
+    set(fields.parse("role", body.role.clone(), known))
 }
 
 /// What a body says of a key's rights and limits, as a merge patch. Faults are noted.
@@ -360,10 +234,7 @@ fn patch(body: KeyIn, fields: &mut Fields) -> KeyPatch {
     };
     KeyPatch {
         name: whole(fields.parse("name", body.name, Ok)),
-        role: set(fields.parse("role", body.role, |number| {
-            Role::numbered(number).ok_or(Why::OutOfRange { min: 1, max: 6 })
-        })),
-        cap: changed(fields.parse("permissions", body.permissions, permissions)),
+        cap: changed(fields.parse("permissions", body.permissions, roles::permissions)),
         addresses: changed(fields.parse("addresses", body.addresses, networks))
             .map(Option::unwrap_or_default),
         expires_at: changed(fields.text("expires_at", body.expires_at, Timestamp::parse)),
@@ -390,14 +261,6 @@ fn changed<T>(patch: Patch<T>) -> Option<Option<T>> {
     }
 }
 
-fn permissions(words: Vec<String>) -> Result<Permissions, Why> {
-    let all = || Permission::ALL.iter().map(|permission| permission.as_str());
-    let known = |word: &String| {
-        Permission::parse(word).ok_or_else(|| Why::unknown("permission", word, all()))
-    };
-    words.iter().map(known).collect()
-}
-
 fn networks(texts: Vec<String>) -> Result<Vec<Network>, Why> {
     // Not parsed beyond the limit, which is told by the use case.
     if texts.len() > NETWORKS_MAX {
@@ -407,14 +270,19 @@ fn networks(texts: Vec<String>) -> Result<Vec<Network>, Why> {
 }
 
 /// A key that was made, with its credentials while they may be shown.
-fn answer(
+async fn answer(
     request: &Request,
     dialect: &Dialect,
     space: &Space,
     issued: &Issued,
+    role: Option<i64>,
 ) -> Result<Reply, Failure> {
     let key = &issued.key;
-    let mut out = KeyOut::of(key, key.revision, None, request.cx.now);
+    let mut held = request.cx.app.held_by(&[key.user]).await?;
+    if let Some(role) = role.filter(|_| request.cx.dry_run) {
+        held.foresee(key, role, request.cx.app.role(role).await?);
+    }
+    let mut out = KeyOut::of(key, key.revision, &held, None, request.cx.now);
     out.credentials = issued.shown.as_ref().map(|secret| {
         let base_url = &request.site.base_url;
         (dialect.credentials.show)(&Shown { base_url, space, key, secret })
@@ -429,35 +297,38 @@ fn answer(
 /// A changed key (JSON Merge Patch).
 pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::if_match(&request)?;
-    let number = visible(&request).await?.number;
+    let number = visible(&request, Permission::KeyWrite).await?.number;
     let (body, mut fields) = read::body::<KeyIn>(&request, Reading::NullClears)?;
     let fixed = [
         ("dialect", body.dialect.is_absent()),
         ("space", body.space.is_absent()),
         ("account_wide", body.account_wide.is_absent()),
+        ("user", body.user.is_absent()),
     ];
     for (name, _) in fixed.into_iter().filter(|(_, is_absent)| !is_absent) {
         fields.refuse(name, Why::ReadOnly);
     }
+    let role = role(&body, &mut fields);
     let patch = patch(body, &mut fields);
     fields.finish()?;
     let id = Id::Number(number);
-    let saved = keys::update(&request.cx, id, condition.expect(), &patch).await?;
+    let saved = keys::update(&request.cx, id, condition.expect(), &patch, role).await?;
     let last = request.cx.app.key_uses(&[number]).await?;
-    let out = KeyOut::of(&saved, saved.revision, last.get(&number), request.cx.now);
+    let held = request.cx.app.held_by(&[saved.user]).await?;
+    let out = KeyOut::of(&saved, saved.revision, &held, last.get(&number), request.cx.now);
     Ok(Reply::json(200, &out)?.with("etag", conditions::tag(saved.revision)))
 }
 
 /// Revokes a key. It stays in the list.
 pub(crate) async fn revoke(request: Request) -> Result<Reply, Failure> {
-    let number = visible(&request).await?.number;
+    let number = visible(&request, Permission::KeyWrite).await?.number;
     keys::revoke(&request.cx, number).await?;
     Ok(Reply::empty(204))
 }
 
 /// A new key with the same rights; the old one ends after the overlap.
 pub(crate) async fn rotate(request: Request) -> Result<Reply, Failure> {
-    let key = visible(&request).await?;
+    let key = visible(&request, Permission::KeyWrite).await?;
     let (body, mut fields) = match request.body.is_empty() {
         true => (RotateIn::default(), Fields::new(Reading::NullClears)),
         false => read::body(&request, Reading::NullClears)?,
@@ -476,5 +347,5 @@ pub(crate) async fn rotate(request: Request) -> Result<Reply, Failure> {
     let handle = handle.filter(|_| !dialect.credentials.keeps_user);
     let halves = NewHalves { handle, secret, shown, expires_at };
     let issued = keys::rotate(&request.cx, Id::Number(key.number), overlap, &halves).await?;
-    answer(&request, dialect, &space, &issued)
+    answer(&request, dialect, &space, &issued, None).await
 }

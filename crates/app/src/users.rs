@@ -1,0 +1,352 @@
+//! Users: people and applications, how they are made, changed and ended, and what they may do.
+//! Persons are asked for with `person:…`, applications with `application:…`, each at the account
+//! the user belongs to.
+
+use std::collections::HashMap;
+
+pub use patron_model::user::UserPatch;
+use patron_model::{
+    Failure, Noun, Permission, Permissions, Why,
+    card::Found,
+    event::UserEvent,
+    permission::Role,
+    role::{Assignment, OwnRole},
+    space::{Key, Space},
+    user::{User, UserKind, UserState},
+};
+use patron_store::{Column, Index, Kind, Value};
+
+use crate::{
+    App, Cx, assignments,
+    commit::{Draft, Expect, Saved},
+    documents::{DEPLOYMENT, Document, named},
+    failure,
+    ids::new_uuid,
+    keys, places,
+    record::{self, Id, Loaded, Look, Page, decode, page},
+    rights::{Grant, Principal},
+    roles,
+    search::{Field, Filter, Query},
+};
+
+/// Users.
+pub static USER: Kind = Kind {
+    name: "user",
+    columns: &[
+        Column::text("login", Index::UniqueEverywhere).guarding("email"),
+        Column::int("account", Index::Ordered),
+        Column::text("kind", Index::None),
+        Column::text("state", Index::None),
+    ],
+    terms: false,
+};
+
+impl Document for User {
+    named!(USER, User, UserEvent, in_deployment);
+
+    fn columns(&self) -> Vec<Value> {
+        // A person is invited once into an account. Elsewhere the same address tells nothing.
+        let login = self.email.as_ref().map(|email| format!("{}:{}", self.account, email.key()));
+        vec![
+            login.into(),
+            self.account.into(),
+            self.kind.as_str().into(),
+            self.state.as_str().into(),
+        ]
+    }
+
+    fn audit_place(&self) -> (Option<i64>, Option<i64>) {
+        (Some(self.account), None)
+    }
+
+    fn is_gone(&self) -> bool {
+        self.state == UserState::Deleted
+    }
+
+    fn search_cards(&self, found: &mut Found) {
+        found.text("name", &self.name);
+        found.maybe("given_name", self.given_name.as_ref());
+        found.maybe("family_name", self.family_name.as_ref());
+        if let Some(email) = &self.email {
+            found.text("email", email.as_str());
+        }
+        if let Some(phone) = &self.phone {
+            found.text("phone", phone.raw());
+        }
+    }
+}
+
+/// What lets a caller see users of a kind.
+pub const fn seen_with(kind: UserKind) -> Permission {
+    match kind {
+        UserKind::Human => Permission::PersonRead,
+        UserKind::Application => Permission::ApplicationRead,
+    }
+}
+
+/// What lets a caller change users of a kind.
+pub const fn changed_with(kind: UserKind) -> Permission {
+    match kind {
+        UserKind::Human => Permission::PersonWrite,
+        UserKind::Application => Permission::ApplicationWrite,
+    }
+}
+
+fn not_found() -> Failure {
+    Failure::NotFound { noun: Noun::User }
+}
+
+/// Makes a user: a person is invited, an application is in use at once.
+///
+/// # Errors
+/// `Invalid`, also for an account that the caller may not make users in; `Exists` when the account
+/// has a living person with the address.
+pub async fn create(
+    cx: &Cx,
+    kind: UserKind,
+    account: i64,
+    patch: UserPatch,
+) -> Result<Saved<User>, Failure> {
+    let cx = &cx.in_space(DEPLOYMENT);
+    may_in(cx, changed_with(kind), account).await?;
+    cx.settle(|draft| async {
+        let number = keys::next_number(cx).await?;
+        let blank = User {
+            kind,
+            state: match kind {
+                UserKind::Human => UserState::Invited,
+                UserKind::Application => UserState::Active,
+            },
+            ..User::application(number, new_uuid(), account, "", cx.now)
+        };
+        let (user, _) = blank.apply(patch.clone(), cx.now)?;
+        draft.create(User { version: 1, ..user })
+    })
+    .await
+}
+
+/// Whether the caller may do this in an account; one where he may do nothing of the kind is unknown
+/// to him.
+async fn may_in(cx: &Cx, permission: Permission, account: i64) -> Result<(), Failure> {
+    let unknown = || Failure::invalid("account", Why::Unknown { what: "account" });
+    let known = record::load::<patron_model::space::Account>(cx, Look::at(Id::Number(account)));
+    match known.await {
+        Ok(account) => {
+            let place = places::account(&cx.app, account.number).await?;
+            cx.may_at(permission, &place).map_err(|_| unknown())
+        }
+        Err(Failure::NotFound { .. }) => Err(unknown()),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// A living user that the caller may see.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn get(cx: &Cx, id: Id) -> Result<Loaded<User>, Failure> {
+    let user: Loaded<User> = record::load(cx, Look::at(id)).await?;
+    let place = places::account(&cx.app, user.account).await?;
+    cx.may_at(seen_with(user.kind), &place).map_err(|_| not_found())?;
+    Ok(user)
+}
+
+/// A page of living users.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn list(cx: &Cx, query: Query) -> Result<Page<User>, Failure> {
+    let gone = Filter::equal(Field::Column("state"), UserState::Deleted.as_str());
+    let predicate = query.predicate.and(Filter::Not(Box::new(gone)));
+    page(cx, &Query { tenants: vec![DEPLOYMENT], predicate, ..query }).await
+}
+
+/// A changed user.
+///
+/// # Errors
+/// `NotFound`, `Forbidden`, `Stale`, `Invalid`, `Exists`; `WrongState` when an account would be
+/// left without an owner.
+pub async fn update(
+    cx: &Cx,
+    id: Id,
+    expect: Expect,
+    patch: &UserPatch,
+) -> Result<Saved<User>, Failure> {
+    let cx = &cx.in_space(DEPLOYMENT);
+    cx.settle(|mut draft| async {
+        let before = to_change(cx, id).await?;
+        expect.check(before.version, before.revision)?;
+        let (after, changes) = before.apply(patch.clone(), cx.now)?;
+        let event = match (before.is_active(), after.is_active()) {
+            (false, true) => UserEvent::Activated,
+            (true, false) => {
+                assignments::keep_owners(cx, &mut draft, &before, None).await?;
+                UserEvent::Deactivated
+            }
+            (true, true) | (false, false) => UserEvent::Updated,
+        };
+        draft.change(&before, after, event, &changes)
+    })
+    .await
+}
+
+async fn to_change(cx: &Cx, id: Id) -> Result<Loaded<User>, Failure> {
+    let user = get(cx, id).await?;
+    let place = places::account(&cx.app, user.account).await?;
+    cx.may_at(changed_with(user.kind), &place)?;
+    Ok(user)
+}
+
+/// Deletes a user: its keys end, it holds no role any more, and nothing of a person stays, in the
+/// journal neither. Its number is never given out again.
+///
+/// # Errors
+/// `NotFound`, `Forbidden`, `Stale`; `WrongState` when an account would be left without an owner.
+pub async fn delete(cx: &Cx, id: Id, expect: Expect) -> Result<Saved<User>, Failure> {
+    let cx = &cx.in_space(DEPLOYMENT);
+    cx.settle(|mut draft| async {
+        let before = to_change(cx, id).await?;
+        expect.check(before.version, before.revision)?;
+        if before.is_active() {
+            assignments::keep_owners(cx, &mut draft, &before, None).await?;
+        }
+        end(cx, &mut draft, &before).await?;
+        let after = before.deleted(cx.now);
+        draft.forget(&before.record);
+        draft.change(&before, after, UserEvent::Deleted, &["state"])
+    })
+    .await
+}
+
+/// Ends the keys of a user and whatever roles it holds.
+async fn end(cx: &Cx, draft: &mut Draft<'_>, user: &User) -> Result<(), Failure> {
+    for key in keys::good_of_user(cx, user.number).await? {
+        keys::end(cx, draft, &key).await?;
+    }
+    for held in assignments::of_user(cx, user.number).await? {
+        assignments::end(draft, &held, cx.now)?;
+    }
+    Ok(())
+}
+
+/// The roles that users hold, and what these may do.
+#[derive(Debug, Default)]
+pub struct Held {
+    assignments: HashMap<i64, Vec<Assignment>>,
+    roles: HashMap<i64, (String, Permissions)>,
+}
+
+impl Held {
+    /// Roles that a user holds, each at its place.
+    pub fn of(&self, user: i64) -> &[Assignment] {
+        self.assignments.get(&user).map_or(&[], Vec::as_slice)
+    }
+
+    /// What people call a role, and what it may do; one that is no more may do nothing.
+    pub fn role(&self, number: i64) -> (&str, Permissions) {
+        let known = self.roles.get(&number);
+        known.map_or(("", Permissions::NONE), |(name, permissions)| (name, *permissions))
+    }
+
+    /// What a user may do, and where.
+    pub fn principal(&self, user: i64) -> Principal {
+        let grant = |held: &Assignment| Grant {
+            account: held.account,
+            space: held.space,
+            subaccounts: held.subaccounts,
+            permissions: self.role(held.role).1,
+        };
+        Principal::new(self.of(user).iter().map(grant).collect())
+    }
+
+    /// The same as if a key's application held this role already: for what is only tried out.
+    pub fn foresee(&mut self, key: &Key, role: i64, known: (String, Permissions)) {
+        let held = Assignment {
+            number: 0,
+            uuid: uuid::Uuid::nil(),
+            version: 1,
+            user: key.user,
+            role,
+            account: key.account,
+            space: (!key.account_wide).then_some(key.space),
+            subaccounts: key.account_wide,
+            created_at: key.created_at,
+            withdrawn_at: None,
+        };
+        self.assignments.insert(key.user, vec![held]);
+        self.roles.insert(role, known);
+    }
+
+    /// What a key may do at some place or other.
+    pub fn permissions(&self, key: &Key) -> Permissions {
+        self.principal(key.user).anywhere().and(key.cut())
+    }
+}
+
+/// The records of these users, and of the roles they hold where a space is: kind and number.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn records_of(
+    app: &App,
+    users: &[i64],
+    space: &Space,
+) -> Result<Vec<(&'static str, i64)>, Failure> {
+    let mut records: Vec<_> = users.iter().map(|user| (USER.name, *user)).collect();
+    for held in assignments::of_users(app, users).await? {
+        let is_here = held.space.is_none_or(|number| number == space.number);
+        if held.account == space.account && is_here {
+            records.push((assignments::ASSIGNMENT.name, held.number));
+            records.push((roles::ROLE.name, held.role));
+        }
+    }
+    records.sort_unstable();
+    records.dedup();
+    Ok(records)
+}
+
+/// Users whose roles are read with one question.
+const USERS_AT_ONCE: usize = 200;
+
+impl App {
+    /// The roles that these users hold.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub async fn held_by(&self, users: &[i64]) -> Result<Held, Failure> {
+        let mut held = Held::default();
+        for some in users.chunks(USERS_AT_ONCE) {
+            for assignment in assignments::of_users(self, some).await? {
+                held.assignments.entry(assignment.user).or_default().push(assignment);
+            }
+        }
+        let mut numbers: Vec<i64> =
+            held.assignments.values().flatten().map(|assignment| assignment.role).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        for number in numbers {
+            held.roles.insert(number, self.role(number).await?);
+        }
+        Ok(held)
+    }
+
+    /// What people call a role, and what it may do; one that is no more may do nothing.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub async fn role(&self, number: i64) -> Result<(String, Permissions), Failure> {
+        if let Some(built_in) = Role::numbered(number) {
+            return Ok((built_in.as_str().to_owned(), built_in.permissions()));
+        }
+        let row = self.store.get(&roles::ROLE, DEPLOYMENT, number).await.map_err(failure)?;
+        let role = row.as_ref().map(decode::<OwnRole>).transpose()?;
+        let known = role.map(|role| (role.name.as_str().to_owned(), role.permissions));
+        Ok(known.unwrap_or_default())
+    }
+
+    /// A user whatever became of it.
+    pub(crate) async fn user(&self, number: i64) -> Result<Option<User>, Failure> {
+        let row = self.store.get(&USER, DEPLOYMENT, number).await.map_err(failure)?;
+        Ok(row.as_ref().map(decode::<User>).transpose()?.map(|user| user.record))
+    }
+}

@@ -1,0 +1,312 @@
+//! Users: `/v1/users`, people and applications. Persons are seen and changed with `person:…`,
+//! applications with `application:…`.
+
+use patron_app::{
+    Id, Loaded, places,
+    search::{Filter, Order, Query, fields::user as fields},
+    users::{self, UserPatch},
+};
+use patron_gateway::{Faults, Fields, Member, Reading, Reply, Request, decode::Params};
+use patron_model::{
+    Failure, Noun, Patch, Why,
+    email::Email,
+    language::Language,
+    phone::Phone,
+    text::Name,
+    time_zone::TimeZone,
+    user::{User, UserKind, UserState},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    accounts, conditions,
+    customers::{PAGE_MAX, read, show::ListOut},
+    lists::{self, Place},
+    words,
+};
+
+/// A person or an application.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "User")]
+pub(crate) struct UserOut<'a> {
+    /// UUID.
+    id: uuid::Uuid,
+    /// Number.
+    number: i64,
+    /// `human` or `application`.
+    #[schemars(with = "words::UserKind")]
+    kind: &'static str,
+    /// Number of the account it is managed in.
+    account: i64,
+    /// `invited` (a person who has not signed in yet), `active`, `inactive`.
+    #[schemars(with = "words::UserState")]
+    state: &'static str,
+    /// What people call an application.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    /// Given name of a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    given_name: Option<&'a str>,
+    /// Family name of a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    family_name: Option<&'a str>,
+    /// E-mail address of a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    /// Phone number of a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<&'a str>,
+    /// Language of a person, as a tag of BCP 47.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<&'a str>,
+    /// Time zone of a person, by its IANA name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone: Option<&'a str>,
+    /// Counts the changes, from 1.
+    version: i64,
+    /// When it was made.
+    #[schemars(extend("format" = "date-time"))]
+    created_at: String,
+    /// When it was last changed.
+    #[schemars(extend("format" = "date-time"))]
+    updated_at: String,
+}
+
+impl<'a> From<&'a User> for UserOut<'a> {
+    fn from(user: &'a User) -> UserOut<'a> {
+        UserOut {
+            id: user.uuid,
+            number: user.number,
+            kind: user.kind.as_str(),
+            account: user.account,
+            state: user.state.as_str(),
+            name: (user.kind == UserKind::Application).then_some(&user.name),
+            given_name: user.given_name.as_ref().map(Name::as_str),
+            family_name: user.family_name.as_ref().map(Name::as_str),
+            email: user.email.as_ref().map(Email::as_str),
+            phone: user.phone.as_ref().map(Phone::raw),
+            language: user.language.as_ref().map(Language::as_str),
+            time_zone: user.time_zone.as_ref().map(TimeZone::as_str),
+            version: user.version,
+            created_at: user.created_at.rfc3339_micros(),
+            updated_at: user.updated_at.rfc3339_micros(),
+        }
+    }
+}
+
+/// A user as it is written.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "UserInput")]
+pub(crate) struct UserIn {
+    /// `human` or `application`; creation only.
+    #[schemars(with = "Option<words::UserKind>")]
+    kind: Member<String>,
+    /// Number of the account it is managed in, the key's own when absent; creation only.
+    account: Member<i64>,
+    /// What people call an application.
+    name: Member<String>,
+    /// Given name of a person, at most 100 characters.
+    given_name: Member<String>,
+    /// Family name of a person, at most 100 characters.
+    family_name: Member<String>,
+    /// E-mail address of a person, at most 128 characters; of one living person of an account.
+    email: Member<String>,
+    /// Phone number of a person, at most 30 characters.
+    phone: Member<String>,
+    /// Language of a person, as a tag of BCP 47.
+    language: Member<String>,
+    /// Time zone of a person, by its IANA name.
+    time_zone: Member<String>,
+    /// `active` or `inactive`: keys of an inactive application are refused; change only.
+    #[schemars(with = "Option<words::SettableUserState>")]
+    state: Member<String>,
+}
+
+/// What a body says of a user. Faults are noted.
+fn patch(body: UserIn, fields: &mut Fields) -> UserPatch {
+    let state = fields.text("state", body.state, |word| match word {
+        "active" => Ok(true),
+        "inactive" => Ok(false),
+        _ => Err(Why::not_one_of(word, "active, inactive")),
+    });
+    UserPatch {
+        name: match fields.parse("name", body.name, Ok) {
+            Patch::Keep => None,
+            Patch::Clear => Some(String::new()),
+            Patch::Set(name) => Some(name),
+        },
+        given_name: fields.text("given_name", body.given_name, Name::parse),
+        family_name: fields.text("family_name", body.family_name, Name::parse),
+        email: fields.text("email", body.email, Email::parse),
+        phone: fields.text("phone", body.phone, |typed| Phone::parse(typed, None)),
+        language: fields.text("language", body.language, Language::parse),
+        time_zone: fields.text("time_zone", body.time_zone, TimeZone::parse),
+        active: match state {
+            Patch::Set(active) => Some(active),
+            Patch::Keep | Patch::Clear => None,
+        },
+    }
+}
+
+fn shown(status: u16, user: &User) -> Result<Reply, Failure> {
+    Ok(Reply::json(status, &UserOut::from(user))?.with("etag", conditions::tag(user.version)))
+}
+
+fn id(request: &Request) -> Result<Id, Failure> {
+    Id::parse(request.param("user"), Noun::User)
+}
+
+/// Users of the kinds and accounts that the caller may see.
+async fn within(request: &Request) -> Result<Filter, Failure> {
+    let mut kinds = Vec::new();
+    for kind in [UserKind::Human, UserKind::Application] {
+        let reach = places::reach(&request.cx, users::seen_with(kind)).await?;
+        let of_kind = Filter::equal(fields::kind(), kind.as_str());
+        kinds.push(reach.in_accounts(fields::account()).and(of_kind));
+    }
+    Ok(Filter::Or(kinds))
+}
+
+fn filter(params: &Params, faults: &mut Faults) -> Filter {
+    let mut filter = Filter::All;
+    if let Some(word) = params.get("kind") {
+        let kind = UserKind::parse(word).ok_or_else(|| Why::not_one_of(word, UserKind::WORDS));
+        if let Some(kind) = faults.understood("kind", kind) {
+            filter = filter.and(Filter::equal(fields::kind(), kind.as_str()));
+        }
+    }
+    if let Some(word) = params.get("state") {
+        let state = UserState::parse(word).ok_or_else(|| Why::not_one_of(word, UserState::WORDS));
+        if let Some(state) = faults.understood("state", state) {
+            filter = filter.and(Filter::equal(fields::state(), state.as_str()));
+        }
+    }
+    if params.get("account").is_some() {
+        let account = faults.int(params, "account", 0, 1, i64::MAX);
+        filter = filter.and(Filter::equal(fields::account(), account));
+    }
+    if let Some(email) = params.get("email") {
+        filter = filter.and(Filter::EqualFolded(fields::email(), email.to_owned()));
+    }
+    filter
+}
+
+/// A page of users, newest first.
+pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
+    let (params, mut faults) = (request.query(), request.query_faults());
+    let limit = faults.int(&params, "limit", 50, 1, PAGE_MAX);
+    let limit = u32::try_from(limit).unwrap_or(50);
+    let asked =
+        ["kind", "state", "account", "email"].map(|name| params.get(name).unwrap_or_default());
+    let question = lists::question(&[&["users"][..], &asked].concat());
+    let after = faults.keep(lists::after(&params, &question))?.flatten();
+    let filter = filter(&params, &mut faults);
+    faults.finish()?;
+    let predicate = within(&request).await?.and(filter);
+    let order = Order::newest_first();
+    let query = Query { predicate, order, after, limit, ..Query::of(0) };
+    let page = users::list(&request.cx, query).await?;
+    let next = page.items.last().filter(|_| page.more).map(|user| user.number);
+    let next = next.map(|number| lists::write(&question, Place::List { key: None, number }));
+    let next_cursor = next.transpose()?;
+    let data: Vec<UserOut<'_>> = page.items.iter().map(|user| (&user.record).into()).collect();
+    Reply::json(200, &ListOut { data, has_more: page.more, next_cursor, total: None })
+}
+
+/// One user.
+pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
+    let user: Loaded<User> = users::get(&request.cx, id(&request)?).await?;
+    let reply = Reply::json(200, &UserOut::from(&user.record))?;
+    Ok(conditions::unless_matched(&request, &conditions::tag(user.version), reply))
+}
+
+/// A new user.
+pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
+    let (body, mut fields) = read::body::<UserIn>(&request, Reading::NullClears)?;
+    let kind = match body.kind.as_ref() {
+        None => Err(Failure::invalid("kind", Why::Required)),
+        Some(word) => UserKind::parse(word)
+            .ok_or_else(|| Failure::invalid("kind", Why::not_one_of(word, UserKind::WORDS))),
+    };
+    let kind = fields.faults.keep(kind)?;
+    let account = body.account.as_ref().copied();
+    if !body.state.is_absent() {
+        let why = Why::Mismatch { with: "nothing on creation; change the user afterwards" };
+        fields.refuse("state", why);
+    }
+    let patch = patch(UserIn { state: Member::default(), ..body }, &mut fields);
+    fields.finish()?;
+    let kind = kind.ok_or_else(|| Failure::internal("no fault was noted"))?;
+    let account = match account {
+        Some(account) => account,
+        None => accounts::own_account(&request)?,
+    };
+    let made = users::create(&request.cx, kind, account, patch).await?;
+    Ok(shown(201, &made)?.with("location", format!("/v1/users/{}", made.uuid)))
+}
+
+/// A changed user (JSON Merge Patch).
+pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
+    let condition = conditions::if_match(&request)?;
+    let (body, mut fields) = read::body::<UserIn>(&request, Reading::NullClears)?;
+    let fixed = [("kind", body.kind.is_absent()), ("account", body.account.is_absent())];
+    for (name, _) in fixed.into_iter().filter(|(_, is_absent)| !is_absent) {
+        fields.refuse(name, Why::ReadOnly);
+    }
+    let patch = patch(body, &mut fields);
+    fields.finish()?;
+    let saved = users::update(&request.cx, id(&request)?, condition.expect(), &patch).await?;
+    shown(200, &saved)
+}
+
+/// Deletes a user: its keys end, it holds no role any more.
+pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
+    let condition = conditions::if_match(&request)?;
+    users::delete(&request.cx, id(&request)?, condition.expect()).await?;
+    Ok(Reply::empty(204))
+}
+
+/// Where a user may do what.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "GrantedPermissions")]
+pub(crate) struct GrantOut {
+    /// Number of the account.
+    account: i64,
+    /// Number of the space; the whole account when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    space: Option<i64>,
+    /// Whether in the accounts below, too.
+    subaccounts: bool,
+    /// What may be done there.
+    permissions: Vec<&'static str>,
+}
+
+/// Who asks.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Me")]
+pub(crate) struct MeOut<'a> {
+    /// The user.
+    user: UserOut<'a>,
+    /// Number of the key.
+    key: i64,
+    /// What may be done with the key, and where.
+    permissions: Vec<GrantOut>,
+}
+
+/// Who asks, and what he may do where.
+pub(crate) async fn me(request: Request) -> Result<Reply, Failure> {
+    let patron_app::Actor::Caller(caller) = &request.cx.actor else {
+        return Err(Failure::Forbidden);
+    };
+    let permissions = caller.principal.grants().iter().map(|grant| GrantOut {
+        account: grant.account,
+        space: grant.space,
+        subaccounts: grant.subaccounts,
+        permissions: grant.permissions.iter().map(|one| one.as_str()).collect(),
+    });
+    let permissions = permissions.collect();
+    let user = (&caller.user).into();
+    Reply::json(200, &MeOut { user, key: caller.key.number, permissions })
+}
