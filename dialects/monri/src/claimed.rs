@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// The authenticity token of a digest, the one a bearer token was made for, or the client id sent
 /// to the token endpoint.
-pub(crate) fn claimed(exchange: &Exchange) -> Option<String> {
+pub fn claimed(exchange: &Exchange) -> Option<String> {
     let Some(header) = exchange.header("authorization") else {
         let body: Value = serde_json::from_slice(&exchange.body).ok()?;
         return body["client_id"].as_str().map(str::to_owned);

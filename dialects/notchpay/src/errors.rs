@@ -15,7 +15,7 @@ use crate::{NAME, auth};
 /// client insists on it.
 const CODE_TYPE_SWITCH: &str = "error_code_type";
 /// What a space can switch for this API.
-pub(crate) const SWITCHES: [Switch; 1] = [Switch {
+pub const SWITCHES: [Switch; 1] = [Switch {
     name: CODE_TYPE_SWITCH,
     takes: "\"string\" or \"number\"",
     accepts: |value| matches!(value.as_str(), Some("string" | "number")),

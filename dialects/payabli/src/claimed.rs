@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// The hash of a request token, the holder of an access token, or the client id sent to the token
 /// endpoint.
-pub(crate) fn claimed(exchange: &Exchange) -> Option<String> {
+pub fn claimed(exchange: &Exchange) -> Option<String> {
     if let Some((_, token)) = exchange.header("authorization").and_then(|v| v.split_once(' ')) {
         let content = URL_SAFE_NO_PAD.decode(token.trim().split('.').next()?).ok()?;
         let content: Value = serde_json::from_slice(&content).ok()?;

@@ -16,7 +16,7 @@ const SANDBOX_TOKEN: &str = "o.patron-sandbox-payabli-request-token";
 const TOKEN_BYTES: usize = 32;
 
 /// How a request is signed in.
-pub(crate) const SIGN_IN: SignIn = SignIn {
+pub const SIGN_IN: SignIn = SignIn {
     about: "The token in `requestToken`. Most paths name the entry point or a customer's number.",
     curl: include_str!("../sign_in/curl.sh"),
     python: include_str!("../sign_in/python.py"),

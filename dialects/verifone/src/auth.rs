@@ -26,7 +26,7 @@ fn refused(reason: &'static str) -> Failure {
 
 /// Who asks. Which space a request is for is said by its body or found with the record; until then
 /// it is the key's own.
-pub(crate) fn authenticate<'a>(
+pub fn authenticate<'a>(
     app: &'a Arc<App>,
     exchange: &'a Exchange,
 ) -> BoxFuture<'a, Result<Claim, Failure>> {
@@ -48,14 +48,14 @@ pub(crate) fn authenticate<'a>(
 }
 
 /// User and key of Basic credentials, split at the first colon. The user is an opaque text (§3.1).
-pub(crate) fn pair(encoded: &str) -> Option<(String, String)> {
+pub fn pair(encoded: &str) -> Option<(String, String)> {
     let text = String::from_utf8(BASE64.decode(encoded).ok()?).ok()?;
     let (user, key) = text.split_once(':')?;
     Some((user.to_owned(), key.to_owned()))
 }
 
 /// The holder of an API key.
-pub(crate) async fn by_key(
+pub async fn by_key(
     app: &App,
     exchange: &Exchange,
     user: &str,
@@ -69,7 +69,7 @@ pub(crate) async fn by_key(
 }
 
 /// OpenAPI security schemes.
-pub(crate) fn security() -> Value {
+pub fn security() -> Value {
     json!({
         "BasicAuth": {"type": "http", "scheme": "basic", "description": "User id and API key."},
         "BearerAuth": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::auth::pair;
 
 /// The user of Basic credentials or of a token; at the token endpoint also the form's client.
-pub(crate) fn claimed(exchange: &Exchange) -> Option<String> {
+pub fn claimed(exchange: &Exchange) -> Option<String> {
     let in_header = exchange.header("authorization").and_then(|header| {
         let (scheme, rest) = header.trim().split_once(' ')?;
         if scheme.eq_ignore_ascii_case("basic") {

@@ -17,7 +17,7 @@ const SANDBOX_USER: &str = "a5d0c0de-5a4d-4b0c-9e1f-c0ffee5a4db0";
 const SANDBOX_KEY: &str = "vfSandboxKeyForTestsOnlyAbCdEfGhIj";
 
 /// How a request is signed in.
-pub(crate) const SIGN_IN: SignIn = SignIn {
+pub const SIGN_IN: SignIn = SignIn {
     about: "User id and API key by Basic, or a bearer token that the token endpoint gives for \
             them. Every list is a search.",
     curl: include_str!("../sign_in/curl.sh"),
@@ -30,17 +30,17 @@ fn minted(user: String, key: String) -> Minted {
 }
 
 /// The sandbox's key.
-pub(crate) fn sandbox() -> Minted {
+pub fn sandbox() -> Minted {
     minted(SANDBOX_USER.to_owned(), SANDBOX_KEY.to_owned())
 }
 
 /// A random key.
-pub(crate) fn mint() -> Minted {
+pub fn mint() -> Minted {
     minted(uuid::Uuid::new_v4().to_string(), random_token("", 24))
 }
 
 /// The credentials as they are shown.
-pub(crate) fn show(shown: &Shown<'_>) -> Value {
+pub fn show(shown: &Shown<'_>) -> Value {
     json!({
         "base_url": format!("{}/oidc/customer-service", shown.base_url),
         "user_id": shown.key.handle,
@@ -50,14 +50,14 @@ pub(crate) fn show(shown: &Shown<'_>) -> Value {
 }
 
 /// Headers that authenticate a request.
-pub(crate) fn sign(request: &SignRequest<'_>) -> Result<Vec<(&'static str, String)>, Failure> {
+pub fn sign(request: &SignRequest<'_>) -> Result<Vec<(&'static str, String)>, Failure> {
     let member = |name: &str| request.credentials[name].as_str().unwrap_or_default();
     let pair = BASE64.encode(format!("{}:{}", member("user_id"), member("api_key")));
     Ok(vec![("Authorization", format!("Basic {pair}"))])
 }
 
 /// Calls to try it out.
-pub(crate) fn examples(credentials: &Value) -> Vec<Example> {
+pub fn examples(credentials: &Value) -> Vec<Example> {
     let path = "/oidc/customer-service/v2/customer";
     let body = json!({
         "entity_id": credentials["entity_id"],

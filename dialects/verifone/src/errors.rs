@@ -13,7 +13,7 @@ use crate::operations::TOKEN_PATH;
 
 /// The error body.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct ErrorBody {
+pub struct ErrorBody {
     /// Three-digit code.
     code: u16,
     /// Text for a developer.
@@ -26,7 +26,7 @@ pub(crate) struct ErrorBody {
 
 /// The error body of the token endpoint (RFC 6749 §5.2).
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct OauthError {
+pub struct OauthError {
     /// One of RFC 6749's words.
     error: &'static str,
     /// Text for a developer.
@@ -47,7 +47,7 @@ mod code {
 }
 
 /// A failure in this API's error shape.
-pub(crate) fn render(failure: &Failure, exchange: &Exchange) -> Reply {
+pub fn render(failure: &Failure, exchange: &Exchange) -> Reply {
     let (status, code, message) = describe(failure);
     let mut reply = if exchange.path() == TOKEN_PATH {
         oauth(failure, status)
@@ -68,7 +68,7 @@ pub(crate) fn render(failure: &Failure, exchange: &Exchange) -> Reply {
 }
 
 /// Last touch on every reply: nothing beyond what every answer of every API carries.
-pub(crate) fn finish(_: &mut Reply, _: &Exchange, _: Option<QuotaState>) {}
+pub fn finish(_: &mut Reply, _: &Exchange, _: Option<QuotaState>) {}
 
 /// Status, code and message.
 fn describe(failure: &Failure) -> (u16, u16, &'static str) {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Most characters of a pattern.
-pub(crate) const PATTERN_CHARS_MAX: usize = 200;
+pub const PATTERN_CHARS_MAX: usize = 200;
 /// Most bytes of a compiled pattern.
 const PATTERN_BYTES_MAX: usize = 256 * 1024;
 /// Deepest nesting inside a pattern.
@@ -27,7 +27,7 @@ const STEP_MICROS: i64 = 1_000;
 ///
 /// # Errors
 /// `Malformed` at `search`.
-pub(crate) fn compile(text: &str, spaces: &[Arc<Space>]) -> Result<Filter, Failure> {
+pub fn compile(text: &str, spaces: &[Arc<Space>]) -> Result<Filter, Failure> {
     let expression = query::parse(text).map_err(|fault| refused(fault.0))?;
     if searches(&expression) > SEARCHES_MAX {
         let what = "comparisons by =regex= and by name";

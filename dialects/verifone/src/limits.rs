@@ -6,12 +6,12 @@ use patron_model::{Why, space::Space};
 use crate::NAME;
 
 /// Most characters of each field.
-pub(crate) struct Lengths {
-    pub(crate) street: usize,
-    pub(crate) city: usize,
-    pub(crate) person: usize,
-    pub(crate) postal_code: usize,
-    pub(crate) state: usize,
+pub struct Lengths {
+    pub street: usize,
+    pub city: usize,
+    pub person: usize,
+    pub postal_code: usize,
+    pub state: usize,
 }
 
 /// The numbers of the Customer schema.
@@ -22,16 +22,16 @@ const COMPATIBLE: Lengths =
     Lengths { street: 50, city: 50, person: 50, postal_code: 16, state: 50 };
 
 /// Lengths that no profile changes.
-pub(crate) const COMPANY_MAX: usize = 100;
-pub(crate) const REGISTRATION_MAX: usize = 24;
-pub(crate) const EMAIL_MAX: usize = 255;
-pub(crate) const PHONE_MAX: usize = 25;
-pub(crate) const TITLE_MAX: usize = 120;
-pub(crate) const TAX_MAX: usize = 9;
+pub const COMPANY_MAX: usize = 100;
+pub const REGISTRATION_MAX: usize = 24;
+pub const EMAIL_MAX: usize = 255;
+pub const PHONE_MAX: usize = 25;
+pub const TITLE_MAX: usize = 120;
+pub const TAX_MAX: usize = 9;
 const LANGUAGE: std::ops::RangeInclusive<usize> = 2..=11;
 
 /// The lengths of a space: switch `validation`, `strict` or (else) `compatible`.
-pub(crate) fn lengths(space: &Space) -> &'static Lengths {
+pub fn lengths(space: &Space) -> &'static Lengths {
     match space.switch(NAME, "validation") {
         Some("strict") => &STRICT,
         _ => &COMPATIBLE,
@@ -42,13 +42,13 @@ pub(crate) fn lengths(space: &Space) -> &'static Lengths {
 ///
 /// # Errors
 /// `TooLong`.
-pub(crate) fn within(text: &str, max: usize) -> Result<&str, Why> {
+pub fn within(text: &str, max: usize) -> Result<&str, Why> {
     let fits = text.len() <= max || text.chars().count() <= max;
     if fits { Ok(text) } else { Err(Why::TooLong { max }) }
 }
 
 /// The first so many characters.
-pub(crate) fn cut(text: &str, max: usize) -> String {
+pub fn cut(text: &str, max: usize) -> String {
     text.chars().take(max).collect()
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn cut(text: &str, max: usize) -> String {
 ///
 /// # Errors
 /// `TooLong` or `Characters`.
-pub(crate) fn phone(text: &str) -> Result<&str, Why> {
+pub fn phone(text: &str) -> Result<&str, Why> {
     let allowed = "digits, blanks, hyphens, full stops, plus signs and parentheses";
     let fits = |c: char| c.is_ascii_digit() || c.is_whitespace() || "-+().".contains(c);
     matching(within(text, PHONE_MAX)?, fits, allowed)
@@ -66,7 +66,7 @@ pub(crate) fn phone(text: &str) -> Result<&str, Why> {
 ///
 /// # Errors
 /// `TooLong` or `Characters`.
-pub(crate) fn title(text: &str) -> Result<&str, Why> {
+pub fn title(text: &str) -> Result<&str, Why> {
     let allowed = "the letters A to Z, blanks, hyphens and full stops";
     let fits = |c: char| c.is_ascii_alphabetic() || c.is_whitespace() || "-.".contains(c);
     matching(within(text, TITLE_MAX)?, fits, allowed)
@@ -76,7 +76,7 @@ pub(crate) fn title(text: &str) -> Result<&str, Why> {
 ///
 /// # Errors
 /// `TooLong` or `Characters`.
-pub(crate) fn tax(text: &str) -> Result<&str, Why> {
+pub fn tax(text: &str) -> Result<&str, Why> {
     matching(within(text, TAX_MAX)?, |c| c.is_ascii_digit(), "digits")
 }
 
@@ -96,7 +96,7 @@ fn matching<'a>(
 ///
 /// # Errors
 /// `Malformed`.
-pub(crate) fn country(text: &str) -> Result<&str, Why> {
+pub fn country(text: &str) -> Result<&str, Why> {
     let fits = text.len() == 2 && text.bytes().all(|b| b.is_ascii_alphabetic());
     let expected = "a country code of two letters";
     if fits { Ok(text) } else { Err(Why::Malformed { expected }) }
@@ -106,7 +106,7 @@ pub(crate) fn country(text: &str) -> Result<&str, Why> {
 ///
 /// # Errors
 /// `Malformed`.
-pub(crate) fn language(text: &str) -> Result<&str, Why> {
+pub fn language(text: &str) -> Result<&str, Why> {
     let mut parts = text.split(['-', '_']);
     let primary = parts.next().unwrap_or_default();
     let fits = LANGUAGE.contains(&text.len())

@@ -23,7 +23,7 @@ use crate::{
 /// Customers of a page when the request does not say.
 const PAGE_SIZE: i64 = 50;
 /// Most customers of a page; a larger wish is cut silently (dossier §8.1).
-pub(crate) const PAGE_SIZE_MAX: i64 = 1_000;
+pub const PAGE_SIZE_MAX: i64 = 1_000;
 
 /// What is asked for.
 struct Listing {
@@ -35,7 +35,7 @@ struct Listing {
 }
 
 /// `GET /v2/customer`.
-pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
+pub async fn list(request: Request) -> Result<Reply, Failure> {
     let spaces = &spaces::caller(&request.cx)?.spaces;
     let listing = Listing::read(&request.query(), spaces)?;
     let rows = if listing.selector.kind == Kind::Entity && spaces.len() > 1 {

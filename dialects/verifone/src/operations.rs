@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Path of the token endpoint.
-pub(crate) const TOKEN_PATH: &str = "/oauth2/realms/root/realms/VerifoneServices/access_token";
+pub const TOKEN_PATH: &str = "/oauth2/realms/root/realms/VerifoneServices/access_token";
 
 /// Query parameters of the list (dossier §8.1).
 const LIST: &[Parameter] = &[
@@ -59,7 +59,7 @@ const SHORT: Mount = Mount {
 };
 
 /// All operations.
-pub(crate) fn all() -> Vec<Operation> {
+pub fn all() -> Vec<Operation> {
     [of_customers(&FULL), of_customers(&SHORT), of_sign_in()].concat()
 }
 

@@ -10,7 +10,7 @@ use patron_model::{Failure, Why, space::Space};
 use crate::{NAME, customers::wire::CustomerBody};
 
 /// What a space can switch for this API.
-pub(crate) const SWITCHES: [Switch; 3] = [
+pub const SWITCHES: [Switch; 3] = [
     Switch {
         name: "entity_id",
         takes: "a text that is not empty",
@@ -32,7 +32,7 @@ pub(crate) const SWITCHES: [Switch; 3] = [
 ///
 /// # Errors
 /// `Forbidden` for work that no key asked for: it belongs to no entity.
-pub(crate) fn caller(cx: &Cx) -> Result<&Arc<Caller>, Failure> {
+pub fn caller(cx: &Cx) -> Result<&Arc<Caller>, Failure> {
     match &cx.actor {
         Actor::Caller(caller) => Ok(caller),
         Actor::Operator | Actor::Anonymous => Err(Failure::Forbidden),
@@ -40,12 +40,12 @@ pub(crate) fn caller(cx: &Cx) -> Result<&Arc<Caller>, Failure> {
 }
 
 /// The id by which a space is shown.
-pub(crate) fn shown(space: &Space) -> String {
+pub fn shown(space: &Space) -> String {
     space.switch(NAME, "entity_id").map_or_else(|| space.uuid.to_string(), str::to_owned)
 }
 
 /// Whether an id means a space: its own id, or its UUID in either case.
-pub(crate) fn means(space: &Space, entity_id: &str) -> bool {
+pub fn means(space: &Space, entity_id: &str) -> bool {
     space.switch(NAME, "entity_id") == Some(entity_id)
         || entity_id.eq_ignore_ascii_case(space.uuid.hyphenated().encode_lower(&mut [0; 36]))
 }
@@ -54,7 +54,7 @@ pub(crate) fn means(space: &Space, entity_id: &str) -> bool {
 ///
 /// # Errors
 /// `Invalid` without `entity_id`, `Forbidden` when the key does not open the entity.
-pub(crate) fn named<'a>(cx: &'a Cx, body: &CustomerBody) -> Result<&'a Arc<Space>, Failure> {
+pub fn named<'a>(cx: &'a Cx, body: &CustomerBody) -> Result<&'a Arc<Space>, Failure> {
     let entity_id = body.entity_id.as_deref().unwrap_or_default();
     if entity_id.is_empty() {
         return Err(Failure::invalid("entity_id", Why::Required));
@@ -67,6 +67,6 @@ pub(crate) fn named<'a>(cx: &'a Cx, body: &CustomerBody) -> Result<&'a Arc<Space
 ///
 /// # Errors
 /// `Forbidden` when the key does not open it.
-pub(crate) fn of_record(cx: &Cx, space: i64) -> Result<&Arc<Space>, Failure> {
+pub fn of_record(cx: &Cx, space: i64) -> Result<&Arc<Space>, Failure> {
     caller(cx)?.space(space).ok_or(Failure::Forbidden)
 }

@@ -57,7 +57,7 @@ struct Claims {
 }
 
 /// `POST …/access_token`.
-pub(crate) async fn issue(request: Request) -> Result<Reply, Failure> {
+pub async fn issue(request: Request) -> Result<Reply, Failure> {
     if !request.is_form() {
         let supported = "application/x-www-form-urlencoded";
         return Err(Failure::UnsupportedMediaType { supported });
@@ -139,7 +139,7 @@ fn signed(app: &App, caller: &Caller, scope: &str, now: Timestamp) -> Result<Str
 /// # Errors
 /// `Unauthenticated` for a token that is not ours, was altered, has lapsed, or whose key is
 /// revoked.
-pub(crate) async fn accept(
+pub async fn accept(
     app: &App,
     token: &str,
     now: Timestamp,

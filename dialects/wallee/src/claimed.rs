@@ -5,7 +5,7 @@ use patron_gateway::Exchange;
 use serde_json::Value;
 
 /// The user id in the token's claims.
-pub(crate) fn claimed(exchange: &Exchange) -> Option<String> {
+pub fn claimed(exchange: &Exchange) -> Option<String> {
     let (_, token) = exchange.header("authorization")?.split_once(' ')?;
     let claims = URL_SAFE_NO_PAD.decode(token.trim().split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&claims).ok()?;

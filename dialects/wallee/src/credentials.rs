@@ -18,7 +18,7 @@ use crate::MOUNT;
 const SANDBOX_KEY: &[u8; 32] = b"patron sandbox key: not a secret";
 
 /// How a request is signed in.
-pub(crate) const SIGN_IN: SignIn = SignIn {
+pub const SIGN_IN: SignIn = SignIn {
     about: "A token for each request: a JWT signed by HS256 with the key, decoded from base64, \
             over the user, the time, the method, and path and query exactly as they are sent. The \
             header `Space` names the space.",

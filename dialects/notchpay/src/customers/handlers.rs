@@ -32,7 +32,7 @@ const ONE: [&str; 2] = ["customer", "data"];
 ///
 /// # Errors
 /// `NotFound` for what cannot be an id.
-pub(crate) fn id_of(request: &Request) -> Result<Id, Failure> {
+pub fn id_of(request: &Request) -> Result<Id, Failure> {
     let uuid = ids::parse(ids::CUSTOMER, request.param("id"));
     uuid.map(Id::Uuid).ok_or(Failure::NotFound { noun: Noun::Customer })
 }
@@ -42,7 +42,7 @@ pub(crate) fn id_of(request: &Request) -> Result<Id, Failure> {
 ///
 /// # Errors
 /// `NotFound`.
-pub(crate) async fn following(request: &Request) -> Result<Id, Failure> {
+pub async fn following(request: &Request) -> Result<Id, Failure> {
     let found = customers::get_following(&request.cx, id_of(request)?).await?;
     Ok(Id::Number(found.number))
 }

@@ -10,7 +10,7 @@ use crate::NAME;
 
 /// What a field is compared as, and with which operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// S: a text.
     Text,
     /// S: the customer's UUID.
@@ -38,35 +38,35 @@ pub(crate) enum Kind {
 }
 
 /// A field that can be searched.
-pub(crate) struct Selector {
+pub struct Selector {
     /// Its name.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// What it is compared as.
-    pub(crate) kind: Kind,
+    pub kind: Kind,
     /// Whether a list can be sorted by it.
-    pub(crate) is_sortable: bool,
+    pub is_sortable: bool,
     at: fn() -> Field,
 }
 
 impl Selector {
     /// The field of a name.
-    pub(crate) fn find(name: &str) -> Option<&'static Selector> {
+    pub fn find(name: &str) -> Option<&'static Selector> {
         ALL.iter().find(|selector| selector.name == name)
     }
 
     /// Names of those that a list can be sorted by.
-    pub(crate) fn sortable() -> impl Iterator<Item = &'static str> {
+    pub fn sortable() -> impl Iterator<Item = &'static str> {
         ALL.iter().filter(|selector| selector.is_sortable).map(|selector| selector.name)
     }
 
     /// "; did you mean …", where a name is much like that of a field.
-    pub(crate) fn hint(name: &str) -> String {
+    pub fn hint(name: &str) -> String {
         let meant = spelling::meant(name, ALL.iter().map(|selector| selector.name));
         meant.map(|name| format!("; did you mean {name}?")).unwrap_or_default()
     }
 
     /// The field as questions name it.
-    pub(crate) fn field(&self) -> Field {
+    pub fn field(&self) -> Field {
         (self.at)()
     }
 }
@@ -97,7 +97,7 @@ fn last_name() -> Field {
 }
 
 /// Every field, in the order of the dossier.
-pub(crate) static ALL: &[Selector] = &[
+pub static ALL: &[Selector] = &[
     of_kind(text("id", customer::uuid), Kind::Id),
     of_kind(text("entity_id", customer::space), Kind::Entity),
     text("company_name", || customer::text("company_name")),

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// `POST /v2/customer`.
-pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
+pub async fn create(request: Request) -> Result<Reply, Failure> {
     let (body, mut faults) = body(&request)?;
     let Some(space) = faults.keep(spaces::named(&request.cx, &body))? else {
         // Whatever else is wrong is told by the rules of the key's first entity.
@@ -26,7 +26,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 }
 
 /// `GET /v2/customer/{customerId}`.
-pub(crate) async fn retrieve(request: Request) -> Result<Reply, Failure> {
+pub async fn retrieve(request: Request) -> Result<Reply, Failure> {
     let (cx, id) = place(&request).await?;
     let seen = customers::see(&cx, Look::at(id).following()).await?;
     let space = spaces::of_record(&cx, seen.space())?;
@@ -39,7 +39,7 @@ pub(crate) async fn retrieve(request: Request) -> Result<Reply, Failure> {
 
 /// `POST /v2/customer/{customerId}`. A customer cannot move to another entity, not even to one of
 /// the same key: that would be another record.
-pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
+pub async fn update(request: Request) -> Result<Reply, Failure> {
     let (body, mut faults) = body(&request)?;
     let found = find(&request).await?;
     let space = spaces::of_record(&request.cx, found.space)?;
@@ -55,7 +55,7 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
 
 /// `DELETE /v2/customer/{customerId}`. Only by the customer's own id: who deletes an id that
 /// another customer took over must not lose that one.
-pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
+pub async fn delete(request: Request) -> Result<Reply, Failure> {
     let (cx, id) = place(&request).await?;
     customers::delete(&cx, id, Expect::Any).await?;
     Ok(Reply::empty(204))

@@ -1,9 +1,9 @@
 //! Customers (dossier §5, §6): the wire form, both conversions, handlers, and what is searched.
 
-pub(crate) mod fields;
+pub mod fields;
 mod handlers;
-pub(crate) mod read;
-pub(crate) mod show;
-pub(crate) mod wire;
+pub mod read;
+pub mod show;
+pub mod wire;
 
-pub(crate) use handlers::*;
+pub use handlers::*;

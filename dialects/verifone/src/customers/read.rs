@@ -32,7 +32,7 @@ use crate::{
 ///
 /// # Errors
 /// `Malformed` or `Invalid`, with every problem.
-pub(crate) fn creation(
+pub fn creation(
     body: &CustomerBody,
     space: &Space,
     faults: Faults,
@@ -45,7 +45,7 @@ pub(crate) fn creation(
 ///
 /// # Errors
 /// `Malformed` or `Invalid`, with every problem.
-pub(crate) fn update(
+pub fn update(
     body: CustomerBody,
     current: &Customer,
     space: &Space,

@@ -16,14 +16,14 @@ use crate::{
 };
 
 /// Extra that keeps a language which is no BCP 47 tag.
-pub(crate) const LANGUAGE: &str = "language";
+pub const LANGUAGE: &str = "language";
 /// Extra that keeps a billing country which is no ISO code.
-pub(crate) const BILLING_COUNTRY: &str = "billing_country_code";
+pub const BILLING_COUNTRY: &str = "billing_country_code";
 /// Extra that keeps a shipping country which is no ISO code.
-pub(crate) const SHIPPING_COUNTRY: &str = "shipping_country_code";
+pub const SHIPPING_COUNTRY: &str = "shipping_country_code";
 
 /// A customer as it is answered.
-pub(crate) fn customer(customer: &Customer, space: &Space) -> CustomerShown {
+pub fn customer(customer: &Customer, space: &Space) -> CustomerShown {
     let addresses = customer.billing().into_iter().chain(customer.shipping());
     // An address can be changed without the customer: the younger time is the customer's, too.
     let updated_at = addresses.map(|a| a.updated_at).fold(customer.updated_at, Ord::max);
@@ -36,7 +36,7 @@ pub(crate) fn customer(customer: &Customer, space: &Space) -> CustomerShown {
 }
 
 /// The fields of a customer as they are answered, and compared with what comes back.
-pub(crate) fn body(customer: &Customer, space: &Space) -> CustomerBody {
+pub fn body(customer: &Customer, space: &Space) -> CustomerBody {
     let lengths = limits::lengths(space);
     let text = |text: Option<&str>, max| text.map(|text| limits::cut(text, max));
     let tax_number = customer.tax_number.as_ref().map(|t| t.as_str());
@@ -83,10 +83,7 @@ fn billing(customer: &Customer, lengths: &Lengths) -> AddressBody {
 }
 
 /// First and last name of the customer itself, as they are shown.
-pub(crate) fn own_names(
-    customer: &Customer,
-    lengths: &Lengths,
-) -> (Option<String>, Option<String>) {
+pub fn own_names(customer: &Customer, lengths: &Lengths) -> (Option<String>, Option<String>) {
     let names = customer.names();
     let cut = |name: &str| limits::cut(name, lengths.person);
     (names.given.as_deref().map(cut), names.family.as_deref().map(cut))

@@ -18,9 +18,9 @@ macro_rules! body {
     }) => {
         $(#[$doc])*
         #[derive(Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
-        pub(crate) struct $name {
+        pub struct $name {
             $( $(#[$field_doc])* #[serde(skip_serializing_if = "Option::is_none")]
-               pub(crate) $field: Option<$type>, )*
+               pub $field: Option<$type>, )*
         }
 
         // Written out because the derived one also takes an array, member by member.
@@ -65,12 +65,12 @@ macro_rules! body {
 }
 
 /// An object, unless it has no member.
-pub(crate) fn unless_empty<T: Default + PartialEq>(object: T) -> Option<T> {
+pub fn unless_empty<T: Default + PartialEq>(object: T) -> Option<T> {
     (object != T::default()).then_some(object)
 }
 
 /// A body laid over another: its own members win, those of objects one by one.
-pub(crate) trait Overlay {
+pub trait Overlay {
     /// What is missing here, taken from below.
     fn over(self, below: Self) -> Self;
 }
@@ -157,22 +157,22 @@ body! {
 
 /// A customer as it is answered (§5.5).
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct CustomerShown {
+pub struct CustomerShown {
     /// UUID.
-    pub(crate) id: uuid::Uuid,
+    pub id: uuid::Uuid,
     /// The fields.
     #[serde(flatten)]
-    pub(crate) body: CustomerBody,
+    pub body: CustomerBody,
     /// When it was created.
-    pub(crate) created_at: String,
+    pub created_at: String,
     /// When it or one of its shown addresses was last changed.
-    pub(crate) updated_at: String,
+    pub updated_at: String,
 }
 
 /// A token request (§3.2), form-encoded.
 #[derive(Deserialize, JsonSchema)]
 #[allow(dead_code, reason = "only described; forms are read pair by pair")]
-pub(crate) struct TokenForm {
+pub struct TokenForm {
     /// `client_credentials`.
     grant_type: String,
     /// User id.
@@ -186,13 +186,13 @@ pub(crate) struct TokenForm {
 
 /// An issued token (§3.2).
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct TokenShown {
+pub struct TokenShown {
     /// JWT for `Authorization: Bearer`.
-    pub(crate) access_token: String,
+    pub access_token: String,
     /// The scopes it carries: those that were asked for, as far as the key has them.
-    pub(crate) scope: String,
+    pub scope: String,
     /// `Bearer`.
-    pub(crate) token_type: &'static str,
+    pub token_type: &'static str,
     /// Seconds until it lapses.
-    pub(crate) expires_in: i64,
+    pub expires_in: i64,
 }
