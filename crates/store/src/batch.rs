@@ -351,6 +351,7 @@ fn check_record(kind: &Kind, record: &Record) -> Result<(), StoreError> {
     if record.terms.iter().any(|term| term.contains('\0')) {
         return refuse("a term has a NUL character");
     }
+    // What is packed already was looked at before it was.
     if has_nul_escape(record.doc.parts().0) {
         return refuse("the document has a NUL character");
     }

@@ -205,7 +205,7 @@ pub(crate) fn scan_terms(
     }
     let (name, least) = (kind.name, builder.bind(Param::Text(prefix.to_owned())));
     condition += &match schema.dialect {
-        Dialect::Sqlite => format!(r#" AND patron_least(r."terms", {least}) = t."term""#),
+        Dialect::Sqlite => format!(r#" AND patron_is_least(r."terms", {least}, t."term")"#),
         Dialect::Postgres { .. } => format!(
             r#" AND NOT EXISTS (SELECT 1 FROM "{name}_term" AS s WHERE s."number" = t."number"
             AND s."tenant" = t."tenant" AND s."term" >= {least} AND s."term" < t."term")"#

@@ -17,7 +17,7 @@ use crate::document::{decimal_at, fold, text_at, whole_at};
 use crate::migration::{self, Position, Related};
 use crate::packing::unpack;
 use crate::sql::{Dialect, Schema};
-use crate::terms::least;
+use crate::terms::is_least;
 use crate::{Options, RelatedOf, StoreError, Synchronous, ddl};
 
 /// Older versions can lose writes when a WAL is reset (fixed in 3.51.3).
@@ -106,10 +106,10 @@ fn add_functions(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_scalar_function("patron_fold", 1, flags, |context| {
         Ok(context.get_raw(0).as_str_or_null()?.map(fold))
     })?;
-    connection.create_scalar_function("patron_least", 2, flags, |context| {
-        let prefix = context.get_raw(1).as_str()?;
+    connection.create_scalar_function("patron_is_least", 3, flags, |context| {
+        let (prefix, term) = (context.get_raw(1).as_str()?, context.get_raw(2).as_str()?);
         let held = context.get_raw(0).as_blob_or_null()?;
-        Ok(held.and_then(|held| least(held, prefix)).map(str::to_owned))
+        Ok(held.is_some_and(|held| is_least(held, prefix, term)))
     })?;
     connection.create_scalar_function("patron_text", 3, flags, |c| in_document(c, text_at))?;
     connection.create_scalar_function("patron_whole", 3, flags, |c| in_document(c, whole_at))?;
