@@ -3,6 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use patron_app::{
+    Id,
+    assignments::{self, Where},
+    users,
+};
+use patron_model::permission::Role;
 use patron_testkit::{Answer, TestServer};
 use serde_json::{Value, json};
 
@@ -102,10 +108,20 @@ async fn send(server: &TestServer, keys: &Value, operation: &Described, call: &C
     server.raw(method, &call.target, &headers, &call.body).await
 }
 
+/// Makes the application of a key an owner of its account: integrations see no users and roles.
+async fn own(server: &TestServer, user: i64) {
+    let cx = server.app.operator(0, "test");
+    let number = users::get(&cx, Id::Number(user)).await.unwrap().account;
+    let at = Where::Account { number, subaccounts: true };
+    let role = Role::Owner.number();
+    assignments::grant(&cx, Id::Number(user), role, at).await.unwrap();
+}
+
 impl Party {
     /// A space with people made through every API, and everything that can hang on them.
     async fn new(server: &TestServer, mark: &str, first: u32) -> Party {
         let keys = server.new_space(None).await;
+        own(server, keys["wallee"]["user_id"].as_i64().unwrap()).await;
         let native = async |method: &str, path: &str, body: Value| {
             let answer = call(server, &keys, "native", method, path, Some(body)).await;
             assert!(answer.status < 300, "{method} {path}: {}", answer.text());

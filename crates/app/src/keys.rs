@@ -116,6 +116,8 @@ pub enum Holder {
         /// Number of the role.
         role: i64,
     },
+    /// An application of its own that holds no role yet.
+    Unassigned,
     /// An application that is there.
     User(i64),
 }
@@ -193,8 +195,11 @@ pub async fn issue(cx: &Cx, new: NewKey, shown: &str) -> Result<Issued, Failure>
     let key = cx.settle(|mut draft| async {
         let number = next_number(cx).await?;
         let user = holder(cx, &mut draft, &new, number).await?;
-        let key = made(cx, new.clone(), number, user, hint(shown));
+        let mut key = made(cx, new.clone(), number, user, hint(shown));
         key.check(cx.now, true)?;
+        if let (Holder::User(_), None) = (new.holder, &new.handle) {
+            key = beside(cx, &mut draft, key).await?;
+        }
         vault::put(cx, &mut draft, vault::of_key(key.number), &new.secret).await?;
         let sealed = sealed(cx, key.number, shown)?;
         Ok(draft.create(key)?.sealing(sealed))
@@ -202,10 +207,30 @@ pub async fn issue(cx: &Cx, new: NewKey, shown: &str) -> Result<Issued, Failure>
     issued(cx, key.await?, shown).await
 }
 
+/// A further key of a user who is found by his number, as his first one is.
+async fn beside(cx: &Cx, draft: &mut Draft<'_>, new: Key) -> Result<Key, Failure> {
+    let handle = new.user.to_string();
+    let column = handle_column(&new.dialect, &handle);
+    let Some(first) = record::find_by::<Key>(cx, "handle", &column).await? else {
+        return Ok(Key { handle, ..new });
+    };
+    let good = good_of_user(cx, new.user).await?.into_iter().map(|key| key.record);
+    let good: Vec<Key> = good.filter(|key| key.dialect == new.dialect).collect();
+    let (before, after) = first.beside(new, &good)?;
+    draft.replace(&first, &before, KeyEvent::Updated, &["handle"])?;
+    Ok(after)
+}
+
 /// The user of a new key. An application of its own has the key's number and name.
 async fn holder(cx: &Cx, draft: &mut Draft<'_>, new: &NewKey, number: i64) -> Result<i64, Failure> {
     let path = places::path(&cx.app, new.account).await?;
     match new.holder {
+        Holder::Unassigned => {
+            let user = User::application(number, new_uuid(), new.account, &new.name, cx.now);
+            user.check()?;
+            draft.insert(&user)?;
+            Ok(number)
+        }
         Holder::New { role } => {
             let found = roles::assignable(cx, role, &path).await?;
             found.assert(draft);
@@ -352,6 +377,18 @@ pub async fn list(cx: &Cx, account: Option<i64>) -> Result<Vec<Key>, Failure> {
     let query = Query { predicate, limit: SPACES_MAX, ..Query::of(DEPLOYMENT) };
     let keys = page::<Key>(cx, &query).await?.items;
     Ok(keys.into_iter().map(|key| key.record).collect())
+}
+
+/// Keys of a user for one API, the oldest first, those that have ended included.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn of_user(cx: &Cx, user: i64, dialect: &str) -> Result<Vec<Loaded<Key>>, Failure> {
+    let predicate = Filter::equal(Field::Column("user"), user);
+    let query = Query { predicate, limit: SPACES_MAX, ..Query::of(DEPLOYMENT) };
+    let mut keys = page::<Key>(cx, &query).await?.items;
+    keys.retain(|key| key.dialect == dialect);
+    Ok(keys)
 }
 
 /// Keys of a user that are good now; there are [`SECRETS_MAX`] of one API at most.

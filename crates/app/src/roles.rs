@@ -1,13 +1,14 @@
 //! Roles that accounts make for themselves. Built-in ones are `patron_model::permission::Role`.
 
 pub use patron_model::role::RolePatch;
+use std::collections::BTreeMap;
+
 use patron_model::{
     Failure, Noun, Permission, Permissions, Why,
     card::Found,
     event::RoleEvent,
     permission::Role,
     role::{BUILT_IN_ROLES_MAX, OwnRole, ROLES_MAX},
-    text::Name,
 };
 use patron_store::{Column, Index, Kind, Value};
 
@@ -48,6 +49,9 @@ impl Document for OwnRole {
 
     fn search_cards(&self, found: &mut Found) {
         found.text("name", self.name.as_str());
+        for name in self.names.values() {
+            found.text("name", name.as_str());
+        }
         found.text("description", &self.description);
     }
 }
@@ -68,13 +72,8 @@ async fn may_make(cx: &Cx, account: i64, permissions: Permissions) -> Result<(),
 /// # Errors
 /// `Invalid`, also for an account that the caller may not make roles in; `Forbidden` when it would
 /// give what the caller lacks; `WrongState` when the account has [`ROLES_MAX`] roles.
-pub async fn create(
-    cx: &Cx,
-    account: i64,
-    name: Name,
-    description: String,
-    permissions: Permissions,
-) -> Result<Saved<OwnRole>, Failure> {
+pub async fn create(cx: &Cx, account: i64, patch: RolePatch) -> Result<Saved<OwnRole>, Failure> {
+    let permissions = patch.permissions.unwrap_or_default();
     let cx = &cx.in_space(DEPLOYMENT);
     let place = match record::load(cx, Look::at(Id::Number(account))).await {
         Ok(Loaded { record: patron_model::space::Account { number, .. }, .. }) => {
@@ -88,6 +87,7 @@ pub async fn create(
         return Err(Failure::invalid("account", Why::Unknown { what: "account" }));
     }
     may_make(cx, account, permissions).await?;
+    let name = patch.name.clone().ok_or(Failure::invalid("name", Why::Required))?;
     cx.settle(|draft| async {
         let of_account = Filter::equal(Field::Column("account"), account);
         let count = cx.app.store.count(&ROLE, &[DEPLOYMENT], &of_account);
@@ -103,14 +103,15 @@ pub async fn create(
             account,
             version: 1,
             name: name.clone(),
-            description: description.clone(),
+            names: BTreeMap::new(),
+            description: String::new(),
             permissions,
             created_at: cx.now,
             updated_at: cx.now,
             deleted_at: None,
         };
-        role.check()?;
-        draft.create(role)
+        let (role, _) = role.apply(patch.clone(), cx.now)?;
+        draft.create(OwnRole { version: 1, ..role })
     })
     .await
 }
@@ -121,6 +122,17 @@ pub async fn create(
 /// `NotFound`.
 pub async fn get(cx: &Cx, id: Id) -> Result<Loaded<OwnRole>, Failure> {
     let role: Loaded<OwnRole> = record::load(cx, Look::at(id)).await?;
+    let place = places::account(&cx.app, role.account).await?;
+    cx.may_at(Permission::RoleRead, &place).map_err(|_| not_found())?;
+    Ok(role)
+}
+
+/// The same, also one that was deleted.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn get_ever(cx: &Cx, id: Id) -> Result<Loaded<OwnRole>, Failure> {
+    let role: Loaded<OwnRole> = record::load(cx, Look::at(id).or_deleted()).await?;
     let place = places::account(&cx.app, role.account).await?;
     cx.may_at(Permission::RoleRead, &place).map_err(|_| not_found())?;
     Ok(role)

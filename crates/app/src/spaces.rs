@@ -25,7 +25,7 @@ use crate::{
     ids::new_uuid,
     keys, places,
     record::{self, Id, Loaded, Look, Page},
-    search::{Field, Filter, Query},
+    search::{After, Field, Filter, Query},
 };
 
 /// Accounts.
@@ -209,6 +209,30 @@ pub async fn create_space(
 pub async fn get<T: Document>(cx: &Cx, number: i64) -> Result<Loaded<T>, Failure> {
     record::load(cx, Look::at(Id::Number(number))).await
 }
+
+/// The first open space of an account: where a key for all of it is at home.
+///
+/// # Errors
+/// `WrongState` when it has none.
+pub async fn first_of(cx: &Cx, account: i64) -> Result<Space, Failure> {
+    let predicate = Filter::equal(Field::Column("account"), account);
+    let mut query = Query { predicate, limit: SPACES_AT_ONCE, ..Query::of(DEPLOYMENT) };
+    loop {
+        let found = list::<Space>(cx, query.clone()).await?;
+        let last = found.items.last().map(|space| space.number).filter(|_| found.more);
+        if let Some(space) = found.items.into_iter().find(|space| space.is_open()) {
+            return Ok(space.record);
+        }
+        let Some(number) = last else {
+            let (is, needs) = ("an account without a space in use", "one with a space");
+            return Err(Failure::WrongState { is, needs });
+        };
+        query.after = Some(After { keys: Vec::new(), number });
+    }
+}
+
+/// Spaces read with one question.
+const SPACES_AT_ONCE: u32 = 200;
 
 /// A page of accounts or spaces.
 ///

@@ -108,7 +108,7 @@ pub async fn create(
     patch: UserPatch,
 ) -> Result<Saved<User>, Failure> {
     let cx = &cx.in_space(DEPLOYMENT);
-    may_in(cx, changed_with(kind), account).await?;
+    may_make(cx, kind, account).await?;
     cx.settle(|draft| async {
         let number = keys::next_number(cx).await?;
         let blank = User {
@@ -125,9 +125,12 @@ pub async fn create(
     .await
 }
 
-/// Whether the caller may do this in an account; one where he may do nothing of the kind is unknown
-/// to him.
-async fn may_in(cx: &Cx, permission: Permission, account: i64) -> Result<(), Failure> {
+/// Whether the caller may make users of a kind in an account.
+///
+/// # Errors
+/// `Invalid` for an account where he may not, which is as unknown to him as one that there is not.
+pub async fn may_make(cx: &Cx, kind: UserKind, account: i64) -> Result<(), Failure> {
+    let permission = changed_with(kind);
     let unknown = || Failure::invalid("account", Why::Unknown { what: "account" });
     let known = record::load::<patron_model::space::Account>(cx, Look::at(Id::Number(account)));
     match known.await {
@@ -146,6 +149,17 @@ async fn may_in(cx: &Cx, permission: Permission, account: i64) -> Result<(), Fai
 /// `NotFound`.
 pub async fn get(cx: &Cx, id: Id) -> Result<Loaded<User>, Failure> {
     let user: Loaded<User> = record::load(cx, Look::at(id)).await?;
+    let place = places::account(&cx.app, user.account).await?;
+    cx.may_at(seen_with(user.kind), &place).map_err(|_| not_found())?;
+    Ok(user)
+}
+
+/// The same, also one that was deleted.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn get_ever(cx: &Cx, id: Id) -> Result<Loaded<User>, Failure> {
+    let user: Loaded<User> = record::load(cx, Look::at(id).or_deleted()).await?;
     let place = places::account(&cx.app, user.account).await?;
     cx.may_at(seen_with(user.kind), &place).map_err(|_| not_found())?;
     Ok(user)

@@ -144,7 +144,8 @@ impl Expand {
         wanted
     }
 
-    fn at(&self, name: &str) -> Option<&Expand> {
+    /// Which references of a reference are to be shown whole; none: it is not to be itself.
+    pub fn at(&self, name: &str) -> Option<&Expand> {
         self.0.get(name)
     }
 }

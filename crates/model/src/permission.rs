@@ -82,6 +82,12 @@ impl Permission {
         matches!(self.number() % 100, 1 | 3 | 4)
     }
 
+    /// The permission with a number.
+    pub fn numbered(number: i64) -> Option<Permission> {
+        let has_it = |one: &Permission| i64::from(one.number()) == number;
+        Permission::ALL.iter().copied().find(has_it)
+    }
+
     /// Reads `noun:verb`.
     pub fn parse(words: &str) -> Option<Permission> {
         Permission::ALL.iter().copied().find(|permission| permission.as_str() == words)
@@ -369,6 +375,7 @@ mod tests {
             let nouns = Permission::ALL.iter().filter(same_noun).map(|p| p.number() / 100);
             assert!(nouns.into_iter().all(|n| n == number / 100), "{permission}");
             assert_eq!(Permission::parse(permission.as_str()), Some(*permission));
+            assert_eq!(Permission::numbered(number.into()), Some(*permission));
         }
         assert!(Permission::ALL.len() <= 128);
         for bad in ["", "customer", "customer:", "customer:READ", "Customer:read", "customer:erase"]

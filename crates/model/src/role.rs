@@ -1,6 +1,8 @@
 //! Roles that accounts make for themselves, and who holds which role where: in a space, in an
 //! account, or in an account with all below it. Built-in roles: [`crate::permission::Role`].
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -24,6 +26,9 @@ pub struct OwnRole {
     pub version: i64,
     /// What people call it.
     pub name: Name,
+    /// What people call it in single languages, by their tags.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, Name>,
     /// What it is for.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
@@ -46,8 +51,10 @@ pub const DESCRIPTION_CHARS_MAX: usize = 1_000;
 /// What shall become of a role.
 #[derive(Debug, Clone, Default)]
 pub struct RolePatch {
-    /// What people call it.
+    /// What people call it; in single languages it is called so too, unless they are named.
     pub name: Option<Name>,
+    /// What people call it in single languages, by their tags.
+    pub names: Option<BTreeMap<String, Name>>,
     /// What it is for.
     pub description: Option<String>,
     /// What it may do.
@@ -60,14 +67,18 @@ impl OwnRole {
     /// # Errors
     /// Every problem.
     pub fn apply(&self, patch: RolePatch, now: Timestamp) -> Result<(OwnRole, Changes), Problems> {
-        let RolePatch { name, description, permissions } = patch;
+        let RolePatch { name, names, description, permissions } = patch;
         let mut next = self.clone();
+        if name.as_ref().is_some_and(|name| *name != self.name) {
+            next.names.clear();
+        }
         next.name = name.unwrap_or(next.name);
+        next.names = names.unwrap_or(next.names);
         next.description = description.unwrap_or(next.description);
         next.permissions = permissions.unwrap_or(next.permissions);
         next.check()?;
         let members = [
-            ("name", self.name != next.name),
+            ("name", self.name != next.name || self.names != next.names),
             ("description", self.description != next.description),
             ("permissions", self.permissions != next.permissions),
         ];

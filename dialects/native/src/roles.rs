@@ -121,6 +121,7 @@ fn patch(body: RoleIn, fields: &mut Fields) -> RolePatch {
     };
     RolePatch {
         name: accounts::name(fields, body.name),
+        names: None,
         description: match fields.parse("description", body.description, Ok) {
             Patch::Keep => None,
             Patch::Clear => Some(String::new()),
@@ -204,16 +205,13 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
     for (member, _) in needed.into_iter().filter(|(_, is_said)| !is_said) {
         fields.refuse(member, Why::Required);
     }
-    let RolePatch { name, description, permissions } = patch(body, &mut fields);
+    let patch = patch(body, &mut fields);
     fields.finish()?;
     let account = match account {
         Some(account) => account,
         None => accounts::own_account(&request)?,
     };
-    let (name, permissions) =
-        name.zip(permissions).ok_or_else(|| Failure::internal("no fault was noted"))?;
-    let description = description.unwrap_or_default();
-    let made = roles::create(&request.cx, account, name, description, permissions).await?;
+    let made = roles::create(&request.cx, account, patch).await?;
     Ok(shown(201, &made)?.with("location", format!("/v1/roles/{}", made.number)))
 }
 

@@ -163,7 +163,27 @@ type Word = fn(&str) -> String;
 /// The words for what a request is about: only customers have fields in words of the record.
 fn words(exchange: &Exchange) -> Word {
     let about = exchange.path().strip_prefix(MOUNT).unwrap_or_default();
-    if about.starts_with("/customers") { word_of_customer } else { word }
+    let is_of = |path: &str| about.starts_with(path);
+    match (is_of("/customers"), is_of("/human-users") || is_of("/application-users")) {
+        (true, _) => word_of_customer,
+        (false, true) => word_of_user,
+        (false, false) => word,
+    }
+}
+
+/// The provider's word for a field of a user, or of what is done with one.
+fn word_of_user(field: &str) -> String {
+    let word = match field {
+        "account" => "primaryAccount",
+        "given_name" => "firstname",
+        "family_name" => "lastname",
+        "email" => "emailAddress",
+        "phone" => "mobilePhoneNumber",
+        "time_zone" => "timeZone",
+        "role" => "roleId",
+        other => return word(other),
+    };
+    word.to_owned()
 }
 
 fn word(field: &str) -> String {

@@ -29,9 +29,11 @@ mod lists;
 mod operations;
 pub mod query;
 mod records;
+mod roles;
 mod table;
 pub mod tables;
 mod transport;
+mod users;
 
 use patron_gateway::{
     Credentials, Dialect,

@@ -8,7 +8,12 @@ use patron_gateway::{
 };
 use patron_model::{
     Failure,
-    Permission::{CommentRead, CommentWrite, CustomerMerge, CustomerRead, CustomerWrite},
+    Permission::{
+        AccessGrant, AccessRead, ApplicationRead, ApplicationWrite, CommentRead, CommentWrite,
+        CustomerMerge, CustomerRead, CustomerWrite, KeyRead, KeyWrite, PersonRead, PersonWrite,
+        RoleRead, RoleWrite,
+    },
+    user::UserKind,
 };
 
 use crate::{
@@ -22,7 +27,10 @@ use crate::{
         show::{Customer, RestCustomerEmailAddress},
     },
     lists::{ListResponse, SearchResponse},
-    records, table, transport,
+    records,
+    roles::{self, About, Role, RoleIn, UserAccountRole, UserSpaceRole},
+    table, transport,
+    users::{self, ApplicationUser, HumanUser, RestApplicationUserMacKey, UserIn},
 };
 
 pub const SPACE: Parameter = Parameter {
@@ -31,6 +39,13 @@ pub const SPACE: Parameter = Parameter {
     kind: "integer",
     required: true,
     about: "Space the operation works in.",
+};
+pub const ACCOUNT: Parameter = Parameter {
+    name: "Account",
+    place: "header",
+    kind: "integer",
+    required: true,
+    about: "Account the operation works in.",
 };
 pub const EXPAND: Parameter =
     Parameter::query("expand", "string", "References to show as a whole; may be repeated.");
@@ -59,7 +74,8 @@ pub fn all() -> Vec<Operation> {
 
 fn served() -> Vec<Operation> {
     let typed = [of_customers(), of_addresses(), of_comments()].concat();
-    let typed = typed.into_iter().map(table::described);
+    let people = [of_users(), of_roles()].concat().into_iter().map(Operation::for_deployment);
+    let typed = typed.into_iter().chain(people).map(table::described);
     typed.chain(catalogues::operations()).chain(records::operations()).collect()
 }
 
@@ -125,6 +141,74 @@ fn of_comments() -> Vec<Operation> {
             .body::<CustomerCommentActive>().replies::<CustomerComment<'_>>(200),
         on("customer_comments_delete", comments::delete).needs(CommentWrite).replies_empty(204),
     ]
+}
+
+#[rustfmt::skip]
+fn of_users() -> Vec<Operation> {
+    use UserKind::{Application, Human};
+    vec![
+        on("application_users_list", |r| users::list(Application, r)).needs(ApplicationRead)
+            .replies::<ListResponse<ApplicationUser<'_>>>(200),
+        on("application_users_retrieve", |r| users::retrieve(Application, r))
+            .needs(ApplicationRead).replies::<ApplicationUser<'_>>(200),
+        on("application_users_search", |r| users::search(Application, r)).needs(ApplicationRead)
+            .replies::<SearchResponse<ApplicationUser<'_>>>(200),
+        on("application_users_create", users::create_application).needs(ApplicationWrite)
+            .body::<UserIn>().replies::<ApplicationUser<'_>>(201),
+        on("application_users_update", |r| users::update(Application, r)).needs(ApplicationWrite)
+            .body::<UserIn>().replies::<ApplicationUser<'_>>(200),
+        on("application_users_delete", |r| users::delete(Application, r)).needs(ApplicationWrite)
+            .replies_empty(204),
+        on("application_users_get_keys", users::list_keys).needs(KeyRead)
+            .replies::<Vec<RestApplicationUserMacKey>>(200),
+        on("application_users_post_keys", users::create_key).needs(KeyWrite)
+            .replies::<RestApplicationUserMacKey>(201),
+        on("application_users_delete_keys", users::delete_key).needs(KeyWrite).replies_empty(204),
+        on("human_users_list", |r| users::list(Human, r)).needs(PersonRead)
+            .replies::<ListResponse<HumanUser<'_>>>(200),
+        on("human_users_retrieve", |r| users::retrieve(Human, r)).needs(PersonRead)
+            .replies::<HumanUser<'_>>(200),
+        on("human_users_search", |r| users::search(Human, r)).needs(PersonRead)
+            .replies::<SearchResponse<HumanUser<'_>>>(200),
+        on("human_users_create", users::create_human).needs(PersonWrite)
+            .body::<UserIn>().replies::<HumanUser<'_>>(201),
+        on("human_users_update", |r| users::update(Human, r)).needs(PersonWrite)
+            .body::<UserIn>().replies::<HumanUser<'_>>(200),
+        on("human_users_delete", |r| users::delete(Human, r)).needs(PersonWrite)
+            .replies_empty(204),
+    ]
+}
+
+#[rustfmt::skip]
+fn of_roles() -> Vec<Operation> {
+    let mut all = vec![
+        on("roles_list", roles::list).needs(RoleRead).replies::<ListResponse<Role>>(200),
+        on("roles_retrieve", roles::retrieve).needs(RoleRead).replies::<Role>(200),
+        on("roles_search", roles::search).needs(RoleRead).replies::<SearchResponse<Role>>(200),
+        on("roles_create", roles::create).needs(RoleWrite).body::<RoleIn>().replies::<Role>(201),
+        on("roles_update", roles::update).needs(RoleWrite).body::<RoleIn>().replies::<Role>(200),
+        on("roles_delete", roles::delete).needs(RoleWrite).replies_empty(204),
+    ];
+    for (user, kind) in [("application", UserKind::Application), ("human", UserKind::Human)] {
+        let (account, space) =
+            (About { kind, is_of_space: false }, About { kind, is_of_space: true });
+        let id = |what: &str| format!("{user}_users_roles_{what}");
+        all.extend([
+            on(&id("list"), move |r| roles::list_held(account, r)).needs(AccessRead)
+                .replies::<ListResponse<UserAccountRole>>(200),
+            on(&id("account_roles"), move |r| roles::grant(account, r)).needs(AccessGrant)
+                .replies::<UserAccountRole>(200),
+            on(&id("delete"), move |r| roles::withdraw(account, r)).needs(AccessGrant)
+                .replies_empty(204),
+            on(&id("get_space_roles"), move |r| roles::list_held(space, r)).needs(AccessRead)
+                .replies::<ListResponse<UserSpaceRole>>(200),
+            on(&id("space_roles"), move |r| roles::grant(space, r)).needs(AccessGrant)
+                .replies::<UserSpaceRole>(200),
+            on(&id("delete_space_roles"), move |r| roles::withdraw(space, r)).needs(AccessGrant)
+                .replies_empty(204),
+        ]);
+    }
+    all
 }
 
 /// The line of an operation: who may call it, its body and what it answers. All else stands in the

@@ -10,7 +10,7 @@ use patron_gateway::{
     operation::{self, NOT_SERVED, Parameter, Unguarded},
 };
 
-use crate::operations::{LIST, SEARCH, SPACE};
+use crate::operations::{ACCOUNT, LIST, SEARCH, SPACE};
 
 const TABLE: &str = include_str!("../operations.tsv");
 /// Columns of a row; the last is the SDK's method, which only tests read.
@@ -108,7 +108,11 @@ pub fn row(id: &str) -> &'static Row {
 pub fn described(operation: Operation) -> Operation {
     let row = row(operation.id);
     let line = operation.tag(row.group).takes(&row.parameters());
-    if row.scope == Scope::Space { line.takes(&[SPACE]) } else { line }
+    match row.scope {
+        Scope::Space => line.takes(&[SPACE]),
+        Scope::Account => line.takes(&[ACCOUNT]),
+        Scope::Nowhere => line,
+    }
 }
 
 /// The rows of a family: those whose ids begin with its name.

@@ -17,3 +17,4 @@ mod records;
 mod sdk;
 mod translation;
 mod transport;
+mod users;

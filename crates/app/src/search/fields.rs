@@ -2,6 +2,10 @@
 //! name fields by these words only, so that a member of a document that gets another name is
 //! renamed here, or a test says so.
 
+mod people;
+
+pub use self::people::{assignment, role, user};
+
 /// Fields of a customer.
 pub mod customer {
     use patron_model::{country::Country, phone::Phone};
@@ -420,66 +424,6 @@ pub mod key {
     /// The key that takes its place.
     pub fn replaced_by() -> Field {
         super::whole("replaced_by")
-    }
-}
-
-/// Fields of a user.
-pub mod user {
-    use patron_store::Field;
-
-    /// The account it is managed in.
-    pub fn account() -> Field {
-        Field::Column("account")
-    }
-
-    /// Person or application.
-    pub fn kind() -> Field {
-        Field::Column("kind")
-    }
-
-    /// Whether it may do anything.
-    pub fn state() -> Field {
-        Field::Column("state")
-    }
-
-    /// The e-mail address of a person, as typed.
-    pub fn email() -> Field {
-        Field::text(&["email"])
-    }
-}
-
-/// Fields of a role that an account has made for itself.
-pub mod role {
-    use patron_store::Field;
-
-    /// The account it belongs to; nothing once it is deleted.
-    pub fn account() -> Field {
-        Field::Column("account")
-    }
-}
-
-/// Fields of a role that a user holds; nothing once it is withdrawn.
-pub mod assignment {
-    use patron_store::Field;
-
-    /// The user.
-    pub fn user() -> Field {
-        Field::Column("user")
-    }
-
-    /// The role.
-    pub fn role() -> Field {
-        Field::Column("role")
-    }
-
-    /// The account where it holds, or whose space it is.
-    pub fn account() -> Field {
-        Field::Column("account")
-    }
-
-    /// The space where it holds.
-    pub fn space() -> Field {
-        Field::Column("space")
     }
 }
 

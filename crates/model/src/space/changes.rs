@@ -14,6 +14,8 @@ use crate::{
 
 /// Most secrets of one user that are good at once.
 pub const SECRETS_MAX: usize = 10;
+/// The end of a key that has none: the last moment of the year 9999, in microseconds.
+const NEVER_MICROS: i64 = 253_402_300_799_999_999;
 /// What a deleted space is called.
 const NAME_OF_DELETED: &str = "deleted";
 
@@ -231,7 +233,7 @@ impl Key {
         if !self.is_good(now) {
             return Err(ended());
         }
-        if self.replaced_by.is_some() {
+        if self.replaced_by.is_some() || self.handle_moved {
             return Err(replaced());
         }
         let NewHalf { id, handle, hint, expires_at } = new;
@@ -267,6 +269,24 @@ impl Key {
         };
         new.check(now, expires_at.is_some())?;
         Ok((old, new))
+    }
+
+    /// The key as it stays beside a further one of the same user, and that one, which the user is
+    /// found by from now on. `good` are the keys of the user that are good, this one maybe among
+    /// them.
+    ///
+    /// # Errors
+    /// `WrongState` when it is not the one that the user is found by.
+    pub fn beside(&self, new: Key, good: &[Key]) -> Result<(Key, Key), Failure> {
+        if self.handle_moved {
+            return Err(replaced());
+        }
+        let mut good: Vec<&Key> = good.iter().collect();
+        good.sort_unstable_by_key(|key| std::cmp::Reverse(key.number));
+        let until = |key: &Key| key.expires_at.unwrap_or(Timestamp::from_micros(NEVER_MICROS));
+        let earlier = good.iter().map(|key| EarlierKey { number: key.number, until: until(key) });
+        let new = Key { handle: self.handle.clone(), earlier: earlier.collect(), ..new };
+        Ok((Key { handle_moved: true, ..self.clone() }, new))
     }
 
     /// The key once somebody has ended it.
@@ -331,6 +351,17 @@ mod tests {
         assert!(matches!(old.rotated(half(9, None), 1, at(1)), Err(Failure::WrongState { .. })));
         let (_, other) = key().rotated(half(8, Some("cd")), 100, at(0)).expect("allowed");
         assert_eq!((other.handle.as_str(), other.earlier), ("cd", Vec::new()));
+    }
+
+    #[test]
+    fn a_further_key_of_a_user_leaves_the_others_as_they_are() {
+        let new = Key { number: 8, handle: "other".to_owned(), ..key() };
+        let (first, second) = key().beside(new.clone(), &[key()]).expect("allowed");
+        assert!(first.handle_moved && first.is_good(at(1)) && first.expires_at.is_none());
+        assert_eq!((second.handle.as_str(), second.earlier.len()), ("ab", 1));
+        assert!(second.earlier[0].until > at(EXPIRY_SECONDS_MAX));
+        assert!(first.beside(new, &[]).is_err(), "only the one the user is found by");
+        assert!(first.rotated(half(9, None), 1, at(1)).is_err());
     }
 
     #[test]

@@ -665,6 +665,89 @@ def records(check, sdk, space, credentials, mark):
                   lambda: metrics.post_subscriptions_metrics(space, unknown), "type")
 
 
+def people(check, sdk, space, credentials, mark, raw):
+    """Application users, who sign in with their keys, human users, roles, and who holds them."""
+    configuration = sdk.Configuration(
+        host=credentials["host"], user_id=credentials["user_id"],
+        authentication_key=credentials["authentication_key"])
+    users, humans = sdk.ApplicationUsersService(configuration), sdk.HumanUsersService(configuration)
+    roles, held = sdk.RolesService(configuration), sdk.ApplicationUsersRolesService(configuration)
+    human_roles = sdk.HumanUsersRolesService(configuration)
+    role = roles.post_roles(sdk.RoleCreate(account=1, name={"en-US": f"Desk {mark}"}))
+    check.equal("role", (role.name, role.permissions, role.state),
+                ({"en-US": f"Desk {mark}"}, [], sdk.RoleState.ACTIVE))
+    # The SDK leaves out of a body what it takes for read only, and the id of a permission is.
+    body = json.dumps({"version": 1, "permissions": [{"id": 101}]}).encode()
+    check.equal("permissions", raw.send("PATCH", f"/roles/{role.id}", body)[0], 200)
+    role = roles.get_roles_id(role.id)
+    check.equal("role read", ([one.id for one in role.permissions], role.version), ([101], 2))
+    check.that("roles listed", [one.id for one in roles.get_roles(limit=6).data] == [1, 2, 3, 4, 5, 6])
+    found = roles.get_roles_search(query=f"name:'Desk {mark}'")
+    check.equal("role found", [one.id for one in found.data], [role.id])
+    user = users.post_application_users(sdk.ApplicationUserCreate(name=f"shop {mark}", primary_account=1))
+    check.that("its key", len(base64.b64decode(user.mac_key)) == 32)
+    check.equal("user", (users.get_application_users_id(user.id).name, user.state, user.user_type),
+                (f"shop {mark}", sdk.CreationEntityState.ACTIVE, sdk.UserType.APPLICATION_USER))
+    found = users.get_application_users_search(query=f"name:'shop {mark}'")
+    check.equal("user found", [one.id for one in found.data], [user.id])
+    check.that("users listed", user.id in [one.id for one in users.get_application_users(limit=100, order="DESC").data])
+
+    def customers_of(key):
+        return sdk.CustomersService(sdk.Configuration(
+            host=credentials["host"], user_id=user.id, authentication_key=key))
+
+    check.refused("no role", 403, "forbidden", lambda: customers_of(user.mac_key).get_customers(space))
+    given = held.post_application_users_user_id_space_roles(user.id, role.id, space)
+    check.equal("held", (given.role, given.user, given.space), (role.id, user.id, space))
+    check.that("lets in", customers_of(user.mac_key).get_customers(space).limit == 10)
+    listed = held.get_application_users_user_id_space_roles(user.id, space).data
+    check.equal("held listed", [one.id for one in listed], [given.id])
+    check.refused("held by somebody", 422, "unprocessable_entity", lambda: roles.delete_roles_id(role.id))
+    wide = held.post_application_users_user_id_account_roles(user.id, role.id, 1, applies_on_sub_account=True)
+    check.equal("for the account", (wide.account, wide.applies_on_sub_account), (1, True))
+    listed = held.get_application_users_user_id_account_roles(user.id, 1).data
+    check.equal("for the account listed", [one.id for one in listed], [wide.id])
+    held.delete_application_users_user_id_account_roles(user.id, role.id, 1)
+    second = users.post_application_users_user_id_keys(user.id)
+    check.that("second key", customers_of(second.key).get_customers(space).limit == 10)
+    keys = users.get_application_users_user_id_keys(user.id)
+    check.equal("keys", [one.state for one in keys], [sdk.ApplicationKeyState.ACTIVE] * 2)
+    users.delete_application_users_user_id_keys_id(user.id, second.id)
+    check.refused("key gone", 401, "unauthorized", lambda: customers_of(second.key).get_customers(space))
+    held.delete_application_users_user_id_space_roles(user.id, role.id, space)
+    changed = users.patch_application_users_id(user.id, sdk.ApplicationUserUpdate(
+        version=1, name=f"till {mark}", state=sdk.CreationEntityState.INACTIVE))
+    check.equal("changed", (changed.name, changed.version), (f"till {mark}", 2))
+    check.refused("stale", 409, "conflict", lambda: users.patch_application_users_id(
+        user.id, sdk.ApplicationUserUpdate(version=1, name="x")), "version")
+    users.delete_application_users_id(user.id)
+    gone = users.get_application_users_id(user.id).state
+    check.equal("deleted", gone, sdk.CreationEntityState.DELETED)
+    changed = roles.patch_roles_id(role.id, sdk.RoleUpdate(version=2, name={"en-US": "Other", "de-DE": "Andere"}))
+    check.equal("role changed", changed.name, {"en-US": "Other", "de-DE": "Andere"})
+    email = f"{mark}@example.com"
+    human = humans.post_human_users(sdk.HumanUserCreate(
+        email_address=email, firstname="Ada", lastname="Lovelace", language="en-US", primary_account=1))
+    check.equal("human", (human.email_address, human.firstname, human.primary_account), (email, "Ada", 1))
+    page = humans.get_human_users_search_without_preload_content(query=f"emailAddress:{email}")
+    number = json.loads(page.data)["data"][0]["id"]
+    check.that("human listed", len(humans.get_human_users(limit=100).data) >= 1)
+    check.equal("human read", humans.get_human_users_id(number).lastname, "Lovelace")
+    changed = humans.patch_human_users_id(number, sdk.HumanUserUpdate(version=1, firstname="Augusta"))
+    check.equal("human changed", changed.firstname, "Augusta")
+    given = human_roles.post_human_users_user_id_space_roles(number, 5, space)
+    listed = human_roles.get_human_users_user_id_space_roles(number, space).data
+    check.equal("human holds", [one.id for one in listed], [given.id])
+    human_roles.delete_human_users_user_id_space_roles(number, 5, space)
+    wide = human_roles.post_human_users_user_id_account_roles(number, role.id, 1)
+    listed = human_roles.get_human_users_user_id_account_roles(number, 1).data
+    check.equal("human holds for the account", [one.id for one in listed], [wide.id])
+    human_roles.delete_human_users_user_id_account_roles(number, role.id, 1)
+    humans.delete_human_users_id(number)
+    roles.delete_roles_id(role.id)
+    check.equal("role deleted", roles.get_roles_id(role.id).state, sdk.RoleState.DELETED)
+
+
 def transport(check, sdk, space, service, credentials, raw):
     """Credentials, scope headers, media types, limits."""
     def refused_as(what, answer, status, code, *fields):
@@ -747,6 +830,7 @@ def main():
         lambda: comments(check, sdk, space, comment_service, kept["id"], credentials["user_id"]),
         lambda: catalogues(check, sdk, credentials),
         lambda: records(check, sdk, space, credentials, mark),
+        lambda: people(check, sdk, space, credentials, mark, raw),
         lambda: transport(check, sdk, space, customer_service, credentials, raw),
     ]:
         try:
