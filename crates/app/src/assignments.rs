@@ -291,24 +291,24 @@ pub(crate) async fn keep_owners(
         return Ok(());
     }
     let held = cx.app.held_by(&[user.number]).await?;
-    let mut accounts = Vec::new();
+    let mut accounts: Vec<Loaded<Account>> = Vec::new();
     for own in held.of(user.number) {
         let is_lost = lost.is_none_or(|lost| lost.number == own.number);
         let owns = held.role(own.role).1.has(Permission::AccessOwn);
         if !is_lost || !owns || own.space.is_some() {
             continue;
         }
+        // Before the owners are looked at: whoever removes one of them after this is noticed.
+        if accounts.iter().all(|known| known.number != own.account) {
+            accounts.push(record::load(cx, Look::at(Id::Number(own.account))).await?);
+        }
         let path = places::path(&cx.app, own.account).await?;
         if !has_other_owner(cx, own, &path, user, lost).await? {
             let (is, needs) = ("the last owner of an account", "another owner first");
             return Err(Failure::WrongState { is, needs });
         }
-        accounts.push(own.account);
     }
-    accounts.sort_unstable();
-    accounts.dedup();
-    for number in accounts {
-        let before: Loaded<Account> = record::load(cx, Look::at(Id::Number(number))).await?;
+    for before in accounts {
         let version = before.version + 1;
         let updated_at = cx.now.max(before.updated_at);
         let after = Account { version, updated_at, ..before.record.clone() };
