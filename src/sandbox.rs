@@ -19,7 +19,7 @@ use uuid::{Uuid, uuid};
 use crate::{
     dialects::DIALECTS,
     files, lock, open, pages, serve,
-    settings::{DATABASE_FILE, Settings, TlsSettings},
+    settings::{DATABASE_FILE, Settings, TlsSettings, WebhookSettings},
 };
 
 /// UUID of the sandbox's space.
@@ -39,6 +39,9 @@ pub struct SandboxArgs {
     /// Print the keys as JSON and exit.
     #[arg(long)]
     print: bool,
+    /// Let webhooks go to the public internet too, not only to this machine.
+    #[arg(long)]
+    allow_outbound: bool,
 }
 
 /// Prints the keys, or runs the sandbox until it is told to stop.
@@ -53,6 +56,7 @@ pub async fn run(args: SandboxArgs) -> Result<()> {
     // Everything at one door, in the clear: its lines work as they are printed.
     settings.admin.listen = String::new();
     settings.tls = TlsSettings::default();
+    settings.webhooks = WebhookSettings::of_sandbox(args.allow_outbound);
     settings.store.url = format!("sqlite:{}", args.data.display());
     if args.print {
         println!("{}", serde_json::to_string_pretty(&credentials(&settings.base_url()))?);

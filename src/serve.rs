@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use patron_app::{App, audit, idempotency::REMEMBERED_SECONDS, offboarding};
+use patron_delivery::{Engine, Guarded, Options};
 use patron_gateway::{Gateway, Site, limits::Limits, metrics, server};
 use patron_model::Failure;
 use patron_store::EngineInfo;
@@ -155,6 +156,7 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
     let recorder = metrics::install().context("metrics")?;
+    let engine = deliver(settings, &app, &doors)?;
     let traces = Traces::start(&settings.telemetry).context("[telemetry]")?;
     let limits: Limits = (&settings.limits).into();
     let hosts: Vec<(String, String)> =
@@ -183,12 +185,17 @@ pub async fn serve(
     let keeper = tokio::spawn(keep_key_uses(Arc::clone(&app)));
     let watcher = tokio::spawn(watch_keyring(Arc::clone(&app)));
     let asked = OnceLock::new();
+    let ending = OnceLock::new();
     let stop = async {
         stop.await;
         app.stop();
         let _ = asked.set(Instant::now());
+        let _ = ending.set(tokio::spawn(engine.stop()));
     };
     server::serve_with(gateway, doors.public, doors.tls, stop).await?;
+    if let Some(ending) = ending.into_inner() {
+        ending.await?;
+    }
     operations.inspect(tokio::task::JoinHandle::abort);
     sweeper.abort();
     leaving.abort();
@@ -206,6 +213,20 @@ pub async fn serve(
         flushed.await?;
     }
     Ok(())
+}
+
+/// Begins to tell webhook endpoints what happens.
+fn deliver(settings: &Settings, app: &Arc<App>, doors: &Doors) -> Result<Engine> {
+    let mut own = vec![doors.public.local_addr()?];
+    own.extend(
+        doors.operations.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?,
+    );
+    let client = settings.webhooks.client(own, &settings.base_url())?;
+    app.carried_by(Box::new(Guarded(client)));
+    // The folder of an embedded database is locked: no other server works on it.
+    let is_alone = settings.folder().is_some();
+    let options = Options { is_alone, keep_days: settings.webhooks.keep_days };
+    Ok(Engine::start(app, patron_native::webhook_endpoints::telling, options))
 }
 
 /// Writes what is still to be written, and closes the store.

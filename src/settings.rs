@@ -13,8 +13,8 @@ use crate::master_key::Source;
 
 mod checks;
 mod telemetry;
-
-pub use telemetry::TelemetrySettings;
+mod webhooks;
+pub use self::{telemetry::TelemetrySettings, webhooks::WebhookSettings};
 
 /// The default settings with their comments.
 pub const DEFAULT: &str = include_str!("patron.toml");
@@ -49,6 +49,8 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// The audit trail.
     pub audit: AuditSettings,
+    /// Webhooks.
+    pub webhooks: WebhookSettings,
     /// Host names of single APIs.
     pub hosts: BTreeMap<String, String>,
 }
@@ -246,6 +248,7 @@ impl Default for Settings {
             telemetry: TelemetrySettings::default(),
             limits: LimitSettings::default(),
             audit: AuditSettings::default(),
+            webhooks: WebhookSettings::default(),
             hosts: BTreeMap::new(),
         }
     }
@@ -319,6 +322,7 @@ impl Settings {
         self.log.filter()?;
         self.telemetry.check()?;
         self.limits.check()?;
+        self.webhooks.check()?;
         if self.store.write_queue_max == 0 || self.store.postgres_connections_max == 0 {
             bail!("store.write_queue_max and store.postgres_connections_max must be at least 1");
         }

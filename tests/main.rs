@@ -49,3 +49,4 @@ mod tidy;
 mod tls;
 mod traces;
 mod translation;
+mod webhooks;

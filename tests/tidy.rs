@@ -233,6 +233,7 @@ fn layer(package: &str) -> Option<&'static [&'static str]> {
         "patron" | "patron-bench" | "patron-testkit" => None,
         "patron-model" | "patron-store" | "patron-outbound" => Some(&[]),
         "patron-app" => Some(&["patron-model", "patron-store"]),
+        "patron-delivery" => Some(&["patron-app", "patron-model", "patron-outbound"]),
         "patron-gateway" => Some(&["patron-app", "patron-model"]),
         _ => Some(&["patron-gateway", "patron-app", "patron-model"]),
     }

@@ -10,6 +10,7 @@ use patron_app::{
     documents::{KINDS, record_from},
     idempotency::records_of,
     reindex::{REINDEXED, reindex},
+    webhooks::pause_all,
 };
 use patron_model::Timestamp;
 use patron_store::{BackupFile, Replay, Restored, Store, Until, entry_time};
@@ -41,6 +42,10 @@ pub struct RestoreArgs {
     /// (2026-11-21T09:30:00Z), or an entry of the journal (SPACE:POSITION).
     #[arg(long, value_name = "MOMENT")]
     until: Option<String>,
+    /// Let webhook endpoints go on where they were; otherwise they are paused, so that a copy tells
+    /// nobody what the original told them.
+    #[arg(long)]
+    resume_webhooks: bool,
     #[command(flatten)]
     deployment: Deployment,
 }
@@ -104,10 +109,23 @@ pub async fn run(args: RestoreArgs) -> Result<()> {
     }
     let store = open::store(&settings).await?;
     let read_anew = read_anew(&store, &restored).await;
+    if !args.resume_webhooks {
+        silence(&store).await?;
+    }
     tell(&store, "restore", "deployment.restored").await?;
     let seen = look(&store).await;
     store.close().await;
     read_anew.and(seen)
+}
+
+/// Pauses all webhook endpoints.
+async fn silence(store: &Store) -> Result<()> {
+    let app = App::without_secrets(store.clone(), Clock::System);
+    match pause_all(&app).await.map_err(|failure| explain(&failure))? {
+        0 => {}
+        count => println!("Paused {count} webhook endpoints (--resume-webhooks lets them go on)."),
+    }
+    Ok(())
 }
 
 /// What `patron reindex` made anew between the first file and the last one is no entry of the

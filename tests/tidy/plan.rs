@@ -27,6 +27,8 @@ const NOUNS: &[&str] = &[
     "spaces",
     "tokens",
     "users",
+    "webhook_deliveries",
+    "webhook_endpoints",
 ];
 /// What a dialect may have beside its nouns.
 const COMMON: &[&str] = &["envelopes", "filters", "input", "limits", "lists", "query", "settings"];
@@ -43,6 +45,7 @@ const OWN: &[&str] = &[
     "native/operations/admin",
     "native/operations/mod",
     "native/operations/people",
+    "native/operations/webhooks",
     "native/words",
     "notchpay/catalogues/data",
     "notchpay/customers/addresses",
@@ -68,6 +71,7 @@ const OWN: &[&str] = &[
 const PUBLIC: &[&str] = &[
     "native/audit_log",
     "native/spaces",
+    "native/webhook_endpoints",
     "notchpay/auth",
     "notchpay/ids",
     "verifone/query",

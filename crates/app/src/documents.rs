@@ -16,6 +16,7 @@ use patron_model::{
     role::{Assignment, OwnRole},
     space::{Account, Key, Space},
     user::User,
+    webhook::Endpoint,
 };
 use patron_store::{Entry, Implied, Kind, Record, Row, Value, with_face};
 use serde::{Serialize, de::DeserializeOwned};
@@ -32,8 +33,14 @@ pub use crate::{
     roles::ROLE,
     spaces::{ACCOUNT, SPACE},
     users::USER,
+    webhooks::{CURSOR, DELIVERY, ENDPOINT, ROLL, work::NODE},
 };
-use crate::{commit::record_of, keyring::Keyring, vault::Kept};
+use crate::{
+    commit::record_of,
+    keyring::Keyring,
+    vault::Kept,
+    webhooks::{Cursor, Delivery, Roll, work::Node},
+};
 
 /// Tenant of records that belong to the deployment.
 pub const DEPLOYMENT: i64 = 0;
@@ -235,7 +242,7 @@ impl Registered {
 }
 
 /// Every kind.
-static REGISTRY: [Registered; 15] = [
+static REGISTRY: [Registered; 20] = [
     Registered::of::<Customer>(),
     Registered::of::<Comment>(),
     Registered::of::<PaymentMethod>(),
@@ -251,6 +258,11 @@ static REGISTRY: [Registered; 15] = [
     Registered::beside::<Key>(&KEY_USE),
     Registered::of::<Kept>(),
     Registered::of::<Keyring>(),
+    Registered::of::<Endpoint>(),
+    Registered::of::<Cursor>(),
+    Registered::of::<Delivery>(),
+    Registered::of::<Roll>(),
+    Registered::of::<Node>(),
 ];
 
 /// Every kind, for opening the store.
@@ -272,6 +284,11 @@ pub static UNJOURNALED: LazyLock<Vec<&Kind>> = LazyLock::new(|| {
 
 fn registered(kind: &str) -> Option<&'static Registered> {
     REGISTRY.iter().find(|known| known.kind.name == kind)
+}
+
+/// A kind by its name.
+pub(crate) fn kind_named(name: &str) -> Option<&'static Kind> {
+    registered(name).map(|known| known.kind)
 }
 
 /// What a row should hold beside its document, from that: how `check` finds damage.

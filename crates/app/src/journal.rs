@@ -10,7 +10,7 @@ use patron_model::{Failure, Noun, Permission, Timestamp, Why, customer::Customer
 pub use patron_store::Entry;
 
 use crate::{
-    Cx,
+    App, Cx,
     documents::{CUSTOMER, Document},
     failure,
     record::{self, Id, Loaded, Look},
@@ -82,6 +82,16 @@ pub async fn events(
         outside.end().await?;
     }
     Ok(entries)
+}
+
+impl App {
+    /// Position of the last entry of a space.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub async fn journal_head(&self, space: i64) -> Result<i64, Failure> {
+        self.store.head(space).await.map_err(failure)
+    }
 }
 
 /// Entries of one record, of what hangs on it and of what is related to it, newest first.

@@ -16,6 +16,7 @@
 //!   master key is changed; [`vault`]: secrets that must be kept.
 //! - [`shown`] and [`faces`]: customers that are only shown are not decoded.
 //! - [`reindex`]: what is derived of customers, made anew.
+//! - [`webhooks`]: who is told what happened, and what became of it.
 //! - [`idempotency`]: repeats give the same answer.
 //!
 //! No HTTP here and no dialect's name.
@@ -52,6 +53,7 @@ pub mod shown;
 pub mod spaces;
 pub mod users;
 pub mod vault;
+pub mod webhooks;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -83,6 +85,7 @@ pub struct App {
     /// Rendered answers about customers.
     pub faces: faces::Faces,
     pub(crate) login: OnceLock<String>,
+    pub(crate) carrier: OnceLock<Box<dyn webhooks::carrier::Carrier>>,
     /// Spaces whose deletion this process is finishing.
     pub(crate) leaving: Mutex<HashSet<i64>>,
     holders: shares::Holders,
@@ -113,6 +116,7 @@ impl App {
             refusals: audit::refusals::Refusals::default(),
             faces: faces::Faces::default(),
             login: OnceLock::new(),
+            carrier: OnceLock::new(),
             leaving: Mutex::default(),
             holders: shares::Holders::default(),
             heavy: Arc::new(tokio::sync::Semaphore::new(shares::HEAVY_MAX)),

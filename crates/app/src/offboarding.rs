@@ -26,7 +26,7 @@ use crate::{
     keys::REMEMBERED,
     record::{self, Id, Loaded, Look, page},
     search::{Compare, Field, Filter, Order, Query},
-    spaces, vault,
+    spaces, vault, webhooks,
 };
 
 /// Rows removed in one transaction.
@@ -117,6 +117,8 @@ pub async fn finish(cx: &Cx, number: i64) -> Result<Receipt, Failure> {
     let cx = cx.in_space(DEPLOYMENT);
     // Other nodes remember whom they let in for so long.
     tokio::time::sleep(REMEMBERED).await;
+    // First, as they are found by the endpoints they are of.
+    webhooks::forget_secrets(&cx, number).await?;
     purge(&cx.app, number).await?;
     let (space, _) = deleted(&cx, number).await?;
     withdraw_roles(&cx, &space).await?;

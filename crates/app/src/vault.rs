@@ -106,18 +106,28 @@ pub(crate) async fn put(
     place: String,
     secret: &NewSecret,
 ) -> Result<(), Failure> {
-    let value = match secret {
-        NewSecret::Bearer(secret) => Secret::Hashed(sha256_hex(secret)),
+    let value = sealed(cx, draft, &place, secret).await?;
+    insert(cx, draft, place, value).await
+}
+
+/// A secret as it is kept at a place; what the draft must assert for it is noted.
+pub(crate) async fn sealed(
+    cx: &Cx,
+    draft: &mut Draft<'_>,
+    place: &str,
+    secret: &NewSecret,
+) -> Result<Secret, Failure> {
+    match secret {
+        NewSecret::Bearer(secret) => Ok(Secret::Hashed(sha256_hex(secret))),
         NewSecret::Signing(secret) => {
             if draft.is_again() {
                 cx.app.refresh_keyring().await?;
             }
             // Before sealing: newer keys than these must refuse the draft.
             draft.assert_revision::<Keyring>(Keyring::NUMBER, cx.app.secrets.revision());
-            Secret::Sealed(cx.app.secrets.seal(&place, secret)?)
+            Ok(Secret::Sealed(cx.app.secrets.seal(place, secret)?))
         }
-    };
-    insert(cx, draft, place, value).await
+    }
 }
 
 async fn insert(
@@ -190,5 +200,10 @@ impl Kept {
 
     pub(crate) fn place(&self) -> &str {
         &self.place
+    }
+
+    /// The same place with another secret.
+    pub(crate) fn with_value(&self, value: Secret) -> Kept {
+        Kept { value, ..self.clone() }
     }
 }

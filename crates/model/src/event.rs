@@ -172,6 +172,22 @@ events! {
         Deleted = "deleted",
     }
 
+    /// Events of a webhook endpoint.
+    EndpointEvent {
+        /// It was made.
+        Created = "created",
+        /// It changed.
+        Updated = "updated",
+        /// A secret was made for it, or ended.
+        Rotated = "rotated",
+        /// It is told nothing any more, because nothing reached it or its data was restored.
+        Paused = "paused",
+        /// It said that it is gone.
+        Ended = "ended",
+        /// It was deleted.
+        Deleted = "deleted",
+    }
+
     /// Events of a record that the journal does not keep.
     UntoldEvent {
         /// It came into being.
@@ -207,6 +223,7 @@ mod tests {
         assert_told_apart::<AssignmentEvent>();
         assert_told_apart::<AuditEvent>();
         assert_told_apart::<ResourceEvent>();
+        assert_told_apart::<EndpointEvent>();
         assert_told_apart::<UntoldEvent>();
     }
 }

@@ -34,6 +34,12 @@ pub enum Noun {
     Permission,
     /// A journal entry or a past version.
     Entry,
+    /// A webhook endpoint.
+    Endpoint,
+    /// A delivery to a webhook endpoint.
+    Delivery,
+    /// A secret of a webhook endpoint.
+    Secret,
     /// A record that is a table, by the word of its family.
     Resource(&'static str),
 }
@@ -55,6 +61,9 @@ impl Noun {
             Noun::Assignment => "assignment",
             Noun::Permission => "permission",
             Noun::Entry => "journal entry",
+            Noun::Endpoint => "webhook endpoint",
+            Noun::Delivery => "webhook delivery",
+            Noun::Secret => "secret",
             Noun::Resource(word) => word,
         }
     }

@@ -11,6 +11,7 @@
 //!   [`network`], [`time_zone`], [`metadata`], [`time`]. One that exists is valid; `Debug` masks
 //!   personal data.
 //! - [`card`]: recognising card numbers, so that they can be refused or tokenised.
+//! - [`webhook`]: who is told what happened.
 //! - [`audit`]: entries of the audit trail.
 //! - [`event`]: what happened to a record, in the words of its noun.
 //! - [`problem`] and [`failure`]: what can be wrong, without words and without HTTP.
@@ -44,6 +45,7 @@ pub mod text;
 pub mod time;
 pub mod time_zone;
 pub mod user;
+pub mod webhook;
 
 pub use event::Event;
 pub use failure::{Failure, Noun, Report};

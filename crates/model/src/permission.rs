@@ -50,6 +50,9 @@ permissions! {
     PaymentMethodRead 301 "payment_method:read" "See saved payment methods.",
     PaymentMethodWrite 302 "payment_method:write" "Save, change and delete payment methods.",
     EventRead 401 "event:read" "Read the feed of what happened.",
+    WebhookRead 501 "webhook:read" "See webhook endpoints and what became of deliveries.",
+    WebhookWrite 502 "webhook:write" "Create, change, test and delete webhook endpoints.",
+    WebhookRedeliver 512 "webhook:redeliver" "Deliver to a webhook endpoint once more.",
     KeyRead 601 "key:read" "See keys, without their secrets.",
     KeyWrite 602 "key:write" "Make, change, rotate and revoke keys.",
     ApplicationRead 701 "application:read" "See applications: users that programs are.",
@@ -312,6 +315,9 @@ const SUPPORT: Permissions = Permissions::of(&[
 ]);
 
 const INTEGRATION: Permissions = SUPPORT.or(Permissions::of(&[
+    Permission::WebhookRead,
+    Permission::WebhookWrite,
+    Permission::WebhookRedeliver,
     Permission::CustomerExport,
     Permission::CustomerImport,
     Permission::SubscriberRead,
@@ -339,6 +345,7 @@ const READ_ONLY: Permissions = Permissions::of(&[
     Permission::CommentRead,
     Permission::PaymentMethodRead,
     Permission::EventRead,
+    Permission::WebhookRead,
     Permission::AccountRead,
     Permission::SpaceRead,
     Permission::SubscriberRead,
@@ -362,6 +369,7 @@ mod tests {
             (9, "delete"),
             (10, "grant"),
             (11, "own"),
+            (12, "redeliver"),
         ];
         let mut before = 0;
         for permission in Permission::ALL {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -125,26 +125,6 @@ impl Client {
         let retry_after = retry_after.and_then(|value| wait_of(value, SystemTime::now()));
         Ok(Answer { status: head.status.as_u16(), retry_after })
     }
-}
-
-/// Names of headers that a caller may not choose for its requests, because they are ours or say how
-/// the request is framed.
-pub fn is_reserved(name: &HeaderName) -> bool {
-    let name = name.as_str();
-    let starts = ["content-", "proxy-", "sec-"];
-    let named = [
-        "host",
-        "connection",
-        "keep-alive",
-        "transfer-encoding",
-        "te",
-        "trailer",
-        "upgrade",
-        "expect",
-        "user-agent",
-        "accept-encoding",
-    ];
-    starts.iter().any(|start| name.starts_with(start)) || named.contains(&name)
 }
 
 /// What a `Retry-After` asks for: seconds, or a moment.

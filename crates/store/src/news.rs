@@ -4,6 +4,9 @@
 
 use tokio::sync::watch;
 
+use crate::store::Engine;
+use crate::{Store, StoreError};
+
 /// Places that tenants share.
 const PLACES: usize = 256;
 
@@ -29,6 +32,22 @@ impl News {
     /// Changes when there is something new for a tenant, and now and then when there is not.
     pub(crate) fn watch(&self, tenant: i64) -> watch::Receiver<u64> {
         self.of(tenant).subscribe()
+    }
+}
+
+impl Store {
+    /// Positions of the last entries of these tenants; those without any are left out. For who
+    /// looks after several and is not told of what other processes write.
+    pub async fn heads(&self, tenants: &[i64]) -> Result<Vec<(i64, i64)>, StoreError> {
+        if let Engine::Postgres(postgres) = self.inner() {
+            return postgres.heads(tenants).await;
+        }
+        let mut heads = Vec::with_capacity(tenants.len());
+        for tenant in tenants {
+            heads.push((*tenant, self.head(*tenant).await?));
+        }
+        heads.retain(|(_, last)| *last > 0);
+        Ok(heads)
     }
 }
 

@@ -437,6 +437,8 @@ impl Schema {
     }
 }
 
+pub(crate) const HEADS: &str = r#"SELECT "tenant", "last" FROM "head" WHERE "tenant" = ANY($1)"#;
+
 pub(crate) const ALL_HEADS: &str = r#"SELECT "tenant", "last" FROM "head" ORDER BY "tenant""#;
 pub(crate) const ALL_MENTIONS: &str = r#"SELECT "tenant", "number", "seq" FROM "mention""#;
 pub(crate) const ALL_ANSWERS: &str = r#"SELECT "tenant", "key", "operation", "fingerprint", "outcome", "at" FROM "answer" ORDER BY "tenant", "key""#;

@@ -15,7 +15,8 @@ pub mod proxy;
 
 use std::sync::Arc;
 
-use patron_app::{App, Clock, keyring::Master, secrets::MasterKey};
+use patron_app::{App, Clock, keyring::Master, secrets::MasterKey, webhooks::telling::Tell};
+use patron_delivery::{Engine, Guarded, Options};
 use patron_gateway::{
     Dialect, Gateway, Site,
     dispatch::RequestLog,
@@ -23,6 +24,7 @@ use patron_gateway::{
     provision::{self, KeySource, NewSpace},
     server,
 };
+use patron_outbound::{Allowed, Client, Guard, NewClient, names::Names};
 use serde_json::Value;
 
 pub use client::Answer;
@@ -33,6 +35,14 @@ const MASTER_KEY: [u8; 32] = *b"a master key for tests only, ok?";
 /// The master key of all test servers.
 pub fn master() -> Master {
     Master::fixed(MasterKey::new(MASTER_KEY))
+}
+
+/// The client of test servers: to this machine only, in the clear too.
+fn outbound() -> Client {
+    let allow = vec![Allowed::parse("127.0.0.0/8").unwrap()];
+    let guard = Guard { allow, http: true, only_allowed: true, ..Guard::default() };
+    let (names, user_agent) = (Names::of_system(), "Patron-Webhooks/1");
+    Client::new(NewClient { guard, names, ca: None, user_agent }).unwrap()
 }
 
 /// A server for one test.
@@ -104,6 +114,12 @@ impl TestServer {
         TestServer::over(engine, app, dialects, credentials, at, limits)
     }
 
+    /// Begins to tell webhook endpoints on this machine what happens, as a node that others may be
+    /// beside.
+    pub fn deliver(&self, tell: Tell) -> Engine {
+        Engine::start(&self.app, tell, Options { is_alone: false, keep_days: 30 })
+    }
+
     /// Serves an app.
     fn over(
         engine: engine::TestEngine,
@@ -113,6 +129,7 @@ impl TestServer {
         (listener, base_url): (tokio::net::TcpListener, String),
         limits: Limits,
     ) -> TestServer {
+        app.carried_by(Box::new(Guarded(outbound())));
         let pages = axum::Router::new();
         let site = Site { dialects: dialects.clone(), base_url: base_url.clone() };
         let gateway = Gateway::new(Arc::clone(&app), site, limits, &[], RequestLog::None, pages);

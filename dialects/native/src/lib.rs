@@ -25,6 +25,8 @@ mod permissions;
 mod roles;
 pub mod spaces;
 mod users;
+mod webhook_deliveries;
+pub mod webhook_endpoints;
 mod words;
 
 pub use customers::rows;

@@ -99,7 +99,7 @@ pub(crate) struct MethodOut<'a> {
 }
 
 impl<'a> MethodOut<'a> {
-    fn of(method: &'a PaymentMethod, now: Timestamp) -> Self {
+    pub(crate) fn of(method: &'a PaymentMethod, now: Timestamp) -> Self {
         MethodOut {
             id: method.uuid,
             number: method.number,

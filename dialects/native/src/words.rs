@@ -42,6 +42,16 @@ words! {
     KeyState: "active" "expiring" "expired" "revoked";
     /// What became of what the audit log tells.
     Outcome: "done" "refused";
+    /// How much a webhook endpoint is told.
+    WebhookPayload: "full" "thin";
+    /// Whether it is told anything.
+    WebhookState: "active" "paused" "ended";
+    /// Why it is not.
+    WebhookReason: "user" "failing" "gone" "restored";
+    /// What became of a delivery.
+    DeliveryState: "retrying" "delivered" "failed" "cancelled" "withheld";
+    /// What caused an attempt.
+    AttemptTrigger: "schedule" "probe" "manual" "test";
     /// What an operation of a JSON Patch does.
     PatchVerb: "add" "remove" "replace" "move" "copy" "test";
 }

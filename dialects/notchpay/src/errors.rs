@@ -169,6 +169,9 @@ fn not_found_text(noun: Noun) -> &'static str {
         | Noun::Assignment
         | Noun::Permission
         | Noun::Entry
+        | Noun::Endpoint
+        | Noun::Delivery
+        | Noun::Secret
         | Noun::Resource(_) => NO_RESOURCE,
     }
 }

@@ -248,7 +248,7 @@ impl<'a> Draft<'a> {
 
     /// The same for a record whose revision alone is known.
     pub(crate) fn assert_revision<T: Document>(&mut self, number: i64, revision: i64) {
-        let tenant = self.batch.tenant;
+        let tenant = T::home(self.batch.tenant);
         self.batch.writes.push(Write::Assert { kind: T::KIND, tenant, number, revision });
     }
 

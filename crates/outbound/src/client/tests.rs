@@ -240,23 +240,3 @@ fn a_wait_is_seconds_or_a_moment() {
         assert_eq!(wait(bad), None, "{bad}");
     }
 }
-
-#[test]
-fn names_that_frame_a_request_are_reserved() {
-    let reserved = |name: &str| is_reserved(&name.parse().unwrap());
-    for name in [
-        "Host",
-        "Content-Length",
-        "content-type",
-        "Connection",
-        "TE",
-        "User-Agent",
-        "Transfer-Encoding",
-        "Expect",
-        "Upgrade",
-        "Proxy-Authorization",
-    ] {
-        assert!(reserved(name), "{name}");
-    }
-    assert!(!reserved("Authorization") && !reserved("X-Shop"));
-}

@@ -272,6 +272,12 @@ impl Postgres {
         row.map_or(Ok(0), |row| read::value(&row, 0))
     }
 
+    pub(crate) async fn heads(&self, tenants: &[i64]) -> Result<Vec<(i64, i64)>, StoreError> {
+        let tenants = tenants.to_vec();
+        let rows = self.query(sql::HEADS, &[&tenants]).await?;
+        rows.iter().map(|row| Ok((read::value(row, 0)?, read::value(row, 1)?))).collect()
+    }
+
     pub(crate) async fn answer(
         &self,
         tenant: i64,

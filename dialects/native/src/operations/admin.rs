@@ -110,7 +110,7 @@ pub(super) fn of_the_audit_log() -> Vec<Operation> {
 const FILES: &[&str] = &["application/x-ndjson", "text/csv"];
 
 /// The secret of a new key is shown again for a day: as long as its making is remembered.
-const SHOWN_AGAIN: IdempotencyRule = IdempotencyRule {
+pub(super) const SHOWN_AGAIN: IdempotencyRule = IdempotencyRule {
     header: "idempotency-key",
     remembered_seconds: patron_app::keys::SHOWN_SECONDS,
 };

@@ -2,6 +2,7 @@
 
 mod admin;
 mod people;
+mod webhooks;
 
 use http::Method;
 use patron_app::idempotency::REMEMBERED_SECONDS;
@@ -82,6 +83,8 @@ pub(crate) fn all() -> Vec<Operation> {
         of_comments(),
         of_payment_methods(),
         of_events(),
+        webhooks::of_endpoints(),
+        webhooks::of_deliveries(),
         admin::of_accounts(),
         admin::of_spaces(),
         admin::of_the_audit_log(),

@@ -1,0 +1,85 @@
+//! Operations on webhook endpoints and deliveries.
+
+use patron_gateway::{
+    Operation,
+    operation::{Parameter, delete, get, group, patch, post},
+};
+use patron_model::Permission::{WebhookRead, WebhookRedeliver, WebhookWrite};
+
+use super::{CURSOR, IF_MATCH, LIMIT, MERGED, admin::SHOWN_AGAIN};
+use crate::{
+    customers::show::ListOut,
+    webhook_deliveries::{self as deliveries, AttemptOut, DeliveryOut},
+    webhook_endpoints::{self as endpoints, EndpointIn, EndpointOut, SecretIn, SecretOut},
+};
+
+#[rustfmt::skip]
+pub(super) fn of_endpoints() -> Vec<Operation> {
+    const ALL: &str = "/v1/webhook-endpoints";
+    const ONE: &str = "/v1/webhook-endpoints/{id}";
+    const TEST: &str = "/v1/webhook-endpoints/{id}/test";
+    const SECRETS: &str = "/v1/webhook-endpoints/{id}/secrets";
+    const SECRET: &str = "/v1/webhook-endpoints/{id}/secrets/{n}";
+    group("Webhook endpoints", [
+        get(ALL, endpoints::list).named("list_webhook_endpoints", "List webhook endpoints")
+            .needs(WebhookRead).takes(&[LIMIT, CURSOR]).replies::<ListOut<EndpointOut>>(200),
+        post(ALL, endpoints::create)
+            .named("create_webhook_endpoint",
+                "Have somebody told what happens from now on; the secret is shown once")
+            .needs(WebhookWrite).idempotent(SHOWN_AGAIN).body::<EndpointIn>()
+            .replies::<EndpointOut>(201),
+        get(ONE, endpoints::get)
+            .named("get_webhook_endpoint", "Get a webhook endpoint and how it fares")
+            .needs(WebhookRead).replies::<EndpointOut>(200),
+        patch(ONE, endpoints::update)
+            .named("update_webhook_endpoint",
+                "Change, pause or resume a webhook endpoint (JSON Merge Patch)")
+            .needs(WebhookWrite).takes(&[IF_MATCH]).body::<EndpointIn>().media(MERGED)
+            .replies::<EndpointOut>(200),
+        delete(ONE, endpoints::delete).named("delete_webhook_endpoint", "Delete a webhook endpoint")
+            .needs(WebhookWrite).takes(&[IF_MATCH]).replies_empty(204),
+        post(TEST, endpoints::test)
+            .named("test_webhook_endpoint", "Send a made-up customer to a webhook endpoint")
+            .needs(WebhookWrite).replies::<AttemptOut<'_>>(200),
+        get(SECRETS, endpoints::secrets)
+            .named("list_webhook_secrets", "List the secrets of a webhook endpoint, masked")
+            .needs(WebhookRead).replies::<ListOut<SecretOut>>(200),
+        post(SECRETS, endpoints::rotate)
+            .named("rotate_webhook_secret",
+                "Make a new secret; those before sign beside it for the overlap")
+            .needs(WebhookWrite).idempotent(SHOWN_AGAIN).body::<SecretIn>()
+            .replies::<SecretOut>(201),
+        delete(SECRET, endpoints::end_secret)
+            .named("end_webhook_secret", "End a secret at once")
+            .needs(WebhookWrite).replies_empty(204),
+    ])
+}
+
+#[rustfmt::skip]
+pub(super) fn of_deliveries() -> Vec<Operation> {
+    const ALL: &str = "/v1/webhook-deliveries";
+    const ONE: &str = "/v1/webhook-deliveries/{id}";
+    const ATTEMPTS: &str = "/v1/webhook-deliveries/{id}/attempts";
+    const REDELIVER: &str = "/v1/webhook-deliveries/{id}/redeliver";
+    const FILTERS: [Parameter; 4] = [
+        Parameter::query("endpoint", "integer", "number of an endpoint"),
+        Parameter::query("seq", "integer", "position of an entry of the feed"),
+        Parameter::query("state", "string", "retrying, delivered, failed, cancelled, withheld"),
+        Parameter::query("type", "string", "what happened: customer.updated"),
+    ];
+    group("Webhook deliveries", [
+        get(ALL, deliveries::list)
+            .named("list_webhook_deliveries",
+                "List deliveries that did not arrive at once, newest first")
+            .needs(WebhookRead).takes(&[LIMIT, CURSOR]).takes(&FILTERS)
+            .replies::<ListOut<DeliveryOut<'_>>>(200),
+        get(ONE, deliveries::get).named("get_webhook_delivery", "Get a delivery")
+            .needs(WebhookRead).replies::<DeliveryOut<'_>>(200),
+        get(ATTEMPTS, deliveries::attempts)
+            .named("list_webhook_attempts", "List the latest 20 attempts of a delivery")
+            .needs(WebhookRead).replies::<ListOut<AttemptOut<'_>>>(200),
+        post(REDELIVER, deliveries::redeliver)
+            .named("redeliver_webhook", "Deliver once more, whatever became of it")
+            .needs(WebhookRedeliver).replies::<DeliveryOut<'_>>(202),
+    ])
+}
