@@ -172,6 +172,24 @@ fn modules_of_dialects_are_private() {
     none("Only what is named outside the dialect is public, and stands on the list:", &faults);
 }
 
+/// In a private module both say the same, and the shorter one is said.
+#[test]
+fn what_private_modules_share_is_pub() {
+    let mut faults = Vec::new();
+    for source in SOURCES.iter() {
+        let Some(path) = source.path.strip_prefix("dialects/") else { continue };
+        let file = path.replacen("/src/", "/", 1);
+        let is_open = PUBLIC.iter().any(|open| file.starts_with(*open));
+        if is_open || file.ends_with("/lib.rs") {
+            continue;
+        }
+        let lines = source.code.lines().enumerate();
+        let said = lines.filter(|(_, line)| line.contains("pub(crate) "));
+        faults.extend(said.map(|(at, _)| format!("{}:{}", source.path, at + 1)));
+    }
+    none("Write pub: the module is private.", &faults);
+}
+
 #[test]
 fn names_beyond_the_plan_are_found() {
     let files: BTreeSet<String> = ["a/auth", "a/customers/read", "a/body", "a/customers/body"]

@@ -18,7 +18,7 @@ use crate::{
 /// An account.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Account")]
-pub(crate) struct AccountOut<'a> {
+pub struct AccountOut<'a> {
     /// UUID.
     id: uuid::Uuid,
     /// Number; names the account in paths.
@@ -61,7 +61,7 @@ impl<'a> AccountOut<'a> {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "AccountInput")]
-pub(crate) struct AccountIn {
+pub struct AccountIn {
     /// What people call it.
     name: Member<String>,
     /// Whether it is archived: its keys open nothing any more.
@@ -72,7 +72,7 @@ pub(crate) struct AccountIn {
 }
 
 /// The account of the caller, when its key is for the whole account.
-pub(crate) fn own_account(request: &Request) -> Result<i64, Failure> {
+pub fn own_account(request: &Request) -> Result<i64, Failure> {
     match &request.cx.actor {
         Actor::Caller(caller) if caller.key.account_wide => Ok(caller.key.account),
         Actor::Caller(_) | Actor::Operator | Actor::Anonymous => Err(Failure::Forbidden),
@@ -80,16 +80,13 @@ pub(crate) fn own_account(request: &Request) -> Result<i64, Failure> {
 }
 
 /// Numbers of the accounts where the caller may do this, when its key is for the whole account.
-pub(crate) async fn reached(
-    request: &Request,
-    permission: Permission,
-) -> Result<Vec<i64>, Failure> {
+pub async fn reached(request: &Request, permission: Permission) -> Result<Vec<i64>, Failure> {
     own_account(request)?;
     Ok(places::reach(&request.cx, permission).await?.accounts)
 }
 
 /// An account where the caller may do this. One that he may not even see is none.
-pub(crate) async fn visible(
+pub async fn visible(
     request: &Request,
     number: i64,
     permission: Permission,
@@ -110,7 +107,7 @@ fn number(request: &Request) -> Result<i64, Failure> {
 }
 
 /// The name in a body, when it has one.
-pub(crate) fn name(fields: &mut Fields, member: Member<String>) -> Option<Name> {
+pub fn name(fields: &mut Fields, member: Member<String>) -> Option<Name> {
     // A name cannot be taken away: `null` says nothing.
     match fields.text("name", member, Name::parse) {
         Patch::Set(name) => Some(name),
@@ -119,7 +116,7 @@ pub(crate) fn name(fields: &mut Fields, member: Member<String>) -> Option<Name> 
 }
 
 /// The name of what is made, when nothing is wrong with the body.
-pub(crate) fn new_name(mut fields: Fields, member: Member<String>) -> Result<Name, Failure> {
+pub fn new_name(mut fields: Fields, member: Member<String>) -> Result<Name, Failure> {
     let name = name(&mut fields, member.clone());
     if member.value().is_none() {
         fields.refuse("name", Why::Required);
@@ -129,7 +126,7 @@ pub(crate) fn new_name(mut fields: Fields, member: Member<String>) -> Result<Nam
 }
 
 /// The accounts that the caller may see.
-pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
+pub async fn list(request: Request) -> Result<Reply, Failure> {
     let accounts = reached(&request, Permission::AccountRead).await?;
     let predicate =
         Filter::OneOf(fields::account::number(), accounts.into_iter().map(Into::into).collect());
@@ -141,14 +138,14 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
 }
 
 /// One account.
-pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
+pub async fn get(request: Request) -> Result<Reply, Failure> {
     let account = visible(&request, number(&request)?, Permission::AccountRead).await?;
     let reply = Reply::json(200, &AccountOut::of(&account))?;
     Ok(conditions::unless_matched(&request, &conditions::tag(account.version), reply))
 }
 
 /// A new account.
-pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
+pub async fn create(request: Request) -> Result<Reply, Failure> {
     let own = own_account(&request)?;
     let (body, mut fields) = read::body::<AccountIn>(&request, Reading::NullKeeps)?;
     let parent = body.parent.value().unwrap_or(own);
@@ -163,7 +160,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 }
 
 /// A changed or archived account.
-pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
+pub async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::if_match(&request)?;
     let number = number(&request)?;
     let number = visible(&request, number, Permission::AccountWrite).await?.number;

@@ -30,7 +30,7 @@ use crate::{
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "AddressInput")]
-pub(crate) struct AddressIn {
+pub struct AddressIn {
     /// `billing`, `shipping`, `both` or `other`.
     #[schemars(with = "Option<words::Purpose>")]
     purpose: Member<String>,
@@ -78,7 +78,7 @@ pub(crate) struct AddressIn {
 
 impl AddressIn {
     /// The patch this body means. Faults are noted.
-    pub(crate) fn patch(self, f: &mut Fields) -> AddressPatch {
+    pub fn patch(self, f: &mut Fields) -> AddressPatch {
         let purpose = self.purpose.value().and_then(|word| match purpose(&word) {
             Some(purpose) => Some(purpose),
             None => {
@@ -168,14 +168,14 @@ fn reply(request: &Request, status: u16, placed: &Placed) -> Result<Reply, Failu
 }
 
 /// All addresses.
-pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
+pub async fn list(request: Request) -> Result<Reply, Failure> {
     let customer = customers::get(&request.cx, customer_id(&request)?).await?;
     let data: Vec<AddressOut<'_>> = customer.addresses().into_iter().map(AddressOut::of).collect();
     Reply::json(200, &ListOut { data, has_more: false, next_cursor: None, total: None })
 }
 
 /// One address.
-pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
+pub async fn get(request: Request) -> Result<Reply, Failure> {
     let id = address_id(&request)?;
     let (_, address) = addresses::get(&request.cx, customer_id(&request)?, id).await?;
     let reply = Reply::json(200, &AddressOut::of(&address))?;
@@ -183,14 +183,14 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 }
 
 /// A new address.
-pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
+pub async fn create(request: Request) -> Result<Reply, Failure> {
     let patch = patch(&request)?;
     let placed = addresses::create(&request.cx, customer_id(&request)?, patch).await?;
     reply(&request, 201, &placed)
 }
 
 /// A changed address (JSON Merge Patch).
-pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
+pub async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::of_change(&request)?;
     let (customer, id) = (customer_id(&request)?, address_id(&request)?);
     let patch = patch(&request)?;
@@ -200,14 +200,14 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
 }
 
 /// Makes an address the default of its purpose.
-pub(crate) async fn set_default(request: Request) -> Result<Reply, Failure> {
+pub async fn set_default(request: Request) -> Result<Reply, Failure> {
     let (customer, id) = (customer_id(&request)?, address_id(&request)?);
     let placed = addresses::set_default(&request.cx, customer, id, DefaultScope::Purpose).await?;
     reply(&request, 200, &placed)
 }
 
 /// Removes an address.
-pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
+pub async fn delete(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::of_change(&request)?;
     let (customer, id) = (customer_id(&request)?, address_id(&request)?);
     addresses::delete(&request.cx, customer, id, condition.expect()).await?;

@@ -21,7 +21,7 @@ use crate::{
 /// A role that a user holds.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Assignment")]
-pub(crate) struct AssignmentOut {
+pub struct AssignmentOut {
     /// UUID.
     id: uuid::Uuid,
     /// Number.
@@ -64,7 +64,7 @@ impl From<&Assignment> for AssignmentOut {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "AssignmentInput")]
-pub(crate) struct AssignmentIn {
+pub struct AssignmentIn {
     /// Number of the role.
     role: Member<i64>,
     /// Number of the account where it shall hold; either this or a space.
@@ -123,12 +123,12 @@ fn user(request: &Request) -> Result<Id, Failure> {
 }
 
 /// Who may what here: a page of assignments, newest first.
-pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
+pub async fn list(request: Request) -> Result<Reply, Failure> {
     page(&request, &[], Filter::All).await
 }
 
 /// The roles that a user holds, where the caller may see them.
-pub(crate) async fn list_of_user(request: Request) -> Result<Reply, Failure> {
+pub async fn list_of_user(request: Request) -> Result<Reply, Failure> {
     let number = users::get(&request.cx, user(&request)?).await?.number;
     let own = number.to_string();
     page(&request, &[&own], Filter::equal(fields::user(), number)).await
@@ -146,14 +146,14 @@ async fn visible(request: &Request) -> Result<Loaded<Assignment>, Failure> {
 }
 
 /// One assignment.
-pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
+pub async fn get(request: Request) -> Result<Reply, Failure> {
     let held = visible(&request).await?;
     let reply = Reply::json(200, &AssignmentOut::from(&held.record))?;
     Ok(conditions::unless_matched(&request, &conditions::tag(held.version), reply))
 }
 
 /// Gives a user a role at a place.
-pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
+pub async fn create(request: Request) -> Result<Reply, Failure> {
     let (body, mut fields) = read::body::<AssignmentIn>(&request, Reading::NullKeeps)?;
     let subaccounts = body.subaccounts.value().unwrap_or(false);
     let at = match (body.account.value(), body.space.value()) {
@@ -189,7 +189,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 }
 
 /// Takes a role from a user.
-pub(crate) async fn withdraw(request: Request) -> Result<Reply, Failure> {
+pub async fn withdraw(request: Request) -> Result<Reply, Failure> {
     let id = Id::parse(request.param("assignment"), Noun::Assignment)?;
     assignments::withdraw(&request.cx, user(&request)?, id).await?;
     Ok(Reply::empty(204))

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const SPACE_HEADER: &str = "patron-space";
 
 /// Who asks, and in which space.
-pub(crate) fn authenticate<'a>(
+pub fn authenticate<'a>(
     app: &'a Arc<App>,
     exchange: &'a Exchange,
 ) -> BoxFuture<'a, Result<Claim, Failure>> {
@@ -44,6 +44,6 @@ pub(crate) fn authenticate<'a>(
 }
 
 /// OpenAPI security scheme.
-pub(crate) fn security() -> Value {
+pub fn security() -> Value {
     json!({"bearer": {"type": "http", "scheme": "bearer", "description": "An API key of Patron."}})
 }

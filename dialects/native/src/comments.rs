@@ -24,7 +24,7 @@ use crate::{
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "CommentInput")]
-pub(crate) struct CommentIn {
+pub struct CommentIn {
     /// The text, at most 262 144 characters.
     content: Member<String>,
     /// Whether it is pinned to the top.
@@ -56,7 +56,7 @@ fn reply(request: &Request, status: u16, saved: &Saved<Comment>) -> Result<Reply
 }
 
 /// A page of comments, newest first.
-pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
+pub async fn list(request: Request) -> Result<Reply, Failure> {
     let (params, mut faults) = (request.query(), request.query_faults());
     let limit = faults.int(&params, "limit", 50, 1, 100);
     let question = lists::question(&["comments", request.param("id")]);
@@ -73,7 +73,7 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
 }
 
 /// One comment.
-pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
+pub async fn get(request: Request) -> Result<Reply, Failure> {
     let id = comment_id(&request)?;
     let comment = comments::get(&request.cx, customer_id(&request)?, id).await?;
     let reply = Reply::json(200, &CommentOut::of(&comment))?;
@@ -81,7 +81,7 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 }
 
 /// A new comment.
-pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
+pub async fn create(request: Request) -> Result<Reply, Failure> {
     let CommentPatch { content, pinned } = patch(&request)?;
     let (content, pinned) = (content.apply(None), pinned.unwrap_or(false));
     let saved = comments::create(&request.cx, customer_id(&request)?, content, pinned).await?;
@@ -89,7 +89,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 }
 
 /// A changed comment (JSON Merge Patch).
-pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
+pub async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::of_change(&request)?;
     let (customer, id, patch) = (customer_id(&request)?, comment_id(&request)?, patch(&request)?);
     let expect = condition.expect();
@@ -98,7 +98,7 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
 }
 
 /// Deletes a comment.
-pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
+pub async fn delete(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::of_change(&request)?;
     let (customer, id) = (customer_id(&request)?, comment_id(&request)?);
     comments::delete(&request.cx, customer, id, condition.expect()).await?;
@@ -106,6 +106,6 @@ pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
 }
 
 /// Everything that happened to a comment, newest first.
-pub(crate) async fn history(request: Request) -> Result<Reply, Failure> {
+pub async fn history(request: Request) -> Result<Reply, Failure> {
     events::history_of::<Comment>(request, "comment").await
 }

@@ -6,18 +6,18 @@ use patron_gateway::{Reply, Request};
 use patron_model::{Failure, Why};
 
 /// An entity tag of a record that is shown alone.
-pub(crate) fn tag(version: i64) -> String {
+pub fn tag(version: i64) -> String {
     format!("\"{version}\"")
 }
 
 /// An entity tag of a record that is shown with its addresses.
-pub(crate) fn tag_with_revision(version: i64, revision: i64) -> String {
+pub fn tag_with_revision(version: i64, revision: i64) -> String {
     format!("\"{version}.{revision}\"")
 }
 
 /// What `If-Match` demands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Condition {
+pub enum Condition {
     /// Nothing.
     None,
     /// That the record exists.
@@ -27,7 +27,7 @@ pub(crate) enum Condition {
 }
 
 /// Reads `If-Match`. A weak tag never matches (RFC 9110 §13.1.1).
-pub(crate) fn if_match(request: &Request) -> Result<Condition, Failure> {
+pub fn if_match(request: &Request) -> Result<Condition, Failure> {
     let Some(header) = request.text_header("if-match")? else { return Ok(Condition::None) };
     if header.trim() == "*" {
         return Ok(Condition::Exists);
@@ -58,7 +58,7 @@ fn parse(inner: &str) -> Option<Expect> {
 
 impl Condition {
     /// The state to expect.
-    pub(crate) fn expect(self) -> Expect {
+    pub fn expect(self) -> Expect {
         match self {
             Condition::None | Condition::Exists => Expect::Any,
             Condition::Tags(expect) => expect,
@@ -67,7 +67,7 @@ impl Condition {
 }
 
 /// The condition of a change, demanded where the space demands one (RFC 6585 §3).
-pub(crate) fn of_change(request: &Request) -> Result<Condition, Failure> {
+pub fn of_change(request: &Request) -> Result<Condition, Failure> {
     let condition = if_match(request)?;
     let demanded = request.cx.space_record().is_some_and(|space| space.require_precondition);
     if demanded && condition == Condition::None {
@@ -80,12 +80,12 @@ pub(crate) fn of_change(request: &Request) -> Result<Condition, Failure> {
 ///
 /// # Errors
 /// `Malformed` when the condition is not text.
-pub(crate) fn creates_only(request: &Request) -> Result<bool, Failure> {
+pub fn creates_only(request: &Request) -> Result<bool, Failure> {
     Ok(request.text_header("if-none-match")?.is_some_and(|header| header.trim() == "*"))
 }
 
 /// A reply for reading: 304 when the caller has this state already.
-pub(crate) fn unless_matched(request: &Request, tag: &str, reply: Reply) -> Reply {
+pub fn unless_matched(request: &Request, tag: &str, reply: Reply) -> Reply {
     let has_it = request.header("if-none-match").is_some_and(|header| {
         header.split(',').any(|known| known.trim().trim_start_matches("W/") == tag)
     });

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const SANDBOX_KEY: &str = "patron_sandbox_0123456789abcdef0123456789abcdef";
 
 /// How a request is signed in.
-pub(crate) const SIGN_IN: SignIn = SignIn {
+pub const SIGN_IN: SignIn = SignIn {
     about: "A bearer key in every request. It opens one space; one for a whole account names \
             another of its spaces in `Patron-Space`.",
     curl: include_str!("../sign_in/curl.sh"),
@@ -26,28 +26,28 @@ fn minted(token: String) -> Minted {
 }
 
 /// The sandbox's key.
-pub(crate) fn sandbox() -> Minted {
+pub fn sandbox() -> Minted {
     minted(SANDBOX_KEY.to_owned())
 }
 
 /// A random key.
-pub(crate) fn mint() -> Minted {
+pub fn mint() -> Minted {
     minted(random_token("patron_", 24))
 }
 
 /// The credentials as they are shown.
-pub(crate) fn show(shown: &Shown<'_>) -> Value {
+pub fn show(shown: &Shown<'_>) -> Value {
     json!({"api_key": shown.secret})
 }
 
 /// Headers that authenticate a request.
-pub(crate) fn sign(request: &SignRequest<'_>) -> Result<Vec<(&'static str, String)>, Failure> {
+pub fn sign(request: &SignRequest<'_>) -> Result<Vec<(&'static str, String)>, Failure> {
     let key = request.credentials["api_key"].as_str().unwrap_or_default();
     Ok(vec![("Authorization", format!("Bearer {key}"))])
 }
 
 /// Calls to try it out.
-pub(crate) fn examples(_credentials: &Value) -> Vec<Example> {
+pub fn examples(_credentials: &Value) -> Vec<Example> {
     let body = json!({"given_name": "Ada", "family_name": "Lovelace", "email": "ada@example.com"});
     vec![
         Example {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// A problem document (RFC 9457).
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct ProblemDocument {
+pub struct ProblemDocument {
     /// Stable address of the kind of problem; the reference explains it.
     #[serde(rename = "type")]
     kind: String,
@@ -94,7 +94,7 @@ pub fn problems() -> Vec<(&'static str, u16, &'static str, String)> {
 }
 
 /// A failure in this API's error shape.
-pub(crate) fn render(failure: &Failure, exchange: &Exchange) -> Reply {
+pub fn render(failure: &Failure, exchange: &Exchange) -> Reply {
     let errors = match failure {
         Failure::Invalid(problems) | Failure::Malformed(problems) => faults(problems),
         Failure::Exists { field, .. } => faults(&Problems::one(*field, Why::Taken)),
@@ -315,7 +315,7 @@ fn pointer(field: &str) -> String {
 }
 
 /// Headers that every answer carries.
-pub(crate) fn finish(reply: &mut Reply, _exchange: &Exchange, quota: Option<QuotaState>) {
+pub fn finish(reply: &mut Reply, _exchange: &Exchange, quota: Option<QuotaState>) {
     if let Some(QuotaState { limit, remaining, reset_seconds }) = quota {
         reply.set("ratelimit-policy", format!("\"key\";q={limit};w=60"));
         reply.set("ratelimit", format!("\"key\";r={remaining};t={reset_seconds}"));

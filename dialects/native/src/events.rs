@@ -20,7 +20,7 @@ use crate::customers::{PAGE_MAX, show::CustomerOut};
 /// One entry of the journal.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Event")]
-pub(crate) struct EventOut {
+pub struct EventOut {
     /// Position in the space's journal: 1, 2, 3, … without gaps, in commit order.
     seq: i64,
     /// What happened: `customer.updated`, `comment.created`, `subscriber.activated`, …
@@ -55,7 +55,7 @@ pub(crate) struct EventOut {
 /// A page of events.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Events")]
-pub(crate) struct EventsOut {
+pub struct EventsOut {
     /// The events, oldest first in the feed, newest first in a history.
     data: Vec<EventOut>,
     /// Where to continue: send it as `after` (feed) or `before` (history).
@@ -106,7 +106,7 @@ fn with_record(params: &Params, faults: &mut Faults) -> bool {
 }
 
 /// The feed: events after a position, with a long wait for the first one where asked.
-pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
+pub async fn list(request: Request) -> Result<Reply, Failure> {
     let (params, mut faults) = (request.query(), request.query_faults());
     let after = faults.int(&params, "after", 0, 0, i64::MAX);
     let limit = faults.int(&params, "limit", 100, 1, PAGE_MAX);
@@ -123,7 +123,7 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
 
 /// Everything that happened to a customer, to what hangs on it and to what is related to it, newest
 /// first.
-pub(crate) async fn history(request: Request) -> Result<Reply, Failure> {
+pub async fn history(request: Request) -> Result<Reply, Failure> {
     let asked = page(&request)?;
     let customer =
         customers::get_any(&request.cx, Id::parse(request.param("id"), Noun::Customer)?).await?;
@@ -134,10 +134,7 @@ pub(crate) async fn history(request: Request) -> Result<Reply, Failure> {
 
 /// Everything that happened to a record that hangs on a customer, newest first. `name` is the path
 /// parameter it is named by.
-pub(crate) async fn history_of<T: Document>(
-    request: Request,
-    name: &str,
-) -> Result<Reply, Failure> {
+pub async fn history_of<T: Document>(request: Request, name: &str) -> Result<Reply, Failure> {
     let customer = Id::parse(request.param("id"), Noun::Customer)?;
     let id = Id::parse(request.param(name), T::NOUN)?;
     let asked = page(&request)?;

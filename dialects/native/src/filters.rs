@@ -11,7 +11,7 @@ use patron_model::{Timestamp, Why, country::Country};
 use crate::customers::read;
 
 /// Parameters of a list that are no filters.
-pub(crate) const PLAIN: &[&str] =
+pub const PLAIN: &[&str] =
     &["q", "limit", "cursor", "sort", "expand", "deleted", "total", "as_of", "version"];
 
 /// All fields but the texts of the record and those of addresses.
@@ -32,7 +32,7 @@ const OTHERS: [&str; 12] = [
 
 /// The filters, for the description: each field alone, and the comparisons that make most sense of
 /// it. Every field takes every operator.
-pub(crate) static PARAMETERS: LazyLock<Vec<Parameter>> = LazyLock::new(|| {
+pub static PARAMETERS: LazyLock<Vec<Parameter>> = LazyLock::new(|| {
     let named = |name: String, kind, about| Parameter::query(name.leak(), kind, about);
     let of = |name: &&'static str| {
         let (alone, more): (_, &[_]) = match field(name).map(|(_, shape)| shape) {
@@ -111,7 +111,7 @@ const OPERATORS: &str = "eq, ne, lt, lte, gt, gte, in, missing, prefix, contains
 
 /// Every filter of a query string as one condition.
 /// Every parameter that is not understood is noted; of too many, no more than that.
-pub(crate) fn filter(params: &Params, home: Option<&Country>, faults: &mut Faults) -> Filter {
+pub fn filter(params: &Params, home: Option<&Country>, faults: &mut Faults) -> Filter {
     let mut all = Filter::All;
     if let Err(why) = bounded(params) {
         faults.misread("filters", why);
@@ -222,7 +222,7 @@ fn parse(text: &str, shape: Shape, folded: bool) -> Result<patron_app::search::V
 ///
 /// # Errors
 /// `Unknown` for a field that cannot be sorted by.
-pub(crate) fn order(params: &Params) -> Result<Order, Why> {
+pub fn order(params: &Params) -> Result<Order, Why> {
     let Some(sort) = params.get("sort").filter(|sort| !sort.is_empty()) else {
         return Ok(Order::by_number());
     };

@@ -14,7 +14,7 @@ const CURSOR_CHARS_MAX: usize = 2_000;
 
 /// A place in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Place {
+pub enum Place {
     /// After this record in the order of a list.
     #[serde(rename = "l")]
     List {
@@ -39,7 +39,7 @@ pub(crate) enum Place {
 
 /// A sort key's value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Key {
+pub enum Key {
     /// A number.
     #[serde(rename = "i")]
     Int(i64),
@@ -58,25 +58,25 @@ struct Sealed {
 }
 
 /// Words that stand for a question: a cursor is only good for the one it came from.
-pub(crate) fn question(parts: &[&str]) -> String {
+pub fn question(parts: &[&str]) -> String {
     sha256_hex(&parts.join("\u{0}"))[..16].to_owned()
 }
 
 /// A place as a cursor.
-pub(crate) fn write(question: &str, place: Place) -> Result<String, Failure> {
+pub fn write(question: &str, place: Place) -> Result<String, Failure> {
     let sealed = Sealed { q: question.to_owned(), p: place };
     let json = serde_json::to_vec(&sealed).map_err(Failure::internal)?;
     Ok(BASE64.encode(json))
 }
 
 /// A cursor that is of no use here.
-pub(crate) fn bad() -> Failure {
+pub fn bad() -> Failure {
     let why = Why::Malformed { expected: "a cursor from an earlier page of the same list" };
     Failure::malformed("cursor", why)
 }
 
 /// The place a cursor stands for.
-pub(crate) fn read(cursor: &str, question: &str) -> Result<Place, Failure> {
+pub fn read(cursor: &str, question: &str) -> Result<Place, Failure> {
     if cursor.len() > CURSOR_CHARS_MAX {
         return Err(bad());
     }
@@ -86,14 +86,14 @@ pub(crate) fn read(cursor: &str, question: &str) -> Result<Place, Failure> {
 }
 
 /// Where a list without an order of the caller's continues, where the query has a cursor.
-pub(crate) fn after(params: &Params, question: &str) -> Result<Option<After>, Failure> {
+pub fn after(params: &Params, question: &str) -> Result<Option<After>, Failure> {
     let Some(cursor) = params.get("cursor") else { return Ok(None) };
     read(cursor, question)?.after(false).ok_or_else(bad).map(Some)
 }
 
 impl Place {
     /// Where a list continues; none when the cursor is of another kind of list.
-    pub(crate) fn after(self, sorted: bool) -> Option<After> {
+    pub fn after(self, sorted: bool) -> Option<After> {
         match self {
             Place::List { key, number } => {
                 let keys = match (key, sorted) {

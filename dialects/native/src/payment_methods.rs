@@ -28,7 +28,7 @@ use crate::{
 /// A saved payment method.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "PaymentMethod")]
-pub(crate) struct MethodOut<'a> {
+pub struct MethodOut<'a> {
     /// UUID; `number` serves in paths just as well.
     id: uuid::Uuid,
     /// Number, unique in the whole deployment.
@@ -99,7 +99,7 @@ pub(crate) struct MethodOut<'a> {
 }
 
 impl<'a> MethodOut<'a> {
-    pub(crate) fn of(method: &'a PaymentMethod, now: Timestamp) -> Self {
+    pub fn of(method: &'a PaymentMethod, now: Timestamp) -> Self {
         MethodOut {
             id: method.uuid,
             number: method.number,
@@ -136,7 +136,7 @@ impl<'a> MethodOut<'a> {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "CardInput")]
-pub(crate) struct CardIn {
+pub struct CardIn {
     /// The card number; blanks and hyphens are fine.
     number: Member<String>,
     /// 1 to 12.
@@ -149,7 +149,7 @@ pub(crate) struct CardIn {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "PaymentMethodInput")]
-pub(crate) struct MethodIn {
+pub struct MethodIn {
     /// `card`, `bank_account`, `mobile_money` or `wallet`; creation only.
     #[serde(rename = "type")]
     #[schemars(with = "Option<words::PaymentMethodType>")]
@@ -349,7 +349,7 @@ fn reply(request: &Request, status: u16, saved: &Saved<PaymentMethod>) -> Result
 }
 
 /// All payment methods of a customer.
-pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
+pub async fn list(request: Request) -> Result<Reply, Failure> {
     let query = Query { limit: 200, ..Query::of(request.cx.space) };
     let page = payment_methods::list(&request.cx, customer_id(&request)?, query).await?;
     let shown = |method| MethodOut::of(method, request.cx.now);
@@ -358,7 +358,7 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
 }
 
 /// One payment method.
-pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
+pub async fn get(request: Request) -> Result<Reply, Failure> {
     let id = method_id(&request)?;
     let method = payment_methods::get(&request.cx, customer_id(&request)?, id).await?;
     let reply = Reply::json(200, &MethodOut::of(&method, request.cx.now))?;
@@ -366,7 +366,7 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 }
 
 /// Saves a payment method. The same card is not saved twice: the saved one is answered (200).
-pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
+pub async fn create(request: Request) -> Result<Reply, Failure> {
     let customer = customer_id(&request)?;
     let (body, fields) = read::body::<MethodIn>(&request, Reading::NullClears)?;
     let new = body.into_new(fields)?;
@@ -376,7 +376,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 }
 
 /// Changes details of a payment method (JSON Merge Patch).
-pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
+pub async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::of_change(&request)?;
     let (customer, id) = (customer_id(&request)?, method_id(&request)?);
     let (mut body, mut fields) = read::body::<MethodIn>(&request, Reading::NullClears)?;
@@ -403,7 +403,7 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
 }
 
 /// Deletes a payment method.
-pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
+pub async fn delete(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::of_change(&request)?;
     let (customer, id) = (customer_id(&request)?, method_id(&request)?);
     payment_methods::delete(&request.cx, customer, id, condition.expect()).await?;
@@ -411,6 +411,6 @@ pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
 }
 
 /// Everything that happened to a saved payment method, newest first.
-pub(crate) async fn history(request: Request) -> Result<Reply, Failure> {
+pub async fn history(request: Request) -> Result<Reply, Failure> {
     events::history_of::<PaymentMethod>(request, "method").await
 }

@@ -10,7 +10,7 @@ use crate::customers::show::ListOut;
 /// A permission.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Permission")]
-pub(crate) struct PermissionOut {
+pub struct PermissionOut {
     /// Its words: noun and verb.
     permission: &'static str,
     /// Its number, which is never used for another one.
@@ -30,13 +30,13 @@ impl From<Permission> for PermissionOut {
 }
 
 /// All of them, by their numbers.
-pub(crate) async fn list(_: Request) -> Result<Reply, Failure> {
+pub async fn list(_: Request) -> Result<Reply, Failure> {
     let data: Vec<PermissionOut> = Permission::ALL.iter().map(|one| (*one).into()).collect();
     Reply::json(200, &ListOut { data, has_more: false, next_cursor: None, total: None })
 }
 
 /// One of them, by its words.
-pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
+pub async fn get(request: Request) -> Result<Reply, Failure> {
     let not_found = Failure::NotFound { noun: Noun::Permission };
     let permission = Permission::parse(request.param("permission")).ok_or(not_found)?;
     Reply::json(200, &PermissionOut::from(permission))

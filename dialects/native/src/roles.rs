@@ -21,7 +21,7 @@ use crate::{
 /// A role.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Role")]
-pub(crate) struct RoleOut {
+pub struct RoleOut {
     /// UUID; built-in roles have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<uuid::Uuid>,
@@ -93,7 +93,7 @@ impl From<&OwnRole> for RoleOut {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "RoleInput")]
-pub(crate) struct RoleIn {
+pub struct RoleIn {
     /// Number of the account it belongs to, the key's own when absent; creation only.
     account: Member<i64>,
     /// What people call it.
@@ -105,7 +105,7 @@ pub(crate) struct RoleIn {
 }
 
 /// Words as permissions.
-pub(crate) fn permissions(words: Vec<String>) -> Result<Permissions, Why> {
+pub fn permissions(words: Vec<String>) -> Result<Permissions, Why> {
     let all = || Permission::ALL.iter().map(|permission| permission.as_str());
     let known = |word: &String| {
         Permission::parse(word).ok_or_else(|| Why::unknown("permission", word, all()))
@@ -136,7 +136,7 @@ fn shown(status: u16, role: &OwnRole) -> Result<Reply, Failure> {
 }
 
 /// Built-in roles, then those of the accounts where the caller may see them, by their numbers.
-pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
+pub async fn list(request: Request) -> Result<Reply, Failure> {
     let (params, mut faults) = (request.query(), request.query_faults());
     let limit = faults.int(&params, "limit", 50, 1, PAGE_MAX);
     let limit = usize::try_from(limit).unwrap_or(50);
@@ -181,7 +181,7 @@ fn own(request: &Request) -> Result<Id, Failure> {
 }
 
 /// One role.
-pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
+pub async fn get(request: Request) -> Result<Reply, Failure> {
     let id = id(&request)?;
     if let Id::Number(number) = id
         && let Some(role) = Role::numbered(number)
@@ -195,7 +195,7 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 }
 
 /// A new role of an account.
-pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
+pub async fn create(request: Request) -> Result<Reply, Failure> {
     let (body, mut fields) = read::body::<RoleIn>(&request, Reading::NullClears)?;
     let account = body.account.as_ref().copied();
     let needed = [
@@ -216,7 +216,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 }
 
 /// A changed role, for all who hold it (JSON Merge Patch).
-pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
+pub async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::if_match(&request)?;
     let (body, mut fields) = read::body::<RoleIn>(&request, Reading::NullClears)?;
     if !body.account.is_absent() {
@@ -229,7 +229,7 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
 }
 
 /// Deletes a role that nobody holds.
-pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
+pub async fn delete(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::if_match(&request)?;
     roles::delete(&request.cx, own(&request)?, condition.expect()).await?;
     Ok(Reply::empty(204))

@@ -29,7 +29,7 @@ use crate::{
 /// A person or an application.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "User")]
-pub(crate) struct UserOut<'a> {
+pub struct UserOut<'a> {
     /// UUID.
     id: uuid::Uuid,
     /// Number.
@@ -99,7 +99,7 @@ impl<'a> From<&'a User> for UserOut<'a> {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "UserInput")]
-pub(crate) struct UserIn {
+pub struct UserIn {
     /// `human` or `application`; creation only.
     #[schemars(with = "Option<words::UserKind>")]
     kind: Member<String>,
@@ -194,7 +194,7 @@ fn filter(params: &Params, faults: &mut Faults) -> Filter {
 }
 
 /// A page of users, newest first.
-pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
+pub async fn list(request: Request) -> Result<Reply, Failure> {
     let (params, mut faults) = (request.query(), request.query_faults());
     let limit = faults.int(&params, "limit", 50, 1, PAGE_MAX);
     let limit = u32::try_from(limit).unwrap_or(50);
@@ -216,14 +216,14 @@ pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
 }
 
 /// One user.
-pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
+pub async fn get(request: Request) -> Result<Reply, Failure> {
     let user: Loaded<User> = users::get(&request.cx, id(&request)?).await?;
     let reply = Reply::json(200, &UserOut::from(&user.record))?;
     Ok(conditions::unless_matched(&request, &conditions::tag(user.version), reply))
 }
 
 /// A new user.
-pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
+pub async fn create(request: Request) -> Result<Reply, Failure> {
     let (body, mut fields) = read::body::<UserIn>(&request, Reading::NullClears)?;
     let kind = match body.kind.as_ref() {
         None => Err(Failure::invalid("kind", Why::Required)),
@@ -248,7 +248,7 @@ pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
 }
 
 /// A changed user (JSON Merge Patch).
-pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
+pub async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::if_match(&request)?;
     let (body, mut fields) = read::body::<UserIn>(&request, Reading::NullClears)?;
     let fixed = [("kind", body.kind.is_absent()), ("account", body.account.is_absent())];
@@ -262,7 +262,7 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
 }
 
 /// Deletes a user: its keys end, it holds no role any more.
-pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
+pub async fn delete(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::if_match(&request)?;
     users::delete(&request.cx, id(&request)?, condition.expect()).await?;
     Ok(Reply::empty(204))
@@ -271,7 +271,7 @@ pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
 /// Where a user may do what.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "GrantedPermissions")]
-pub(crate) struct GrantOut {
+pub struct GrantOut {
     /// Number of the account.
     account: i64,
     /// Number of the space; the whole account when absent.
@@ -286,7 +286,7 @@ pub(crate) struct GrantOut {
 /// Who asks.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Me")]
-pub(crate) struct MeOut<'a> {
+pub struct MeOut<'a> {
     /// The user.
     user: UserOut<'a>,
     /// Number of the key.
@@ -296,7 +296,7 @@ pub(crate) struct MeOut<'a> {
 }
 
 /// Who asks, and what he may do where.
-pub(crate) async fn me(request: Request) -> Result<Reply, Failure> {
+pub async fn me(request: Request) -> Result<Reply, Failure> {
     let patron_app::Actor::Caller(caller) = &request.cx.actor else {
         return Err(Failure::Forbidden);
     };

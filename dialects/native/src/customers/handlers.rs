@@ -30,7 +30,7 @@ use crate::{
 /// Comments shown with an expanded customer at most.
 const COMMENTS_SHOWN_MAX: u32 = 20;
 /// Most records of one page.
-pub(crate) const PAGE_MAX: i64 = 200;
+pub const PAGE_MAX: i64 = 200;
 /// How a page begins, up to its first record.
 const LIST_START: &str = "{\"data\":[";
 /// Records of a page when nothing is said.
@@ -129,7 +129,7 @@ async fn saved(request: &Request, status: u16, saved: &Saved<Customer>) -> Resul
 
 /// One customer; an absorbed one answers as the customer that took it over. With `as_of` or
 /// `version` as it was then.
-pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
+pub async fn get(request: Request) -> Result<Reply, Failure> {
     let (params, mut faults) = (request.query(), request.query_faults());
     let past = past(&params, &mut faults);
     faults.keep(expand(&request))?;
@@ -194,7 +194,7 @@ async fn get_past(request: &Request, past: Past) -> Result<Reply, Failure> {
 }
 
 /// The customer with a reference.
-pub(crate) async fn get_by_reference(request: Request) -> Result<Reply, Failure> {
+pub async fn get_by_reference(request: Request) -> Result<Reply, Failure> {
     let mut faults = request.query_faults();
     faults.keep(expand(&request))?;
     faults.finish()?;
@@ -205,7 +205,7 @@ pub(crate) async fn get_by_reference(request: Request) -> Result<Reply, Failure>
 }
 
 /// A page of customers: filters, order, free text.
-pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
+pub async fn list(request: Request) -> Result<Reply, Failure> {
     let (params, mut faults) = (request.query(), request.query_faults());
     let limit = faults.int(&params, "limit", PAGE_DEFAULT, 1, PAGE_MAX);
     let limit = u32::try_from(limit).unwrap_or(50);
@@ -371,7 +371,7 @@ fn next_link(request: &Request, cursor: &str) -> String {
 }
 
 /// The addresses in a body. Faults are noted.
-pub(crate) fn new_addresses(body: &mut CustomerIn, fields: &mut Fields) -> Vec<NewAddress> {
+pub fn new_addresses(body: &mut CustomerIn, fields: &mut Fields) -> Vec<NewAddress> {
     let mut added = Vec::new();
     for (i, address) in body.addresses.take().into_iter().flatten().enumerate() {
         let read = |f: &mut Fields| address.patch(f);
@@ -386,7 +386,7 @@ pub(crate) fn new_addresses(body: &mut CustomerIn, fields: &mut Fields) -> Vec<N
 }
 
 /// A new customer.
-pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
+pub async fn create(request: Request) -> Result<Reply, Failure> {
     let (mut body, mut fields) = read::body::<CustomerIn>(&request, Reading::NullClears)?;
     let add_addresses = new_addresses(&mut body, &mut fields);
     let patch = body.patch(&mut fields);
@@ -401,7 +401,7 @@ fn names_another(body: &CustomerIn, reference: &Reference) -> bool {
 }
 
 /// Creates or updates the customer with a reference: one atomic call. The body replaces the record.
-pub(crate) async fn put_by_reference(request: Request) -> Result<Reply, Failure> {
+pub async fn put_by_reference(request: Request) -> Result<Reply, Failure> {
     let create_only = conditions::creates_only(&request)?;
     let condition = if create_only { Condition::None } else { conditions::of_change(&request)? };
     let (body, mut fields) = read::body(&request, Reading::Replaces)?;
@@ -433,7 +433,7 @@ pub(crate) async fn put_by_reference(request: Request) -> Result<Reply, Failure>
 }
 
 /// A changed customer: JSON Merge Patch or JSON Patch.
-pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
+pub async fn update(request: Request) -> Result<Reply, Failure> {
     let expect = conditions::of_change(&request)?.expect();
     let id = id(&request)?;
     let updated = match read::read(&request)? {
@@ -448,14 +448,14 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
 }
 
 /// Hides a customer; it can be restored.
-pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
+pub async fn delete(request: Request) -> Result<Reply, Failure> {
     let expect = conditions::of_change(&request)?.expect();
     customers::delete(&request.cx, id(&request)?, expect).await?;
     Ok(Reply::empty(204))
 }
 
 /// Brings a deleted customer back.
-pub(crate) async fn restore(request: Request) -> Result<Reply, Failure> {
+pub async fn restore(request: Request) -> Result<Reply, Failure> {
     let restored = customers::restore(&request.cx, id(&request)?, Expect::Any).await?;
     saved(&request, 200, &restored).await
 }
@@ -464,13 +464,13 @@ pub(crate) async fn restore(request: Request) -> Result<Reply, Failure> {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "MergeInput", extend("required" = ["absorb"]))]
-pub(crate) struct MergeIn {
+pub struct MergeIn {
     /// Id or number of the customer that is taken over.
     absorb: Member<Value>,
 }
 
 /// Takes another customer over. `Prefer: dry-run` shows the outcome first.
-pub(crate) async fn merge(request: Request) -> Result<Reply, Failure> {
+pub async fn merge(request: Request) -> Result<Reply, Failure> {
     let expect = conditions::of_change(&request)?.expect();
     let (body, mut fields) = read::body::<MergeIn>(&request, Reading::NullKeeps)?;
     let absorbed = match body.absorb.value() {

@@ -2,8 +2,8 @@
 
 mod handlers;
 mod json_patch;
-pub(crate) mod read;
+pub mod read;
 pub mod rows;
-pub(crate) mod show;
+pub mod show;
 
-pub(crate) use handlers::*;
+pub use handlers::*;

@@ -25,16 +25,16 @@ use crate::addresses::AddressIn;
 use crate::words;
 
 /// Media type of JSON Merge Patch.
-pub(crate) const MERGE_PATCH: &str = "application/merge-patch+json";
+pub const MERGE_PATCH: &str = "application/merge-patch+json";
 /// Media type of JSON Patch.
-pub(crate) const JSON_PATCH: &str = "application/json-patch+json";
+pub const JSON_PATCH: &str = "application/json-patch+json";
 /// Most operations of one JSON Patch.
 const PATCH_OPERATIONS_MAX: usize = 200;
 
 /// An operation of a JSON Patch (RFC 6902), for the description: they are read as they come.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only described")]
-pub(crate) struct PatchOperation {
+pub struct PatchOperation {
     /// What to do.
     #[schemars(with = "words::PatchVerb")]
     op: String,
@@ -51,8 +51,8 @@ pub(crate) struct PatchOperation {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "CustomerInput")]
-pub(crate) struct CustomerIn {
-    pub(crate) reference: Member<String>,
+pub struct CustomerIn {
+    pub reference: Member<String>,
     given_name: Member<String>,
     family_name: Member<String>,
     full_name: Member<String>,
@@ -79,7 +79,7 @@ pub(crate) struct CustomerIn {
     identifier_fields: Member<Vec<String>>,
     /// Addresses that are created with the customer (POST only).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) addresses: Option<Vec<AddressIn>>,
+    pub addresses: Option<Vec<AddressIn>>,
     // Set by the server: accepted and ignored.
     #[schemars(skip)]
     id: serde::de::IgnoredAny,
@@ -98,12 +98,12 @@ pub(crate) struct CustomerIn {
 }
 
 /// Members of a shown customer that only the server sets: accepted in a body, and ignored.
-pub(crate) const SET_BY_SERVER: [&str; 7] =
+pub const SET_BY_SERVER: [&str; 7] =
     ["id", "number", "version", "phone_e164", "email_warnings", "created_at", "updated_at"];
 
 impl CustomerIn {
     /// The patch this body means. Faults are noted.
-    pub(crate) fn patch(self, f: &mut Fields) -> CustomerPatch {
+    pub fn patch(self, f: &mut Fields) -> CustomerPatch {
         let metadata = metadata_patch(f, self.metadata);
         CustomerPatch {
             reference: f.text("reference", self.reference, Reference::parse),
@@ -140,7 +140,7 @@ impl CustomerIn {
 }
 
 /// A status that can be set or asked for.
-pub(crate) fn status(word: &str) -> Result<Status, Why> {
+pub fn status(word: &str) -> Result<Status, Why> {
     [Status::Active, Status::Inactive, Status::Locked, Status::Blocked]
         .into_iter()
         .find(|status| status.as_str() == word)
@@ -189,7 +189,7 @@ fn metadata_patch(fields: &mut Fields, member: Member<BTreeMap<String, Value>>) 
 ///
 /// # Errors
 /// `UnsupportedMediaType` when it is said to be something else; `Malformed` when nothing fits.
-pub(crate) fn body<T: DeserializeOwned>(
+pub fn body<T: DeserializeOwned>(
     request: &Request,
     reading: Reading,
 ) -> Result<(T, Fields), Failure> {
@@ -200,7 +200,7 @@ pub(crate) fn body<T: DeserializeOwned>(
 }
 
 /// What a PATCH asks for.
-pub(crate) enum Change {
+pub enum Change {
     /// A JSON Merge Patch: the same whatever is there now.
     Merge(Box<CustomerPatch>),
     /// A JSON Patch: depends on what is there now.
@@ -211,7 +211,7 @@ pub(crate) enum Change {
 ///
 /// # Errors
 /// `UnsupportedMediaType`, `Malformed`, `Invalid`.
-pub(crate) fn read(request: &Request) -> Result<Change, Failure> {
+pub fn read(request: &Request) -> Result<Change, Failure> {
     let media = request.text_header("content-type")?.unwrap_or("application/json");
     let essence = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
@@ -241,7 +241,7 @@ pub(crate) fn read(request: &Request) -> Result<Change, Failure> {
 ///
 /// # Errors
 /// `Malformed` or `Invalid`, with every fault.
-pub(crate) fn whole(request: &Request, reading: Reading) -> Result<CustomerPatch, Failure> {
+pub fn whole(request: &Request, reading: Reading) -> Result<CustomerPatch, Failure> {
     let (body, fields) = body::<CustomerIn>(request, reading)?;
     without_addresses(body, fields)
 }
@@ -250,10 +250,7 @@ pub(crate) fn whole(request: &Request, reading: Reading) -> Result<CustomerPatch
 ///
 /// # Errors
 /// `Malformed` or `Invalid`, with every fault.
-pub(crate) fn without_addresses(
-    body: CustomerIn,
-    mut fields: Fields,
-) -> Result<CustomerPatch, Failure> {
+pub fn without_addresses(body: CustomerIn, mut fields: Fields) -> Result<CustomerPatch, Failure> {
     if body.addresses.is_some() {
         fields.refuse("addresses", Why::ReadOnly);
     }
@@ -267,7 +264,7 @@ pub(crate) fn without_addresses(
 ///
 /// # Errors
 /// `PreconditionFailed` when a `test` does not hold, `Invalid` when an operation cannot be applied.
-pub(crate) fn apply_operations(
+pub fn apply_operations(
     customer: &Customer,
     operations: &json_patch::Patch,
 ) -> Result<CustomerPatch, Failure> {
@@ -321,6 +318,6 @@ fn writable(customer: &Customer) -> Value {
 }
 
 /// A country member as a patch.
-pub(crate) fn country(fields: &mut Fields, field: &str, member: Member<String>) -> Patch<Country> {
+pub fn country(fields: &mut Fields, field: &str, member: Member<String>) -> Patch<Country> {
     fields.text(field, member, Country::parse)
 }

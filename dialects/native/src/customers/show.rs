@@ -19,32 +19,32 @@ use crate::words;
 /// A customer, with what was asked for beside it.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Customer")]
-pub(crate) struct CustomerOut<'a> {
+pub struct CustomerOut<'a> {
     #[serde(flatten)]
     shown: ShownCustomer<'a>,
     /// The addresses, with `expand=addresses`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) addresses: Option<Vec<AddressOut<'a>>>,
+    pub addresses: Option<Vec<AddressOut<'a>>>,
     /// The newest comments, pinned ones first, with `expand=comments`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) comments: Option<Vec<CommentOut>>,
+    pub comments: Option<Vec<CommentOut>>,
 }
 
 /// A customer that took another one over.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "MergedCustomer")]
-pub(crate) struct MergedOut<'a> {
+pub struct MergedOut<'a> {
     #[serde(flatten)]
-    pub(crate) customer: CustomerOut<'a>,
+    pub customer: CustomerOut<'a>,
     /// The merge. Left out when the answer to a merge that an earlier version did is repeated.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) merge: Option<MergeOut>,
+    pub merge: Option<MergeOut>,
 }
 
 /// A merge: what it changed.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Merge")]
-pub(crate) struct MergeOut {
+pub struct MergeOut {
     /// UUID of the merge.
     id: Uuid,
     /// Number of the merge.
@@ -58,7 +58,7 @@ pub(crate) struct MergeOut {
 /// One of the two customers of a merge, as it was left.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "MergePart")]
-pub(crate) struct MergePartOut {
+pub struct MergePartOut {
     /// UUID.
     id: Uuid,
     /// Number.
@@ -68,7 +68,7 @@ pub(crate) struct MergePartOut {
 }
 
 impl MergeOut {
-    pub(crate) fn of(survivor: &Saved<Customer>, beside: &Beside) -> MergeOut {
+    pub fn of(survivor: &Saved<Customer>, beside: &Beside) -> MergeOut {
         let part = |customer: &Saved<Customer>| MergePartOut {
             id: customer.uuid,
             number: customer.number,
@@ -89,7 +89,7 @@ fn text<T: AsRef<str>>(value: &Option<T>) -> Option<&str> {
 
 impl<'a> CustomerOut<'a> {
     /// A customer at a moment.
-    pub(crate) fn of(customer: &'a Customer, now: Timestamp) -> Self {
+    pub fn of(customer: &'a Customer, now: Timestamp) -> Self {
         CustomerOut { shown: ShownCustomer::of(customer, now), addresses: None, comments: None }
     }
 }
@@ -97,7 +97,7 @@ impl<'a> CustomerOut<'a> {
 /// An address of a customer.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Address")]
-pub(crate) struct AddressOut<'a> {
+pub struct AddressOut<'a> {
     /// UUID; `number` serves in paths just as well.
     id: uuid::Uuid,
     /// Number, unique in the whole deployment.
@@ -122,7 +122,7 @@ pub(crate) struct AddressOut<'a> {
 /// Where an address is and who is found there.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Postal")]
-pub(crate) struct PostalOut<'a> {
+pub struct PostalOut<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     given_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -210,7 +210,7 @@ impl<'a> PostalOut<'a> {
 
 impl<'a> AddressOut<'a> {
     /// An address.
-    pub(crate) fn of(address: &'a Address) -> Self {
+    pub fn of(address: &'a Address) -> Self {
         AddressOut {
             id: address.uuid,
             number: address.number,
@@ -227,7 +227,7 @@ impl<'a> AddressOut<'a> {
 /// A comment on a customer.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Comment")]
-pub(crate) struct CommentOut {
+pub struct CommentOut {
     /// UUID; `number` serves in paths just as well.
     id: uuid::Uuid,
     /// Number, unique in the whole deployment.
@@ -258,7 +258,7 @@ pub(crate) struct CommentOut {
 
 impl CommentOut {
     /// A comment.
-    pub(crate) fn of(comment: &Comment) -> Self {
+    pub fn of(comment: &Comment) -> Self {
         CommentOut {
             id: comment.uuid,
             number: comment.number,
@@ -277,15 +277,15 @@ impl CommentOut {
 /// A page of a list.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "{T}List")]
-pub(crate) struct ListOut<T> {
+pub struct ListOut<T> {
     /// The records of this page.
-    pub(crate) data: Vec<T>,
+    pub data: Vec<T>,
     /// Whether others follow.
-    pub(crate) has_more: bool,
+    pub has_more: bool,
     /// Cursor of the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) next_cursor: Option<String>,
+    pub next_cursor: Option<String>,
     /// How many there are in all, with `total=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) total: Option<u64>,
+    pub total: Option<u64>,
 }

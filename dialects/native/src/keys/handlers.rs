@@ -99,7 +99,7 @@ fn filter(request: &Request, params: &Params, faults: &mut Faults) -> Filter {
 }
 
 /// A page of keys, newest first.
-pub(crate) async fn list(request: Request) -> Result<Reply, Failure> {
+pub async fn list(request: Request) -> Result<Reply, Failure> {
     let (params, mut faults) = (request.query(), request.query_faults());
     let limit = faults.int(&params, "limit", PAGE_DEFAULT, 1, PAGE_MAX);
     let limit = u32::try_from(limit).unwrap_or(50);
@@ -136,7 +136,7 @@ fn shown_in<'a>(
 }
 
 /// One key.
-pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
+pub async fn get(request: Request) -> Result<Reply, Failure> {
     let key = visible(&request, Permission::KeyRead).await?;
     let last = request.cx.app.key_uses(&[key.number]).await?;
     let held = request.cx.app.held_by(&[key.user]).await?;
@@ -147,7 +147,7 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 // ---- making ---------------------------------------------------------------------------------
 
 /// A new key; its credentials are shown this once.
-pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
+pub async fn create(request: Request) -> Result<Reply, Failure> {
     let (body, mut fields) = read::body::<KeyIn>(&request, Reading::NullClears)?;
     let dialect = fields.faults.keep(dialect(&request, body.dialect.as_ref()))?;
     let space = fields.faults.keep(place(&request, &body).await)?;
@@ -295,7 +295,7 @@ async fn answer(
 // ---- changing -------------------------------------------------------------------------------
 
 /// A changed key (JSON Merge Patch).
-pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
+pub async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::if_match(&request)?;
     let number = visible(&request, Permission::KeyWrite).await?.number;
     let (body, mut fields) = read::body::<KeyIn>(&request, Reading::NullClears)?;
@@ -320,14 +320,14 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
 }
 
 /// Revokes a key. It stays in the list.
-pub(crate) async fn revoke(request: Request) -> Result<Reply, Failure> {
+pub async fn revoke(request: Request) -> Result<Reply, Failure> {
     let number = visible(&request, Permission::KeyWrite).await?.number;
     keys::revoke(&request.cx, number).await?;
     Ok(Reply::empty(204))
 }
 
 /// A new key with the same rights; the old one ends after the overlap.
-pub(crate) async fn rotate(request: Request) -> Result<Reply, Failure> {
+pub async fn rotate(request: Request) -> Result<Reply, Failure> {
     let key = visible(&request, Permission::KeyWrite).await?;
     let (body, mut fields) = match request.body.is_empty() {
         true => (RotateIn::default(), Fields::new(Reading::NullClears)),

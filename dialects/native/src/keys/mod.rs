@@ -5,7 +5,7 @@
 mod handlers;
 mod wire;
 
-pub(crate) use self::{
+pub use self::{
     handlers::{create, get, list, revoke, rotate, update},
     wire::{KeyIn, KeyOut, RotateIn},
 };

@@ -14,7 +14,7 @@ use crate::words;
 /// A key.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Key")]
-pub(crate) struct KeyOut<'a> {
+pub struct KeyOut<'a> {
     /// UUID.
     id: uuid::Uuid,
     /// Number.
@@ -121,7 +121,7 @@ impl<'a> KeyOut<'a> {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "KeyInput")]
-pub(crate) struct KeyIn {
+pub struct KeyIn {
     /// The API it is for; creation only.
     pub(super) dialect: Member<String>,
     /// What people call it.
@@ -150,7 +150,7 @@ pub(crate) struct KeyIn {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "KeyRotation")]
-pub(crate) struct RotateIn {
+pub struct RotateIn {
     /// Seconds that the old key goes on, at most 30 days; a day when absent.
     pub(super) overlap_seconds: Member<i64>,
     /// When the new key ends by itself, at most two years away; null: never; as the one before when

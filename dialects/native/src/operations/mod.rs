@@ -76,7 +76,7 @@ const MERGED: &[&str] = &[MERGE_PATCH, "application/json"];
 const CARD: &[card::Member] = &[card::Member { path: "card.number", takes: card::Taken::Number }];
 
 /// Every operation.
-pub(crate) fn all() -> Vec<Operation> {
+pub fn all() -> Vec<Operation> {
     let groups = [
         of_customers(),
         of_addresses(),
