@@ -74,3 +74,22 @@ async fn what_was_answered_is_told_however_often_the_program_is_killed() {
         assert!(strange.is_empty(), "told of what was never answered: {strange:?}");
     }
 }
+
+/// A copy of the data tells nobody what the original told them, unless it is said to.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_copy_is_silent() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let running = sandbox(&at("data"));
+    let body = json!({"url": "http://127.0.0.1:9000/", "types": ["*"]});
+    running.native(KEY, "POST", "/v1/webhook-endpoints", Some(body)).await.expect(201);
+    succeed(patron().arg("backup").arg(at("file")).arg("--data").arg(at("data")));
+    for (options, state) in [(&[][..], "paused"), (&["--resume-webhooks"], "active")] {
+        let copy = at(state);
+        succeed(patron().arg("restore").args(options).arg(at("file")).arg("--data").arg(&copy));
+        std::fs::copy(at("data").join("master.key"), copy.join("master.key")).unwrap();
+        let restored = sandbox(&copy);
+        let shown = restored.native(KEY, "GET", "/v1/webhook-endpoints", None).await;
+        assert_eq!(shown.expect(200).json()["data"][0]["state"], state);
+    }
+}
