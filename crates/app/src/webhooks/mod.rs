@@ -2,8 +2,8 @@
 //!
 //! The journal is the queue: nothing is written beside a change, so a change costs what it did.
 //! Each endpoint has a [`Cursor`] that moves over the entries of its space; what could not be
-//! delivered at once becomes a [`Delivery`], and the cursor goes on. `patron-delivery` does the work
-//! and asks this module for everything it reads and writes ([`work`]).
+//! delivered at once becomes a [`Delivery`], and the cursor goes on. `patron-delivery` does the
+//! work and asks this module for everything it reads and writes ([`work`]).
 //!
 //! - This file: endpoints and what their owners do with them.
 //! - [`secrets`]: what an endpoint's requests are signed with. [`deliveries`]: what became of
