@@ -88,9 +88,13 @@ async fn known(server: &TestServer, keys: &Value, dialect: &Dialect) -> BTreeSet
     let method = json!({"type": "wallet"});
     call(server, keys, "native", "POST", &format!("{one}/comments"), Some(comment)).await;
     call(server, keys, "native", "POST", &format!("{one}/payment-methods"), Some(method)).await;
+    // Whoever asks second finds the one that the first made.
+    let user = json!({"kind": "human", "email": "ada@example.com"});
+    call(server, keys, "native", "POST", "/v1/users", Some(user)).await;
     let spread = format!("{one}?expand=addresses,comments");
     let methods = format!("{one}/payment-methods");
-    for path in [&spread, &methods, "/v1/accounts", "/v1/spaces", "/v1/keys?limit=1"] {
+    let users = "/v1/users?kind=human";
+    for path in [&spread, &methods, "/v1/accounts", "/v1/spaces", "/v1/keys?limit=1", users] {
         let answer = call(server, keys, "native", "GET", path, None).await.expect(200);
         ids(&answer.json(), &mut known);
     }

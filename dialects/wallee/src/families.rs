@@ -201,6 +201,7 @@ fn german(word: &str) -> &str {
         "subscriber" => "Abonnenten",
         "metric" => "Messgrößen",
         "subscription" => "Abonnements",
+        "webhook" => "Webhooks",
         "read" => "ansehen",
         "write" => "bearbeiten",
         "past" => "in der Vergangenheit ansehen",
@@ -210,6 +211,7 @@ fn german(word: &str) -> &str {
         "delete" => "endgültig löschen",
         "grant" => "vergeben",
         "own" => "besitzen",
+        "redeliver" => "erneut zustellen",
         unknown => unknown,
     }
 }

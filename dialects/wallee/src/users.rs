@@ -212,11 +212,7 @@ fn answer(kind: UserKind, status: u16, user: &User) -> Result<Reply, Failure> {
 }
 
 /// The user of the path, deleted or not, if it is of the kind.
-pub(crate) async fn found(
-    request: &Request,
-    kind: UserKind,
-    name: &str,
-) -> Result<Loaded<User>, Failure> {
+pub async fn found(request: &Request, kind: UserKind, name: &str) -> Result<Loaded<User>, Failure> {
     let user = users::get_ever(&request.cx, id(request, name)?).await?;
     match user.kind == kind {
         true => Ok(user),
