@@ -193,9 +193,6 @@ pub async fn serve(
         let _ = ending.set(tokio::spawn(engine.stop()));
     };
     server::serve_with(gateway, doors.public, doors.tls, stop).await?;
-    if let Some(ending) = ending.into_inner() {
-        ending.await?;
-    }
     operations.inspect(tokio::task::JoinHandle::abort);
     sweeper.abort();
     leaving.abort();
@@ -204,7 +201,14 @@ pub async fn serve(
     let longest = Duration::from_secs(settings.limits.stop_seconds_max) + CLOSE_MAX;
     let until = asked.get().copied().unwrap_or_else(Instant::now) + longest;
     let flushed = traces.map(|traces| tokio::spawn(traces.stop(until)));
-    if tokio::time::timeout_at(until.into(), close(&app)).await.is_err() {
+    let closed = async {
+        if let Some(delivery) = ending.into_inner() {
+            // One that failed has nothing left to write.
+            let _ = delivery.await;
+        }
+        close(&app).await;
+    };
+    if tokio::time::timeout_at(until.into(), closed).await.is_err() {
         tracing::warn!(
             "the store does not end its work in time and is left; nothing answered is lost"
         );

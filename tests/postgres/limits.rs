@@ -67,9 +67,10 @@ async fn a_row_that_another_session_holds_is_not_waited_for_by_all() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_table_that_another_session_holds_ends_in_an_answer() {
     let Some((_server, _, url)) = database().await else { return };
-    let url = format!("{url}?options=-c%20lock_timeout%3D500");
-    let key = new_space(&url);
-    let running = Running::serve_on(patron_on(&url).arg("serve")).await;
+    let impatient = format!("{url}?options=-c%20lock_timeout%3D500");
+    let key = new_space(&impatient);
+    let running = Running::serve_on(patron_on(&impatient).arg("serve")).await;
+    // Who holds them waits for what the server is at just now.
     let held = hold(&url, r#"LOCK TABLE "customer", "journal", "head", "counter", "meta""#).await;
     let begun = Instant::now();
     for (method, path, body) in [

@@ -56,6 +56,8 @@ const EXPLAINED: &[(&str, &str)] = &[
     ("number", "numbers are given out once in a deployment, and records are found by them alone"),
     ("uuid", "the same"),
     ("name", "tables of the deployment itself: layout and counters"),
+    ("grant", "a role is held once by a user at a place, and users belong to the deployment"),
+    ("login", "the same: an address is claimed with the account it is used in"),
     ("handle", "callers are known by their key's before their space is"),
     ("token", "saved payment methods are found by it in the providers' paths, without a space"),
     ("place", "what seals the deployment's keys belongs to the deployment itself"),
