@@ -70,7 +70,10 @@ def signed_send(session: requests.Session, request: requests.PreparedRequest, **
         body = request.body or b""
         if isinstance(body, str):
             body = body.encode()
-        request.headers.update(SIGN(request.method, target, body))
+        # One that was spoiled stays so beside those that are to be signed.
+        for name, value in SIGN(request.method, target, body).items():
+            if request.headers.get(name, PLACEHOLDER) == PLACEHOLDER:
+                request.headers[name] = value
         # A space that is well formed becomes the one that is there; without one it stays without.
         if "space_id" in KEYS and str(request.headers.get("Space", "")).isdigit():
             request.headers["Space"] = str(KEYS["space_id"])

