@@ -4,6 +4,7 @@
 mod commands;
 pub mod dialects;
 mod files;
+mod link_pages;
 mod lock;
 mod master_key;
 pub mod open;
@@ -89,6 +90,9 @@ enum Command {
     /// Make, list and revoke single keys.
     #[command(subcommand)]
     Key(commands::key::KeyCommand),
+    /// Make, list and stop people who work here, and applications.
+    #[command(subcommand)]
+    User(commands::user::UserCommand),
     /// Import customers from a CSV, XLSX or NDJSON file, and bring those that are there up to date.
     Import(commands::import::ImportArgs),
     /// Export customers to an NDJSON or CSV file.
@@ -101,6 +105,13 @@ enum Command {
     Restore(commands::restore::RestoreArgs),
     /// Show, follow or export the audit trail.
     Audit(commands::audit::AuditArgs),
+    /// List, try out, pause and resume webhook endpoints, and have them told once more.
+    #[command(subcommand)]
+    Webhook(commands::webhook::WebhookCommand),
+    /// Show what happens in a space, or what has happened.
+    Events(commands::events::EventsArgs),
+    /// Bring events to a program on this machine as signed webhooks, as they happen.
+    Listen(commands::listen::ListenArgs),
     /// Let go of what deleted records left in the data file, so that no byte of them remains.
     Compact(commands::backup::CompactArgs),
     /// Look for damage: the file itself, documents, the journal, search terms.
@@ -143,11 +154,15 @@ async fn done(command: Command) -> Result<ExitCode> {
         Command::Serve(args) => serve::run(args).await,
         Command::Space(command) => commands::space::run(command).await,
         Command::Key(command) => commands::key::run(command).await,
+        Command::User(command) => commands::user::run(command).await,
         Command::Import(args) => commands::import::run(args).await,
         Command::Export(args) => commands::export::run(args).await,
         Command::Backup(args) => commands::backup::backup(args).await,
         Command::Restore(args) => commands::restore::run(args).await,
         Command::Audit(args) => commands::audit::run(args).await,
+        Command::Webhook(command) => commands::webhook::run(command).await,
+        Command::Events(args) => commands::events::run(args).await,
+        Command::Listen(args) => commands::listen::run(args).await,
         Command::Compact(args) => commands::backup::compact(args).await,
         Command::Check(args) => commands::backup::check(args).await,
         Command::Migrate(args) => commands::backup::migrate(args).await,

@@ -7,6 +7,7 @@ use patron_app::{
     App, Clock,
     documents::KINDS,
     keyring::{self, Locked, Master},
+    sign_in,
 };
 use patron_store::{Location, Store};
 
@@ -21,11 +22,13 @@ use crate::{
 /// File that says where the server of a folder answers, for commands beside it.
 const BASE_URL_FILE: &str = "base_url";
 
-/// Notes where the server of this folder answers.
+/// Notes where the server of this folder answers, for signing in and for commands beside it.
 ///
 /// # Errors
 /// When the folder cannot be written.
-pub fn note_base_url(settings: &Settings) -> Result<()> {
+pub fn note_base_url(settings: &Settings, app: &App) -> Result<()> {
+    app.signs_in_by(sign_in::Options { base_url: settings.base_url() });
+    app.mails_go(settings.mail.transport());
     match settings.folder() {
         Some(folder) => Ok(files::write(&folder.join(BASE_URL_FILE), &settings.base_url())?),
         None => Ok(()),
@@ -62,7 +65,9 @@ pub async fn app_at(settings: &Settings, location: &Location) -> Result<Arc<App>
         files::make_folder(&folder)
             .with_context(|| format!("{} cannot be made", folder.display()))?;
     }
-    app_on(opened(location, settings).await?, source).await
+    let app = app_on(opened(location, settings).await?, source).await?;
+    settings.auth.tell(&app)?;
+    Ok(app)
 }
 
 /// The same for a server, which brings what an earlier version kept to the form of this one.
@@ -81,7 +86,9 @@ pub async fn app_to_serve(settings: &Settings) -> Result<Arc<App>> {
 /// As [`app`], and when there is none.
 pub async fn existing_app(settings: &Settings) -> Result<Arc<App>> {
     let source = Source::of(settings)?;
-    app_on(store(settings).await?, source).await
+    let app = app_on(store(settings).await?, source).await?;
+    settings.auth.tell(&app)?;
+    Ok(app)
 }
 
 /// Opens the store alone of a deployment that is there; makes none.

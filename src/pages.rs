@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::{
+    link_pages,
     reference::{self, Reference},
     sandbox::CurlLine,
 };
@@ -86,6 +87,7 @@ pub fn routers(pages: Pages) -> Routers {
         .route("/", get(greeting))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
+        .merge(link_pages::router())
         .fallback(|| no_such_path("No API has this path."))
         .with_state(Arc::clone(&shared));
     let operations = Router::new()
@@ -97,6 +99,7 @@ pub fn routers(pages: Pages) -> Routers {
         .route("/metrics", get(metrics_page))
         .fallback(|| no_such_path("See / and /docs."))
         .with_state(shared)
+        .merge(link_pages::router())
         .merge(reference);
     Routers { public, operations }
 }

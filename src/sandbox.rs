@@ -5,13 +5,21 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
-use patron_app::{App, Caller, Id, comments, customers};
+use patron_app::{
+    App, Caller, Expect, Id,
+    assignments::{self, Where},
+    comments, customers, sign_in,
+    users::{self, UserPatch},
+};
 use patron_gateway::{
     Dialect, SignRequest,
     dialect::Example,
     provision::{self, KeySource, NewSpace},
 };
-use patron_model::{Failure, Timestamp, text::Content};
+use patron_model::{
+    Failure, Patch, Timestamp, email::Email, permission::Role, space::Space, text::Content,
+    user::UserKind,
+};
 use patron_store::Location;
 use serde_json::{Value, json};
 use uuid::{Uuid, uuid};
@@ -19,11 +27,15 @@ use uuid::{Uuid, uuid};
 use crate::{
     dialects::DIALECTS,
     files, lock, open, pages, serve,
-    settings::{DATABASE_FILE, Settings, TlsSettings, WebhookSettings},
+    settings::{DATABASE_FILE, MailSettings, Settings, TlsSettings, WebhookSettings},
 };
 
 /// UUID of the sandbox's space.
 const SPACE_UUID: Uuid = uuid!("0192f0c1-5a3d-7c3e-8b5e-5a4db0000001");
+/// Address of the sandbox's person, who owns the account.
+const PERSON_EMAIL: &str = "owner@sandbox.example";
+/// Password of that person.
+const PERSON_PASSWORD: &str = "patron sandbox owner";
 /// Number of the sandbox's space: the first one of its database.
 const SPACE_NUMBER: i64 = 1;
 
@@ -57,9 +69,10 @@ pub async fn run(args: SandboxArgs) -> Result<()> {
     settings.admin.listen = String::new();
     settings.tls = TlsSettings::default();
     settings.webhooks = WebhookSettings::of_sandbox(args.allow_outbound);
+    settings.mail = MailSettings::of_sandbox();
     settings.store.url = format!("sqlite:{}", args.data.display());
     if args.print {
-        println!("{}", serde_json::to_string_pretty(&credentials(&settings.base_url()))?);
+        println!("{}", serde_json::to_string_pretty(&printed(&settings.base_url()))?);
         return Ok(());
     }
     serve::start_log(&settings)?;
@@ -73,10 +86,11 @@ pub async fn run(args: SandboxArgs) -> Result<()> {
         prepare(&settings, &database).await.context("the sandbox cannot be set up")?;
     }
     let app = open::app_to_serve(&settings).await?;
-    open::note_base_url(&settings)?;
+    open::note_base_url(&settings, &app)?;
+    app.excuses_owners(true);
     provision(&app, &base_url).await?;
     serve::announce(&settings, app.store.engine());
-    let credentials = credentials(&base_url);
+    let credentials = printed(&base_url);
     let lines = curl_lines(&credentials, &base_url);
     println!("{}", welcome(&credentials, &lines));
     let page = pages::SandboxPage { credentials, lines };
@@ -89,11 +103,18 @@ pub fn credentials(base_url: &str) -> Value {
     provision::well_known(DIALECTS, base_url, SPACE_NUMBER, SPACE_UUID)
 }
 
-/// Whether a well-known key opens this deployment: anybody could.
+/// The same with the person's sign-in, as they are printed.
+fn printed(base_url: &str) -> Value {
+    let mut printed = credentials(base_url);
+    printed["person"] = json!({"email": PERSON_EMAIL, "password": PERSON_PASSWORD});
+    printed
+}
+
+/// Whether a well-known key or person opens this deployment: anybody could.
 ///
 /// # Errors
 /// When the store cannot be asked.
-pub async fn has_well_known_key(app: &App) -> Result<bool> {
+pub async fn has_well_known_key(app: &Arc<App>) -> Result<bool> {
     use patron_app::{keys::NewSecret, secrets::same};
     for (number, dialect) in (1..).zip(DIALECTS) {
         let minted = (dialect.credentials.sandbox)();
@@ -115,7 +136,8 @@ pub async fn has_well_known_key(app: &App) -> Result<bool> {
             return Ok(true);
         }
     }
-    Ok(false)
+    let known = sign_in::passwords::is_of(app, PERSON_EMAIL, PERSON_PASSWORD).await;
+    known.map_err(|failure| anyhow!("the persons cannot be read: {failure:?}"))
 }
 
 /// Sets a new sandbox up under another name, so that a crash leaves it whole or not there at all.
@@ -124,6 +146,7 @@ async fn prepare(settings: &Settings, database: &Path) -> Result<()> {
     let location = Location::Sqlite(unfinished.clone());
     let app = open::app_at(settings, &location).await?;
     provision(&app, &settings.base_url()).await?;
+    owner(&app).await.map_err(|failure| anyhow!("the sandbox's person: {failure:?}"))?;
     samples(&app).await.map_err(|failure| anyhow!("sample customers: {failure:?}"))?;
     let app = Arc::into_inner(app).context("somebody still uses the store")?;
     app.store.close().await;
@@ -144,7 +167,6 @@ async fn prepare(settings: &Settings, database: &Path) -> Result<()> {
 
 /// Makes account, space and keys where they are not there yet.
 async fn provision(app: &Arc<App>, base_url: &str) -> Result<()> {
-    use patron_model::space::Space;
     let cx = app.operator(0, "sandbox");
     match patron_app::spaces::get::<Space>(&cx, SPACE_NUMBER).await {
         Ok(space) if space.uuid == SPACE_UUID => return Ok(()),
@@ -167,6 +189,21 @@ async fn provision(app: &Arc<App>, base_url: &str) -> Result<()> {
         "the sandbox's keys came out otherwise"
     );
     Ok(())
+}
+
+/// A person who signs in with a well-known password and owns the account.
+async fn owner(app: &Arc<App>) -> Result<(), Failure> {
+    let cx = app.operator(0, "sandbox");
+    let space = patron_app::spaces::get::<Space>(&cx, SPACE_NUMBER).await?;
+    let email = Email::parse(PERSON_EMAIL).map_err(|why| Failure::invalid("email", why))?;
+    let patch = UserPatch { email: Patch::Set(email), ..UserPatch::default() };
+    let made = users::create(&cx, UserKind::Human, space.account, patch).await?;
+    let id = Id::Number(made.number);
+    let active = UserPatch { active: Some(true), ..UserPatch::default() };
+    let person = users::update(&cx, id, Expect::Any, &active).await?;
+    let everywhere = Where::Account { number: space.account, subaccounts: true };
+    assignments::grant(&cx, id, Role::Owner.number(), everywhere).await?;
+    sign_in::passwords::set(&cx, &person, PERSON_PASSWORD).await
 }
 
 /// A handful of customers to look at.
@@ -317,6 +354,9 @@ fn welcome(credentials: &Value, lines: &[CurlLine]) -> String {
             text.push_str(&format!("\n# {}: {}\n{}\n", line.dialect, line.title, line.command));
         }
     }
+    text.push_str(&format!(
+        "\nA person to sign in as: {PERSON_EMAIL}, password: {PERSON_PASSWORD}\n"
+    ));
     let base = credentials["base_url"].as_str().unwrap_or_default();
     text.push_str(&format!("\nA page to look at: {base}/  The reference: {base}/docs"));
     text

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use patron_app::{App, audit, idempotency::REMEMBERED_SECONDS, offboarding};
+use patron_app::{App, audit, idempotency::REMEMBERED_SECONDS, offboarding, sign_in};
 use patron_delivery::{Engine, Guarded, Options};
 use patron_gateway::{Gateway, Site, limits::Limits, metrics, server};
 use patron_model::Failure;
 use patron_store::EngineInfo;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
     Deployment,
@@ -74,7 +74,7 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     let public = listen(&settings).await?;
     settings.listen = public.local_addr()?.to_string();
     let operations = listen_for_operations(&mut settings).await?;
-    open::note_base_url(&settings)?;
+    open::note_base_url(&settings, &app)?;
     announce(&settings, app.store.engine());
     let doors = Doors { public, tls, operations };
     serve(&settings, app, doors, None, stop).await
@@ -91,13 +91,14 @@ pub struct Doors {
 }
 
 /// Nobody should go live with keys that stand in the documents.
-async fn refuse_sandbox_keys(app: &App) -> Result<()> {
+async fn refuse_sandbox_keys(app: &Arc<App>) -> Result<()> {
     if sandbox::has_well_known_key(app).await? {
         app.store.clone().close().await;
         anyhow::bail!(
             "the public keys of the sandbox open this deployment: anybody could use it. Choose \
-             another folder with --data, revoke those keys (patron key list, patron key revoke), \
-             or say --allow-sandbox-keys"
+             another folder with --data; or revoke those keys (patron key list, patron key revoke) \
+             and set a password of its person (patron user list, patron user password); or say \
+             --allow-sandbox-keys"
         );
     }
     Ok(())
@@ -157,6 +158,7 @@ pub async fn serve(
 ) -> Result<()> {
     let recorder = metrics::install().context("metrics")?;
     let engine = deliver(settings, &app, &doors)?;
+    let mails = send_mails(settings, &app)?;
     let traces = Traces::start(&settings.telemetry).context("[telemetry]")?;
     let limits: Limits = (&settings.limits).into();
     let hosts: Vec<(String, String)> =
@@ -180,10 +182,12 @@ pub async fn serve(
     let pages = if is_sandbox { pages.operations } else { pages.public };
     let site = Site { dialects: DIALECTS.to_vec(), base_url: settings.base_url() };
     let gateway = Gateway::new(Arc::clone(&app), site, limits, &hosts, log, pages);
-    let sweeper = tokio::spawn(sweep(Arc::clone(&app), settings.audit.keep_days));
-    let leaving = tokio::spawn(finish_deletions(Arc::clone(&app)));
-    let keeper = tokio::spawn(keep_key_uses(Arc::clone(&app)));
-    let watcher = tokio::spawn(watch_keyring(Arc::clone(&app)));
+    let beside = [
+        tokio::spawn(sweep(Arc::clone(&app), settings.audit.keep_days)),
+        tokio::spawn(finish_deletions(Arc::clone(&app))),
+        tokio::spawn(keep_key_uses(Arc::clone(&app))),
+        tokio::spawn(watch_keyring(Arc::clone(&app))),
+    ];
     let asked = OnceLock::new();
     let ending = OnceLock::new();
     let stop = async {
@@ -193,18 +197,15 @@ pub async fn serve(
         let _ = ending.set(tokio::spawn(engine.stop()));
     };
     server::serve_with(gateway, doors.public, doors.tls, stop).await?;
-    operations.inspect(tokio::task::JoinHandle::abort);
-    sweeper.abort();
-    leaving.abort();
-    keeper.abort();
-    watcher.abort();
+    operations.inspect(JoinHandle::abort);
+    beside.iter().for_each(JoinHandle::abort);
     let longest = Duration::from_secs(settings.limits.stop_seconds_max) + CLOSE_MAX;
     let until = asked.get().copied().unwrap_or_else(Instant::now) + longest;
     let flushed = traces.map(|traces| tokio::spawn(traces.stop(until)));
     let closed = async {
-        if let Some(delivery) = ending.into_inner() {
-            // One that failed has nothing left to write.
-            let _ = delivery.await;
+        // What is on its way is still noted. One that failed has nothing left to write.
+        for ends in ending.into_inner().into_iter().chain(mails) {
+            let _ = ends.await;
         }
         close(&app).await;
     };
@@ -219,6 +220,9 @@ pub async fn serve(
     Ok(())
 }
 
+/// What the server calls itself where it asks who somebody is.
+const ASKS_AS: &str = "Patron/1";
+
 /// Begins to tell webhook endpoints what happens.
 fn deliver(settings: &Settings, app: &Arc<App>, doors: &Doors) -> Result<Engine> {
     let mut own = vec![doors.public.local_addr()?];
@@ -226,11 +230,19 @@ fn deliver(settings: &Settings, app: &Arc<App>, doors: &Doors) -> Result<Engine>
         doors.operations.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?,
     );
     let client = settings.webhooks.client(own, &settings.base_url())?;
+    app.asks_providers_by(sign_in::by_provider::RelyingParty::new(client.named(ASKS_AS)));
     app.carried_by(Box::new(Guarded(client)));
+    app.notified_by(DIALECTS.iter().filter_map(|dialect| dialect.webhooks));
     // The folder of an embedded database is locked: no other server works on it.
     let is_alone = settings.folder().is_some();
     let options = Options { is_alone, keep_days: settings.webhooks.keep_days };
-    Ok(Engine::start(app, patron_native::webhook_endpoints::telling, options))
+    Ok(Engine::start(app, options))
+}
+
+/// Begins to send mails, where they are sent.
+fn send_mails(settings: &Settings, app: &Arc<App>) -> Result<Option<JoinHandle<()>>> {
+    let smtp = settings.mail.smtp()?;
+    Ok(smtp.map(|smtp| tokio::spawn(patron_mails::run(Arc::clone(app), smtp))))
 }
 
 /// Writes what is still to be written, and closes the store.
@@ -293,6 +305,9 @@ async fn forget_old_entries(app: &App, keep_days: i64) {
 async fn sweep(app: Arc<App>, keep_days: i64) {
     loop {
         forget_old_entries(&app, keep_days).await;
+        if let Err(failure) = sign_in::sweep(&app, app.clock.now()).await {
+            tracing::warn!(failure = failure.name(), "sessions that are over could not be removed");
+        }
         tokio::time::sleep(SWEEP_EVERY).await;
         let before = app.clock.now().plus_seconds(-REMEMBERED_SECONDS).micros();
         match app.store.forget_answers(before).await {

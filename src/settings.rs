@@ -4,24 +4,28 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use patron_app::{audit::KEEP_DAYS_MIN, documents::related_of};
+use patron_app::documents::related_of;
 use patron_gateway::{dispatch::RequestLog, limits::Limits};
 use patron_store::{Location, Options, Synchronous};
 use serde::{Deserialize, Serialize};
 
 use crate::master_key::Source;
 
+mod audit;
+mod auth;
 mod checks;
+mod mail;
 mod telemetry;
 mod webhooks;
-pub use self::{telemetry::TelemetrySettings, webhooks::WebhookSettings};
+pub use self::{
+    audit::AuditSettings, auth::AuthSettings, mail::MailSettings, telemetry::TelemetrySettings,
+    webhooks::WebhookSettings,
+};
 
 /// The default settings with their comments.
 pub const DEFAULT: &str = include_str!("patron.toml");
 /// What the environment variables begin with.
 const PREFIX: &str = "PATRON__";
-/// Days that entries of the audit trail are kept at most: a hundred years.
-const KEEP_DAYS_MAX: i64 = 36_525;
 /// Name of the database file in its folder.
 pub const DATABASE_FILE: &str = "patron.db";
 
@@ -49,8 +53,12 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// The audit trail.
     pub audit: AuditSettings,
+    /// How people sign in.
+    pub auth: AuthSettings,
     /// Webhooks.
     pub webhooks: WebhookSettings,
+    /// Mails.
+    pub mail: MailSettings,
     /// Host names of single APIs.
     pub hosts: BTreeMap<String, String>,
 }
@@ -73,20 +81,6 @@ pub struct TlsSettings {
     pub key: PathBuf,
     /// PEM file of those who may sign the certificates of callers, who must show one then.
     pub client_ca: PathBuf,
-}
-
-/// The audit trail.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct AuditSettings {
-    /// Days that entries are kept.
-    pub keep_days: i64,
-}
-
-impl Default for AuditSettings {
-    fn default() -> Self {
-        AuditSettings { keep_days: KEEP_DAYS_MIN }
-    }
 }
 
 /// Where the records are.
@@ -248,7 +242,9 @@ impl Default for Settings {
             telemetry: TelemetrySettings::default(),
             limits: LimitSettings::default(),
             audit: AuditSettings::default(),
+            auth: AuthSettings::default(),
             webhooks: WebhookSettings::default(),
+            mail: MailSettings::default(),
             hosts: BTreeMap::new(),
         }
     }
@@ -323,12 +319,11 @@ impl Settings {
         self.telemetry.check()?;
         self.limits.check()?;
         self.webhooks.check()?;
+        self.mail.check()?;
         if self.store.write_queue_max == 0 || self.store.postgres_connections_max == 0 {
             bail!("store.write_queue_max and store.postgres_connections_max must be at least 1");
         }
-        if !(KEEP_DAYS_MIN..=KEEP_DAYS_MAX).contains(&self.audit.keep_days) {
-            bail!("audit.keep_days must be {KEEP_DAYS_MIN} to {KEEP_DAYS_MAX}");
-        }
+        self.audit.check()?;
         if self.secrets != SecretSettings::default() {
             Source::of(self)?;
         }
@@ -410,6 +405,7 @@ impl Settings {
         if !shown.secrets.master_key.is_empty() {
             shown.secrets.master_key = "(set)".into();
         }
+        shown.mail.hide();
         shown.store.url = match self.location()? {
             Location::Postgres(_) => self.location()?.to_string(),
             Location::Sqlite(_) | Location::Memory => shown.store.url,
@@ -493,7 +489,8 @@ mod tests {
 
     #[test]
     fn secrets_are_not_shown() {
-        let text = "[secrets]\nmaster_key='hush'\n[store]\nurl='postgres://u:hush@h/d'";
+        let text = "[secrets]\nmaster_key='hush'\n[store]\nurl='postgres://u:hush@h/d'\n\
+                    [mail]\npassword='hush'";
         let shown = load(text, &[]).expect("valid").shown().expect("shown");
         assert!(!shown.contains("hush"), "{shown}");
     }

@@ -86,6 +86,11 @@ async fn token_endpoints_tell_of_refused_clients() {
     let mut seen = 0;
     for api in ALL {
         for operation in (api.operations)().iter().filter(|o| o.access == Access::Public) {
+            if api.name == "native" || operation.method != http::Method::POST {
+                // Persons sign in there: dialects/native/tests/sign_in.rs. What is only read says
+                // the same to everybody.
+                continue;
+            }
             seen += 1;
             let own = server.credentials(api.name);
             let client = own["client_id"].as_str().or(own["authenticity_token"].as_str());

@@ -89,6 +89,16 @@ async fn operations_without_sign_in_are_limited_by_address() {
     assert!(seen >= 3, "the token endpoints");
 }
 
+/// What a command answers that reads this.
+fn said_to(command: &mut Command, input: &str) -> String {
+    let (stdin, stdout) = (Stdio::piped(), Stdio::piped());
+    let mut child = command.stdin(stdin).stdout(stdout).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{command:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// What a server says until it ends or says that it serves; either way it is ended then.
 fn said_at_start(command: &mut Command) -> String {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -122,6 +132,14 @@ async fn the_sandboxs_keys_are_not_served_unless_asked_for() {
         let mut revoke = patron();
         succeed(revoke.args(["key", "revoke", &number, "--data"]).arg(folder.path()));
     }
+    let said = said_at_start(&mut serve());
+    assert!(!said.contains(SERVES) && said.contains("patron user"), "its person is left: {said}");
+    let listed = succeed(patron().args(["user", "list", "--json", "--data"]).arg(folder.path()));
+    let people = listed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let owner = people.into_iter().find(|user| user["kind"] == "human").unwrap();
+    let mut change = patron();
+    change.args(["user", "password", &owner["number"].to_string(), "--data"]).arg(folder.path());
+    said_to(&mut change, "a password of my own choice\n");
     let running = Running::serve(folder.path()).await;
     running.get("/livez").await.expect(200);
 }

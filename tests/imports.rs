@@ -18,9 +18,14 @@ pub struct Place {
 
 impl Place {
     pub async fn new() -> Place {
-        let place = Place { engine: TestEngine::new().await, folder: tempfile::tempdir().unwrap() };
+        let place = Place::empty().await;
         place.run(&["space", "create", "Shop", "--json"]);
         place
+    }
+
+    /// The same before anything is in it.
+    pub async fn empty() -> Place {
+        Place { engine: TestEngine::new().await, folder: tempfile::tempdir().unwrap() }
     }
 
     /// Where it is.

@@ -25,7 +25,8 @@ const MOMENTS: usize = 8;
 /// The only card that is used.
 const CARD: &str = "4111111111111111";
 
-const REPLAY: Replay = Replay { until: None, record_of: record_from, outcome_of: records_of };
+const REPLAY: Replay =
+    Replay { until: None, record_of: record_from, outcome_of: records_of, left_out: &[] };
 
 /// A deployment in which all sorts of things happen.
 struct Town {

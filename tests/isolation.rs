@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 use crate::api::{ALL, Person, call, create};
 
+#[path = "isolation/equipment.rs"]
+mod equipment;
 #[path = "isolation/generate.rs"]
 mod generate;
 #[path = "isolation/pool.rs"]

@@ -1,7 +1,6 @@
 //! The master key: weak, missing, wrong and readable ones are refused, it comes from one source,
 //! and it is changed while servers go on.
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,6 +14,7 @@ use patron_app::{
     keyring::{Locked, Master},
     keys::{self, NewKey, NewSecret},
     secrets::MasterKey,
+    spaces::{self, AccountPatch, SpacePatch},
 };
 use patron_gateway::{Dialect, SignRequest};
 use patron_model::space::{Role, Space};
@@ -125,7 +125,7 @@ fn a_missing_key_is_never_made_anew() {
     assert!(!other.join("master.key").exists());
     // Lost for good: said so, signing keys are given up, the others go on.
     let said = in_data(patron().args(["key", "rotate-master", "--lost"]), &other);
-    assert!(said.contains("2 secrets are given up"), "{said}");
+    assert!(said.contains("3 secrets are given up"), "{said}");
     let said = in_data(patron().arg("check"), &other);
     assert!(said.contains("opens everything"), "{said}");
 }
@@ -471,11 +471,10 @@ async fn a_key_made_meanwhile_is_sealed_with_the_new_keys() {
     let server = open(&location, &old).await.unwrap();
     let cx = server.operator(0, "test");
     let name = patron_model::text::Name::parse("Shop").unwrap();
-    let account = patron_app::spaces::create_account(&cx, None, name.clone()).await.unwrap();
-    let space =
-        patron_app::spaces::create_space(&cx, account.number, None, name, None, BTreeMap::new())
-            .await
-            .unwrap();
+    let account = AccountPatch { name: Some(name.clone()), ..AccountPatch::default() };
+    let account = spaces::create_account(&cx, None, account).await.unwrap();
+    let space = SpacePatch { name: Some(name), ..SpacePatch::default() };
+    let space = spaces::create_space(&cx, account.number, None, space).await.unwrap();
     let make = async |secret: &str| {
         let secret = NewSecret::Signing(secret.as_bytes().to_vec());
         keys::create(&cx, signing_key(&space, secret)).await.unwrap().handle.clone()

@@ -81,7 +81,7 @@ async fn every_operation_of_every_api_asks_for_its_permission() {
 /// What an operation asks for.
 fn needed(operation: &Operation) -> Permissions {
     match operation.access {
-        Access::Public | Access::AnyKey => Permissions::NONE,
+        Access::Public | Access::AnyKey | Access::Own => Permissions::NONE,
         Access::Needs(permission) => Permissions::of(&[permission]),
         Access::NeedsAny(permissions) => Permissions::of(permissions),
     }
@@ -139,6 +139,7 @@ fn page() -> String {
             let needed = match operation.access {
                 Access::Public => "none, no sign-in".to_owned(),
                 Access::AnyKey => "none, any key".to_owned(),
+                Access::Own => "none, a person's session".to_owned(),
                 Access::Needs(permission) => format!("`{permission}`"),
                 Access::NeedsAny(some) => {
                     let words: Vec<_> = some.iter().map(|one| format!("`{one}`")).collect();

@@ -57,6 +57,7 @@ static TINY: Dialect = Dialect {
             javascript: "",
         },
     },
+    webhooks: None,
 };
 
 // ---- operations.rs -------------------------------------------------------------------------
@@ -177,7 +178,7 @@ fn render(failure: &Failure, _: &Exchange) -> Reply {
     let status = match failure {
         Failure::Invalid(_) | Failure::Malformed(_) | Failure::OutOfRange { .. } => 400,
         Failure::Unauthenticated { .. } => 401,
-        Failure::Forbidden => 403,
+        Failure::Forbidden | Failure::StepUp { .. } => 403,
         Failure::NotFound { .. } | Failure::NoRoute => 404,
         Failure::MethodNotAllowed { .. } => 405,
         Failure::NotAcceptable => 406,

@@ -34,7 +34,7 @@ const FILE_LINES_MAX: usize = 500;
 const BANNED: &[&str] = &["_manager", "_helper", "_util"];
 const NO_NOUN: &str = concat!("mi", "sc");
 /// Crates of others whose names are what they are.
-const FOREIGN: &[&str] = &["futures_util", "http_body_util", "hyper_util"];
+const FOREIGN: &[&str] = &["futures_util", "http_body_util", "hyper_util", "key_utils"];
 /// What must not be left behind; spelled so that this file does not hold it.
 const MARKERS: &[&str] = &[
     concat!("TO", "DO"),
@@ -232,8 +232,10 @@ fn layer(package: &str) -> Option<&'static [&'static str]> {
     match package {
         "patron" | "patron-bench" | "patron-testkit" => None,
         "patron-model" | "patron-store" | "patron-outbound" => Some(&[]),
-        "patron-app" => Some(&["patron-model", "patron-store"]),
+        "patron-signin" => Some(&["patron-outbound"]),
+        "patron-app" => Some(&["patron-model", "patron-store", "patron-signin"]),
         "patron-delivery" => Some(&["patron-app", "patron-model", "patron-outbound"]),
+        "patron-mails" => Some(&["patron-app", "patron-model"]),
         "patron-gateway" => Some(&["patron-app", "patron-model"]),
         _ => Some(&["patron-gateway", "patron-app", "patron-model"]),
     }

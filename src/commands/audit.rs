@@ -155,9 +155,10 @@ fn line(entry: &AuditEntry) -> String {
     add("", Some(format!("{:<18}", entry.action)));
     let actor = match &entry.actor {
         AuditActor::Stranger { number: Some(key), .. } => format!("stranger as key:{key}"),
-        AuditActor::Stranger { .. } | AuditActor::Key { .. } | AuditActor::Operator { .. } => {
-            entry.actor.word()
-        }
+        AuditActor::Stranger { .. }
+        | AuditActor::Key { .. }
+        | AuditActor::User { .. }
+        | AuditActor::Operator { .. } => entry.actor.word(),
     };
     add("by ", Some(actor));
     add("via ", Some(entry.via.clone()));

@@ -9,7 +9,9 @@ use patron_app::{
     App, Clock,
     documents::{KINDS, record_from},
     idempotency::records_of,
+    mails,
     reindex::{REINDEXED, reindex},
+    sign_in::{flows::FLOW, sessions::SESSION},
     webhooks::pause_all,
 };
 use patron_model::Timestamp;
@@ -30,6 +32,9 @@ const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
 const GZIP: &[u8] = b"\x1f\x8b";
 /// Files of one restore: all are open at a time.
 const FILES_MAX: usize = 500;
+/// Sessions are over, and links that were mailed: whoever was signed in then may have been signed
+/// out since, and a link have been taken.
+const LEFT_OUT: &[&str] = &[SESSION.name, FLOW.name];
 
 /// Read a backup into an empty database.
 #[derive(Debug, Args)]
@@ -100,7 +105,8 @@ pub async fn run(args: RestoreArgs) -> Result<()> {
         files::make_folder(&folder)?;
     }
     let location = settings.location()?;
-    let replay = Replay { until, record_of: record_from, outcome_of: records_of };
+    let replay =
+        Replay { until, record_of: record_from, outcome_of: records_of, left_out: LEFT_OUT };
     let restored = Store::restore(&location, KINDS, settings.options(), sources, &replay)
         .await
         .context("nothing was restored")?;
@@ -118,9 +124,13 @@ pub async fn run(args: RestoreArgs) -> Result<()> {
     read_anew.and(seen)
 }
 
-/// Pauses all webhook endpoints.
+/// Pauses all webhook endpoints, and removes mails that wait to be sent.
 async fn silence(store: &Store) -> Result<()> {
     let app = App::without_secrets(store.clone(), Clock::System);
+    match mails::forget_all(&app).await.map_err(|failure| explain(&failure))? {
+        0 => {}
+        count => println!("Removed {count} mails that waited to be sent."),
+    }
     match pause_all(&app).await.map_err(|failure| explain(&failure))? {
         0 => {}
         count => println!("Paused {count} webhook endpoints (--resume-webhooks lets them go on)."),

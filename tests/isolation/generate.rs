@@ -22,6 +22,8 @@ pub struct Sources<'a> {
     pub foreign_percent: u64,
 }
 
+/// Where something is made: the caller must say, whatever the description says.
+const PLACES: [&str; 3] = ["scope", "account", "primaryAccount"];
 /// What no space has.
 const JUNK: [&str; 6] = ["0", "-1", "undefined", "9223372036854775807", "%27%20or%201=1", "null"];
 
@@ -78,6 +80,11 @@ pub fn operations(dialect: &'static Dialect) -> (Vec<Described>, Value) {
     };
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, described) in methods.as_object().unwrap() {
+            let id = described["operationId"].as_str().unwrap();
+            if lines.iter().any(|o| o.id == id && o.access == Access::Own) {
+                // A person's own: no key gets anywhere there.
+                continue;
+            }
             all.push(Described {
                 dialect,
                 id: described["operationId"].as_str().unwrap().to_owned(),
@@ -315,6 +322,18 @@ fn multipart(sources: &Sources<'_>, random: &mut Random) -> (String, Vec<u8>) {
     ("multipart/form-data; boundary=edge".into(), body.into_bytes())
 }
 
+/// What random words never are, and calls would all be refused without.
+fn fitting(name: &str) -> Option<Value> {
+    Some(match name {
+        // With a small one the rest of the calls would be refused.
+        "request_limit" | "requestLimit" => json!(1_000_000),
+        "url" | "target" => json!("http://127.0.0.1:1024/hook"),
+        "events" => json!(["customer.created"]),
+        "entity" => json!(1_700_000_000_001_i64),
+        _ => return None,
+    })
+}
+
 /// Makes values that fit a schema.
 struct Schema<'a> {
     document: &'a Value,
@@ -325,6 +344,9 @@ impl Schema<'_> {
     fn value(&self, name: &str, schema: &Value, random: &mut Random, depth: usize) -> Value {
         if depth > DEPTH_MAX {
             return Value::Null;
+        }
+        if let Some(value) = fitting(name) {
+            return value;
         }
         if let Some(place) = schema["$ref"].as_str() {
             let found = self.document.pointer(place.trim_start_matches('#'));
@@ -372,7 +394,8 @@ impl Schema<'_> {
         // Few members at a time: a record with one fault of many is refused as a whole.
         let part = *random.pick(&[10, 40, 100]).unwrap();
         for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
-            let is_required = required.iter().any(|known| known == name.as_str());
+            let is_required = required.iter().any(|known| known == name.as_str())
+                || PLACES.contains(&name.as_str());
             if is_required || random.percent(part) {
                 object.insert(name.clone(), self.value(name, inner, random, depth + 1));
             }

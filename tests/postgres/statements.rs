@@ -61,6 +61,9 @@ const EXPLAINED: &[(&str, &str)] = &[
     ("handle", "callers are known by their key's before their space is"),
     ("token", "saved payment methods are found by it in the providers' paths, without a space"),
     ("place", "what seals the deployment's keys belongs to the deployment itself"),
+    ("lookup", "sessions, identities and challenges are of persons, who belong to the deployment"),
+    ("about", "one link of each purpose is good for a person at a time: the same"),
+    ("credential", "a passkey names its person wherever the browser shows it"),
 ];
 
 /// Statements of Patron in a server's log.

@@ -20,8 +20,11 @@ const NOUNS: &[&str] = &[
     "customers",
     "events",
     "keys",
+    "mails",
+    "passkeys",
     "payment_methods",
     "permissions",
+    "providers",
     "records",
     "roles",
     "spaces",
@@ -33,7 +36,7 @@ const NOUNS: &[&str] = &[
 /// What a dialect may have beside its nouns.
 const COMMON: &[&str] = &["envelopes", "filters", "input", "limits", "lists", "query", "settings"];
 /// What the folder of a noun holds.
-const ROOMS: &[&str] = &["mod", "wire", "read", "show", "handlers", "fields"];
+const ROOMS: &[&str] = &["mod", "wire", "read", "show", "handlers", "fields", "notify"];
 /// What one dialect alone has. A line is added only for what no other API could have.
 const OWN: &[&str] = &[
     "monri/auth/borders",
@@ -42,10 +45,21 @@ const OWN: &[&str] = &[
     "native/conditions",
     "native/customers/json_patch",
     "native/customers/rows",
+    "native/events/delivery",
+    "native/events/stream",
+    "native/links",
+    "native/oidc",
     "native/operations/admin",
     "native/operations/mod",
     "native/operations/people",
+    "native/operations/sign_in",
     "native/operations/webhooks",
+    "native/second_factor",
+    "native/sessions",
+    "native/sign_in",
+    "native/webhook_endpoints/keys",
+    "native/webhook_endpoints/replays",
+    "native/webhook_endpoints/types",
     "native/words",
     "notchpay/catalogues/data",
     "notchpay/customers/addresses",
@@ -53,6 +67,7 @@ const OWN: &[&str] = &[
     "notchpay/envelopes/mod",
     "notchpay/envelopes/schemas",
     "notchpay/ids",
+    "notchpay/js",
     "payabli/customers/consent",
     "payabli/customers/exports",
     "payabli/customers/identifiers",
@@ -62,16 +77,18 @@ const OWN: &[&str] = &[
     "verifone/query/tests",
     "wallee/addresses/postal",
     "wallee/customers/bulk",
+    "wallee/exports",
     "wallee/families",
     "wallee/table",
     "wallee/tables",
     "wallee/transport",
+    "wallee/webhook_endpoints/bulk",
+    "wallee/webhook_endpoints/entities",
 ];
 /// Modules that the program, its tests or fuzzing name; all others are private.
 const PUBLIC: &[&str] = &[
     "native/audit_log",
     "native/spaces",
-    "native/webhook_endpoints",
     "notchpay/auth",
     "notchpay/ids",
     "verifone/query",
@@ -92,11 +109,15 @@ const TESTS_OWN: &[&str] = &[
     "native/concurrency",
     "native/hanging",
     "native/idempotency",
+    "native/links",
     "native/offboarding",
+    "native/second_factor",
+    "native/sign_in",
     "notchpay/blocking",
     "notchpay/public_keys",
     "payabli/identifiers",
     "wallee/bulk",
+    "wallee/places",
     "wallee/transport",
 ];
 

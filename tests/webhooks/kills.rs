@@ -14,10 +14,14 @@ const KILLS: usize = 5;
 const CHANGES: usize = 40;
 
 /// A sandbox in an environment that names a proxy: nobody asks it.
-fn sandbox(folder: &std::path::Path) -> Running {
-    let address = free_address();
+pub(super) fn sandbox(folder: &std::path::Path) -> Running {
+    sandbox_at(folder, &free_address())
+}
+
+/// The same at an address.
+pub(super) fn sandbox_at(folder: &std::path::Path, address: &str) -> Running {
     let mut command = patron();
-    command.args(["sandbox", "--listen", &address, "--data"]).arg(folder);
+    command.args(["sandbox", "--listen", address, "--data"]).arg(folder);
     for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
         command.env(name, "http://127.0.0.1:9");
     }

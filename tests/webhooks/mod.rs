@@ -1,16 +1,23 @@
 //! Webhooks as their owners and receivers see them: what is told, to whom, how it is signed, what
 //! becomes of what fails, on one node and on two, and across kills.
 
+mod forms;
+mod guide;
 mod kills;
+mod listen;
+mod order;
 mod receiver;
+mod replays;
 mod sdk;
+mod signatures;
+mod types;
 
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use patron_app::secrets::hmac_sha256;
 use patron_delivery::Engine;
-use patron_native::{DIALECT, webhook_endpoints::telling};
+use patron_native::DIALECT;
 use patron_testkit::{Answer, TestServer};
 use serde_json::{Value, json};
 
@@ -27,7 +34,7 @@ struct Place {
 impl Place {
     async fn new() -> Place {
         let server = TestServer::start(&[&DIALECT]).await;
-        let engine = Some(server.deliver(telling));
+        let engine = Some(server.deliver());
         let keys = server.credentials("native");
         Place { server, keys, engine, receiver: Receiver::start().await }
     }
@@ -381,7 +388,7 @@ async fn an_endpoint_can_be_tried_out_and_deleted() {
 async fn nodes_share_the_work_and_take_it_over() {
     let mut place = Place::new().await;
     let second = place.server.beside(patron_gateway::limits::Limits::default()).await;
-    let other = second.deliver(telling);
+    let other = second.deliver();
     for _ in 0..6 {
         place.endpoint(json!({"types": ["customer.created"]})).await;
     }

@@ -1,6 +1,7 @@
 //! Use cases of addresses as resources of their own. They live in the customer's document, so each
 //! change is a change of that document; the customer's own version does not count it.
 
+use async_recursion::async_recursion;
 use patron_model::{
     Failure, Ids, Noun,
     address::{ADDRESSES_MAX, Address, Postal, PostalPatch, Purpose},
@@ -53,6 +54,7 @@ fn not_found() -> Failure {
 ///
 /// # Errors
 /// `NotFound`.
+#[async_recursion]
 pub async fn get(cx: &Cx, customer: Id, id: Id) -> Result<(Loaded<Customer>, Address), Failure> {
     let customer = customers::get(cx, customer).await?;
     let address = find(&customer, id).cloned().ok_or_else(not_found)?;
@@ -92,6 +94,7 @@ fn with_addresses<'a>(
 ///
 /// # Errors
 /// `NotFound`, `Invalid` when the customer has too many.
+#[async_recursion]
 pub async fn create(cx: &Cx, customer: Id, patch: AddressPatch) -> Result<Placed, Failure> {
     let saved = cx.settle(|draft| async {
         let before = customers::get(cx, customer).await?;
@@ -117,6 +120,7 @@ pub async fn create(cx: &Cx, customer: Id, patch: AddressPatch) -> Result<Placed
 ///
 /// # Errors
 /// `NotFound`, `Stale`.
+#[async_recursion]
 pub async fn update(
     cx: &Cx,
     customer: Id,
@@ -152,6 +156,7 @@ pub async fn update(
 ///
 /// # Errors
 /// `NotFound`.
+#[async_recursion]
 pub async fn set_default(
     cx: &Cx,
     customer: Id,
@@ -177,6 +182,7 @@ pub async fn set_default(
 ///
 /// # Errors
 /// `NotFound`, `Stale`.
+#[async_recursion]
 pub async fn delete(cx: &Cx, customer: Id, id: Id, expect: Expect) -> Result<(), Failure> {
     let saved = cx.settle(|draft| async {
         let (before, address) = get(cx, customer, id).await?;

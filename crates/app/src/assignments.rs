@@ -1,6 +1,7 @@
 //! Who holds which role where: how roles are granted and withdrawn, and that an account keeps an
 //! owner.
 
+use async_recursion::async_recursion;
 use patron_model::{
     Failure, Noun, Permission, Timestamp, Why,
     card::Found,
@@ -146,6 +147,7 @@ pub(crate) async fn new(
 /// `NotFound` when the caller does not see the user; `Invalid` for a role or place he does not
 /// know; `Forbidden` when he may not grant roles there, or lacks what the role gives; `Exists` when
 /// the user has it there; `WrongState` when the user holds [`ASSIGNMENTS_MAX`] roles.
+#[async_recursion]
 pub async fn grant(cx: &Cx, user: Id, role: i64, at: Where) -> Result<Saved<Assignment>, Failure> {
     let cx = &cx.in_space(DEPLOYMENT);
     cx.settle(|mut draft| async {
@@ -170,13 +172,14 @@ pub async fn grant(cx: &Cx, user: Id, role: i64, at: Where) -> Result<Saved<Assi
 /// What an assignment of a role with these permissions gives.
 pub(crate) fn grant_of(held: &Assignment, permissions: patron_model::Permissions) -> Grant {
     let Assignment { account, space, subaccounts, .. } = *held;
-    Grant { account, space, subaccounts, permissions }
+    Grant { account, space, subaccounts, permissions, second_factor: false }
 }
 
 /// A living assignment that the caller may see.
 ///
 /// # Errors
 /// `NotFound`.
+#[async_recursion]
 pub async fn get(cx: &Cx, id: Id) -> Result<Loaded<Assignment>, Failure> {
     let held: Loaded<Assignment> = record::load(cx, Look::at(id)).await?;
     let place = place_of(cx, &held).await?;
@@ -192,6 +195,7 @@ async fn place_of(cx: &Cx, held: &Assignment) -> Result<Place, Failure> {
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn list(cx: &Cx, query: Query) -> Result<Page<Assignment>, Failure> {
     let living = Filter::Not(Box::new(Filter::Missing(Field::Column("user"))));
     let predicate = query.predicate.and(living);
@@ -203,6 +207,7 @@ pub async fn list(cx: &Cx, query: Query) -> Result<Page<Assignment>, Failure> {
 /// # Errors
 /// `NotFound`; `Forbidden` when the caller may not grant roles there; `WrongState` when the account
 /// would be left without an owner.
+#[async_recursion]
 pub async fn withdraw(cx: &Cx, user: Id, id: Id) -> Result<Saved<Assignment>, Failure> {
     let cx = &cx.in_space(DEPLOYMENT);
     cx.settle(|mut draft| async {
@@ -264,6 +269,32 @@ pub(crate) async fn of_users(app: &App, users: &[i64]) -> Result<Vec<Assignment>
             return Ok(held);
         }
     }
+}
+
+/// Active persons who may do something at a place, so many at most.
+pub(crate) async fn persons_with(
+    cx: &Cx,
+    permission: Permission,
+    place: &Place,
+    limit: usize,
+) -> Result<Vec<User>, Failure> {
+    let above = place.path.iter().map(|number| (*number).into()).collect();
+    let predicate = Filter::OneOf(Field::Column("account"), above);
+    let query = Query { predicate, limit: OWNERS_MAX, ..Query::of(DEPLOYMENT) };
+    let mut persons: Vec<User> = Vec::new();
+    for held in page::<Assignment>(cx, &query).await?.items {
+        let is_here = grant_of(&held, patron_model::Permissions::NONE).covers(place);
+        let is_known = persons.iter().any(|known| known.number == held.user);
+        if !is_here || is_known || !cx.app.role(held.role).await?.permissions.has(permission) {
+            continue;
+        }
+        let user = cx.app.user(held.user).await?;
+        persons.extend(user.filter(|user| user.kind == UserKind::Human && user.is_active()));
+        if persons.len() == limit {
+            break;
+        }
+    }
+    Ok(persons)
 }
 
 /// Whether anybody holds a role.

@@ -1,5 +1,6 @@
 //! Use cases of comments on customers.
 
+use async_recursion::async_recursion;
 pub use patron_model::comment::CommentPatch;
 use patron_model::{
     Failure, Ids, Permission, Timestamp, card::Found, comment::Comment, event::CommentEvent,
@@ -48,6 +49,7 @@ impl Document for Comment {
 ///
 /// # Errors
 /// `NotFound` when the customer is.
+#[async_recursion]
 pub async fn list(cx: &Cx, customer: Id, query: Query) -> Result<Page<Comment>, Failure> {
     let customer = customers::get(cx, customer).await?;
     let predicate = customers::hanging_on(customer.number).and(query.predicate);
@@ -58,6 +60,7 @@ pub async fn list(cx: &Cx, customer: Id, query: Query) -> Result<Page<Comment>, 
 ///
 /// # Errors
 /// `NotFound`.
+#[async_recursion]
 pub async fn get(cx: &Cx, customer: Id, id: Id) -> Result<Loaded<Comment>, Failure> {
     let customer = customers::get(cx, customer).await?;
     record::load_of(cx, customer.number, id).await
@@ -67,6 +70,7 @@ pub async fn get(cx: &Cx, customer: Id, id: Id) -> Result<Loaded<Comment>, Failu
 ///
 /// # Errors
 /// `NotFound` when the customer is.
+#[async_recursion]
 pub async fn create(
     cx: &Cx,
     customer: Id,
@@ -89,6 +93,7 @@ pub async fn create(
 ///
 /// # Errors
 /// `NotFound`, `Stale`.
+#[async_recursion]
 pub async fn update(
     cx: &Cx,
     customer: Id,
@@ -109,6 +114,7 @@ pub async fn update(
 ///
 /// # Errors
 /// `NotFound`, `Stale`.
+#[async_recursion]
 pub async fn delete(
     cx: &Cx,
     customer: Id,

@@ -20,7 +20,7 @@ use crate::{
     documents::{DEPLOYMENT, Document},
     failure,
     idempotency::{Outcome, Touched},
-    record::{self, Id, Look},
+    record::{self, Id, Loaded, Look},
 };
 
 /// Attempts of a use case that is raced by other writers of the same record.
@@ -225,6 +225,13 @@ impl Cx {
         touched: &Touched,
     ) -> Result<Saved<T>, Failure> {
         let Touched { kind, number, revision, action } = touched;
+        if !T::JOURNALED {
+            // Nothing tells how it was: it is shown as it is.
+            let found: Loaded<T> = record::load(self, Look::at(Id::Number(*number))).await?;
+            let Loaded { record, revision } = found;
+            let event = T::Event::parse(action);
+            return Ok(Saved { record, revision, event, replayed: true });
+        }
         let entry = self
             .app
             .store

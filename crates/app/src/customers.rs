@@ -7,6 +7,9 @@ mod merge;
 mod numbers;
 mod past;
 
+use std::pin::Pin;
+
+use async_recursion::async_recursion;
 use patron_model::{
     Failure, Ids, Noun, Patch, Timestamp,
     customer::{Customer, CustomerPatch},
@@ -42,18 +45,24 @@ pub fn hanging_on(customer: i64) -> Filter {
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn see(cx: &Cx, look: Look<'_>) -> Result<Seen, Failure> {
-    match Seen::of(record::row::<Customer>(cx, look).await?)? {
-        // It lives and was not taken over: it is the one that was looked for.
-        shown @ Seen::Shown(_) => Ok(shown),
-        Seen::Loaded(_) => Ok(Seen::Loaded(Box::new(record::load(cx, look).await?))),
-    }
+pub fn see<'a>(
+    cx: &'a Cx,
+    look: Look<'a>,
+) -> Pin<Box<dyn Future<Output = Result<Seen, Failure>> + Send + 'a>> {
+    Box::pin(async move {
+        match Seen::of(record::row::<Customer>(cx, look).await?)? {
+            // It lives and was not taken over: it is the one that was looked for.
+            shown @ Seen::Shown(_) => Ok(shown),
+            Seen::Loaded(_) => Ok(Seen::Loaded(Box::new(record::load(cx, look).await?))),
+        }
+    })
 }
 
 /// A living customer.
 ///
 /// # Errors
 /// `NotFound`.
+#[async_recursion]
 pub async fn get(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
     record::load(cx, Look::at(id)).await
 }
@@ -62,6 +71,7 @@ pub async fn get(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
 ///
 /// # Errors
 /// `NotFound`.
+#[async_recursion]
 pub async fn get_following(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
     record::load(cx, Look::at(id).following()).await
 }
@@ -70,6 +80,7 @@ pub async fn get_following(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure>
 ///
 /// # Errors
 /// `NotFound`.
+#[async_recursion]
 pub async fn get_by_reference(cx: &Cx, reference: &str) -> Result<Loaded<Customer>, Failure> {
     find_by_reference(cx, reference).await?.ok_or_else(not_found)
 }
@@ -78,6 +89,7 @@ pub async fn get_by_reference(cx: &Cx, reference: &str) -> Result<Loaded<Custome
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn find_by_reference(
     cx: &Cx,
     reference: &str,
@@ -89,6 +101,7 @@ pub async fn find_by_reference(
 ///
 /// # Errors
 /// `Invalid`, `Exists` when the reference is taken.
+#[async_recursion]
 pub async fn create(cx: &Cx, patch: CustomerPatch) -> Result<Saved<Customer>, Failure> {
     cx.settle(|draft| async { created(cx, draft, patch.clone()) }).await
 }
@@ -124,6 +137,7 @@ pub fn changed<'a>(
 ///
 /// # Errors
 /// `NotFound`, `Stale`, `Invalid`, `Exists` when the new reference is taken.
+#[async_recursion]
 pub async fn update(
     cx: &Cx,
     id: Id,
@@ -156,6 +170,7 @@ pub async fn change(
 /// # Errors
 /// `Stale` when `expect` names another version (or there is none), `PreconditionFailed` when
 /// `create_only` and there is one, `Invalid`.
+#[async_recursion]
 pub async fn put_by_reference(
     cx: &Cx,
     reference: &Reference,
@@ -185,6 +200,7 @@ pub async fn put_by_reference(
 ///
 /// # Errors
 /// `NotFound`, `Stale`.
+#[async_recursion]
 pub async fn delete(cx: &Cx, id: Id, expect: Expect) -> Result<Saved<Customer>, Failure> {
     cx.settle(|draft| async {
         let before = get(cx, id).await?;
@@ -200,6 +216,7 @@ pub async fn delete(cx: &Cx, id: Id, expect: Expect) -> Result<Saved<Customer>, 
 /// # Errors
 /// `NotFound`, also for who may not see the past; `WrongState` when it was absorbed by another;
 /// `Exists` when its reference has been taken meanwhile.
+#[async_recursion]
 pub async fn restore(cx: &Cx, id: Id, expect: Expect) -> Result<Saved<Customer>, Failure> {
     cx.settle(|draft| async {
         let before = get_any(cx, id).await?;

@@ -12,6 +12,7 @@ use patron_model::{
     country::Country,
     customer::Customer,
     payment_method::PaymentMethod,
+    provider::Provider,
     resource::Resource,
     role::{Assignment, OwnRole},
     space::{Account, Key, Space},
@@ -28,18 +29,29 @@ pub use crate::{
     comments::COMMENT,
     customers::{CUSTOMER, MERGE, Merge},
     keys::{KEY, KEY_USE, handle_column},
+    mails::MAIL,
     payment_methods::PAYMENT_METHOD,
+    providers::PROVIDER,
     resources::RESOURCE,
     roles::ROLE,
+    sign_in::{
+        by_provider::IDENTITY, challenges::ANSWERED, flows::FLOW, guard::GUARD, logins::LOGIN,
+        passkeys::PASSKEY, sessions::SESSION,
+    },
     spaces::{ACCOUNT, SPACE},
     users::USER,
-    webhooks::{CURSOR, DELIVERY, ENDPOINT, ROLL, work::NODE},
+    webhooks::{CURSOR, DELIVERY, ENDPOINT, REPLAY, ROLL, SIGNER, work::NODE},
 };
 use crate::{
     commit::record_of,
     keyring::Keyring,
+    mails::Mail,
+    sign_in::{
+        by_provider::Identity, challenges::Answered, flows::Flow, guard::Guard, logins::Login,
+        passkeys::Passkey, sessions::Session,
+    },
     vault::Kept,
-    webhooks::{Cursor, Delivery, Roll, work::Node},
+    webhooks::{Cursor, Delivery, Replay, Roll, Signer, work::Node},
 };
 
 /// Tenant of records that belong to the deployment.
@@ -242,7 +254,7 @@ impl Registered {
 }
 
 /// Every kind.
-static REGISTRY: [Registered; 20] = [
+static REGISTRY: [Registered; 31] = [
     Registered::of::<Customer>(),
     Registered::of::<Comment>(),
     Registered::of::<PaymentMethod>(),
@@ -254,6 +266,7 @@ static REGISTRY: [Registered; 20] = [
     Registered::of::<User>(),
     Registered::of::<OwnRole>(),
     Registered::of::<Assignment>(),
+    Registered::of::<Provider>(),
     Registered::of::<AuditEntry>(),
     Registered::beside::<Key>(&KEY_USE),
     Registered::of::<Kept>(),
@@ -261,8 +274,18 @@ static REGISTRY: [Registered; 20] = [
     Registered::of::<Endpoint>(),
     Registered::of::<Cursor>(),
     Registered::of::<Delivery>(),
+    Registered::of::<Replay>(),
     Registered::of::<Roll>(),
+    Registered::of::<Signer>(),
     Registered::of::<Node>(),
+    Registered::of::<Login>(),
+    Registered::of::<Session>(),
+    Registered::of::<Passkey>(),
+    Registered::of::<Identity>(),
+    Registered::of::<Answered>(),
+    Registered::of::<Guard>(),
+    Registered::of::<Mail>(),
+    Registered::of::<Flow>(),
 ];
 
 /// Every kind, for opening the store.

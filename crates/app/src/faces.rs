@@ -6,7 +6,7 @@
 //! nobody's data stays in memory longer than it must.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -88,7 +88,7 @@ impl Faces {
     }
 
     /// What an API answers about a customer of whom this document was read just now.
-    pub(crate) fn find(&self, api: &'static str, row: &Row, beside: &str) -> Option<Bytes> {
+    pub(crate) fn find(&self, api: &'static str, row: &Row, beside: impl Hash) -> Option<Bytes> {
         let mut shard = self.shard(row.number);
         let sitter = shard.customers.get_mut(&row.number)?;
         let face = sitter.faces.iter().find(|face| face.api == api)?;
@@ -101,7 +101,7 @@ impl Faces {
     }
 
     /// Keeps an answer of an API, in place of the one it had.
-    pub(crate) fn keep(&self, api: &'static str, row: &Row, beside: &str, answer: &Bytes) {
+    pub(crate) fn keep(&self, api: &'static str, row: &Row, beside: impl Hash, answer: &Bytes) {
         let (space, number) = (row.tenant, row.number);
         let face = Face {
             api,
@@ -145,7 +145,7 @@ impl Faces {
         }
     }
 
-    fn hash(&self, row: &Row, beside: &str) -> u64 {
+    fn hash(&self, row: &Row, beside: impl Hash) -> u64 {
         self.hasher.hash_one((row.doc.parts(), beside))
     }
 

@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_recursion::async_recursion;
 use patron_model::Failure;
 use serde::{Deserialize, Serialize};
 
@@ -115,6 +116,7 @@ impl App {
     /// # Errors
     /// `InFlight` while another request with the key runs, `KeyReused` when the key belongs to
     /// another request.
+    #[async_recursion]
     pub async fn begin(
         &self,
         space: i64,

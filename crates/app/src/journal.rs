@@ -3,12 +3,16 @@
 //! Every change appends exactly one entry in the same batch, numbered 1, 2, 3, … within its space in
 //! commit order. Webhooks and the audit chain are readers of the same journal.
 
+mod follow;
+
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
+use async_recursion::async_recursion;
 use patron_model::{Failure, Noun, Permission, Timestamp, Why, customer::Customer};
 pub use patron_store::Entry;
 
+pub use self::follow::Follower;
 use crate::{
     App, Cx,
     documents::{CUSTOMER, Document},
@@ -38,6 +42,7 @@ const CHUNK: u32 = 200;
 /// `Beyond` for a position behind the last entry: nobody can have read that far, unless the data
 /// was restored from before. `Unavailable` when too many wait already, or there is no place to come
 /// back to; whatever the store says.
+#[async_recursion]
 pub async fn events(
     cx: &Cx,
     after: i64,
@@ -89,6 +94,7 @@ impl App {
     ///
     /// # Errors
     /// Whatever the store says.
+    #[async_recursion]
     pub async fn journal_head(&self, space: i64) -> Result<i64, Failure> {
         self.store.head(space).await.map_err(failure)
     }
@@ -98,6 +104,7 @@ impl App {
 ///
 /// # Errors
 /// `Forbidden` for who may not see the past.
+#[async_recursion]
 pub async fn history(
     cx: &Cx,
     number: i64,
@@ -204,6 +211,7 @@ pub fn shown<T: Document>(cx: &Cx, entry: &Entry) -> Result<Loaded<T>, Failure> 
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn present(cx: &Cx, entries: &[Entry]) -> Result<HashSet<i64>, Failure> {
     let of_customers = || entries.iter().filter(|entry| entry.kind == CUSTOMER.name);
     let numbers: BTreeSet<i64> = of_customers().map(|entry| entry.number).collect();

@@ -11,6 +11,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_recursion::async_recursion;
 use patron_model::{Failure, Timestamp, event::UntoldEvent, space::Secret};
 use patron_store::{After, Batch, Kind, Query, Record, Row, Store, StoreError, Value, Write};
 use serde::{Deserialize, Serialize};
@@ -136,6 +137,7 @@ impl Master {
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn needs_master_key(store: &Store) -> Result<bool, Failure> {
     if load(store).await?.is_some() {
         return Ok(true);
@@ -182,6 +184,7 @@ async fn make(store: &Store, master: &MasterKey) -> Result<(), Locked> {
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn start_over(store: &Store, master: &MasterKey) -> Result<u64, Failure> {
     let now = Clock::System.now();
     let Some(kept) = load(store).await? else {
@@ -265,6 +268,7 @@ impl App {
     ///
     /// # Errors
     /// `WrongMasterKey`, and whatever the store says.
+    #[async_recursion]
     pub async fn open(store: Store, clock: Clock, master: Master) -> Result<Arc<App>, Locked> {
         if load(&store).await?.is_none() {
             make(&store, &master.key()).await?;
@@ -284,6 +288,7 @@ impl App {
     ///
     /// # Errors
     /// `Internal` when the master key of this process does not open them any more.
+    #[async_recursion]
     pub async fn refresh_keyring(&self) -> Result<(), Failure> {
         self.newest_keyring().await.map(|_| ())
     }
@@ -329,6 +334,7 @@ impl App {
     ///
     /// # Errors
     /// Whatever the store says.
+    #[async_recursion]
     pub async fn master_keys(&self) -> Result<Vec<String>, Failure> {
         let kept = load(&self.store).await?;
         let slots = kept.map(|kept| kept.record.slots).unwrap_or_default();
@@ -420,6 +426,7 @@ impl App {
     ///
     /// # Errors
     /// Whatever the store says.
+    #[async_recursion]
     pub async fn unopened(&self) -> Result<Vec<String>, Failure> {
         let mut unopened = Vec::new();
         let mut last = 0;

@@ -9,6 +9,7 @@ mod changes;
 mod handles;
 mod uses;
 
+use async_recursion::async_recursion;
 pub use patron_model::space::{KeyPatch, SECRETS_MAX};
 use patron_model::{
     Failure, Permissions, Timestamp, Why,
@@ -21,21 +22,21 @@ use patron_model::{
 use patron_store::{Column, Index, Kind, Value};
 
 use crate::{
-    Cx, assignments,
+    App, Cx, assignments,
     assignments::Where,
     commit::{Draft, Saved},
     documents::{DEPLOYMENT, Document, named},
     failure,
     ids::new_uuid,
     places,
-    record::{self, Id, Loaded, Look, Page, page},
+    record::{self, Id, Loaded, Look, Page, decode, page},
     roles,
     search::{Field, Filter, Query},
     vault,
 };
 
-pub(crate) use self::callers::CallerCache;
 pub use self::callers::{Caller, Callers, REMEMBERED};
+pub(crate) use self::callers::{CallerCache, OfPerson};
 pub use self::changes::{NewHalves, OVERLAP_SECONDS, OVERLAP_SECONDS_MAX, rotate, update};
 pub use self::handles::renew;
 pub(crate) use self::uses::Uses;
@@ -54,6 +55,8 @@ pub static KEY: Kind = Kind {
 
 /// Keys, or spaces of one account, that are read at once.
 const SPACES_MAX: u32 = 10_000;
+/// Keys looked at for the one that replaced an ended one, at most.
+const SUCCESSORS_MAX: usize = 100;
 
 impl Document for Key {
     named!(KEY, Key, KeyEvent, in_deployment);
@@ -182,6 +185,7 @@ const HINT_CHARS: usize = 4;
 /// # Errors
 /// `Exists` when the handle is taken; `Forbidden` when it would have rights that the giver lacks;
 /// `Invalid`.
+#[async_recursion]
 pub async fn create(cx: &Cx, new: NewKey) -> Result<Saved<Key>, Failure> {
     Ok(issue(cx, new, "").await?.key)
 }
@@ -190,6 +194,7 @@ pub async fn create(cx: &Cx, new: NewKey) -> Result<Saved<Key>, Failure> {
 ///
 /// # Errors
 /// As [`create`]; `WrongState` when its user has [`SECRETS_MAX`] keys.
+#[async_recursion]
 pub async fn issue(cx: &Cx, new: NewKey, shown: &str) -> Result<Issued, Failure> {
     let cx = &cx.in_space(DEPLOYMENT);
     let key = cx.settle(|mut draft| async {
@@ -355,6 +360,7 @@ async fn remembered_secret(cx: &Cx, made: &Key) -> Result<Option<String>, Failur
 ///
 /// # Errors
 /// `NotFound`.
+#[async_recursion]
 pub async fn get(cx: &Cx, id: Id) -> Result<Loaded<Key>, Failure> {
     record::load(cx, Look::at(id)).await
 }
@@ -363,6 +369,7 @@ pub async fn get(cx: &Cx, id: Id) -> Result<Loaded<Key>, Failure> {
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn find(cx: &Cx, query: Query) -> Result<Page<Key>, Failure> {
     page(cx, &Query { tenants: vec![DEPLOYMENT], ..query }).await
 }
@@ -371,6 +378,7 @@ pub async fn find(cx: &Cx, query: Query) -> Result<Page<Key>, Failure> {
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn list(cx: &Cx, account: Option<i64>) -> Result<Vec<Key>, Failure> {
     let predicate =
         account.map_or(Filter::All, |account| Filter::equal(Field::Column("account"), account));
@@ -383,6 +391,7 @@ pub async fn list(cx: &Cx, account: Option<i64>) -> Result<Vec<Key>, Failure> {
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn of_user(cx: &Cx, user: i64, dialect: &str) -> Result<Vec<Loaded<Key>>, Failure> {
     let predicate = Filter::equal(Field::Column("user"), user);
     let query = Query { predicate, limit: SPACES_MAX, ..Query::of(DEPLOYMENT) };
@@ -401,10 +410,35 @@ pub(crate) async fn good_of_user(cx: &Cx, user: i64) -> Result<Vec<Loaded<Key>>,
     Ok(keys)
 }
 
+/// What a key signs with; once it has ended, what the one that replaced it does. None where it is
+/// kept as a hash, or where there is none any more.
+///
+/// # Errors
+/// Whatever the store says.
+pub(crate) async fn signing_secret(app: &App, number: i64) -> Result<Option<Vec<u8>>, Failure> {
+    let mut next = Some(number);
+    let mut left = SUCCESSORS_MAX;
+    while let Some(number) = next.filter(|_| left > 0) {
+        left -= 1;
+        let row = app.store.get(&KEY, DEPLOYMENT, number).await.map_err(failure)?;
+        let Some(row) = row else { return Ok(None) };
+        let key: Loaded<Key> = decode(&row)?;
+        if key.is_good(app.clock.now()) {
+            return match vault::open(app, &vault::of_key(number)).await? {
+                vault::Opened::Signing(secret) => Ok(Some(secret)),
+                vault::Opened::Hash(_) | vault::Opened::Gone | vault::Opened::Broken => Ok(None),
+            };
+        }
+        next = key.replaced_by;
+    }
+    Ok(None)
+}
+
 /// Revokes a key. Idempotent.
 ///
 /// # Errors
 /// `NotFound`.
+#[async_recursion]
 pub async fn revoke(cx: &Cx, number: i64) -> Result<Saved<Key>, Failure> {
     let cx = &cx.in_space(DEPLOYMENT);
     cx.settle(|mut draft| async {
@@ -424,8 +458,6 @@ pub(crate) async fn end(
     draft: &mut Draft<'_>,
     key: &Loaded<Key>,
 ) -> Result<Saved<Key>, Failure> {
-    if let Some(secret) = vault::find(&cx.app, &vault::of_key(key.number)).await? {
-        draft.remove(&secret);
-    }
+    vault::forget(cx, draft, &vault::of_key(key.number)).await?;
     draft.replaced(key, key.revoked(cx.now), KeyEvent::Updated, &["revoked_at"])
 }

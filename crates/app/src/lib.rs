@@ -10,7 +10,9 @@
 //! - [`resources`]: records that are tables, whatever their family.
 //! - [`users`], [`roles`], [`assignments`]: people and applications, and who holds which role
 //!   where; [`places`]: the tree of accounts; [`rights`]: who may do what, the one place that says
-//!   yes.
+//!   yes. [`providers`]: who else says who people are.
+//! - [`sign_in`]: how persons prove who they are, and their sessions.
+//! - [`mails`]: what persons are sent.
 //! - [`shares`]: what one key may hold of what everybody shares.
 //! - [`secrets`]: sealing, fingerprints, hashes; [`keyring`]: the keys for it at rest, and how the
 //!   master key is changed; [`vault`]: secrets that must be kept.
@@ -37,10 +39,12 @@ pub mod import;
 pub mod journal;
 pub mod keyring;
 pub mod keys;
+pub mod mails;
 mod master;
 pub mod offboarding;
 pub mod payment_methods;
 pub mod places;
+pub mod providers;
 pub mod record;
 pub mod reindex;
 pub mod resources;
@@ -50,6 +54,7 @@ pub mod search;
 pub mod secrets;
 pub mod shares;
 pub mod shown;
+pub mod sign_in;
 pub mod spaces;
 pub mod users;
 pub mod vault;
@@ -58,6 +63,7 @@ pub mod webhooks;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, OnceLock};
 
+use async_recursion::async_recursion;
 use patron_model::{Failure, Permissions, Timestamp, space::Space};
 use patron_store::{Store, StoreError};
 
@@ -85,7 +91,10 @@ pub struct App {
     /// Rendered answers about customers.
     pub faces: faces::Faces,
     pub(crate) login: OnceLock<String>,
+    pub(crate) sign_in: sign_in::Shared,
+    pub(crate) mails: OnceLock<mails::Transport>,
     pub(crate) carrier: OnceLock<Box<dyn webhooks::carrier::Carrier>>,
+    pub(crate) notifiers: OnceLock<Vec<&'static webhooks::notifier::Notifier>>,
     /// Spaces whose deletion this process is finishing.
     pub(crate) leaving: Mutex<HashSet<i64>>,
     holders: shares::Holders,
@@ -116,7 +125,10 @@ impl App {
             refusals: audit::refusals::Refusals::default(),
             faces: faces::Faces::default(),
             login: OnceLock::new(),
+            sign_in: sign_in::Shared::default(),
+            mails: OnceLock::new(),
             carrier: OnceLock::new(),
+            notifiers: OnceLock::new(),
             leaving: Mutex::default(),
             holders: shares::Holders::default(),
             heavy: Arc::new(tokio::sync::Semaphore::new(shares::HEAVY_MAX)),
@@ -143,7 +155,13 @@ impl App {
         self.stopping.send_replace(true);
     }
 
+    /// Whether the process was asked to stop.
+    pub fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
     /// Is done once the process was asked to stop.
+    #[async_recursion]
     pub async fn stopped(&self) {
         // The sender lives as long as the app that is borrowed here.
         let _ = self.stopping.subscribe().wait_for(|is_stopping| *is_stopping).await;
@@ -176,10 +194,13 @@ impl App {
 /// Who caused a change.
 #[derive(Debug, Clone)]
 pub enum Actor {
-    /// The holder of a key.
+    /// The holder of a key, or a person by a session.
     Caller(Arc<Caller>),
     /// The operator of the machine.
     Operator,
+    /// The person of this number, who proves who they are with this request: signing in, or by a
+    /// link that was mailed to them. It holds no rights.
+    Person(i64),
     /// Somebody without a key, at an operation that needs none.
     Anonymous,
 }
@@ -214,18 +235,40 @@ pub struct Cx {
 }
 
 impl Cx {
-    /// Number of the key that asks; 0 where there is none.
+    /// The key that asks, or the person by a session.
+    ///
+    /// # Errors
+    /// `Forbidden` for work that neither asked for.
+    pub fn caller(&self) -> Result<&Arc<Caller>, Failure> {
+        match &self.actor {
+            Actor::Caller(caller) => Ok(caller),
+            Actor::Operator | Actor::Person(_) | Actor::Anonymous => Err(Failure::Forbidden),
+        }
+    }
+
+    /// Number of the key or person that asks, which are one row of numbers; 0 where there is none.
     pub fn actor_number(&self) -> i64 {
         match &self.actor {
             Actor::Caller(caller) => caller.key.number,
+            Actor::Person(number) => *number,
             Actor::Operator | Actor::Anonymous => 0,
         }
     }
 
-    /// Who asks, for the journal: `key:12`, `operator` or `anonymous`.
+    /// Number of the user who asks, where there is one.
+    pub fn user(&self) -> Option<i64> {
+        match &self.actor {
+            Actor::Caller(caller) => Some(caller.user.number),
+            Actor::Person(number) => Some(*number),
+            Actor::Operator | Actor::Anonymous => None,
+        }
+    }
+
+    /// Who asks, for the journal: `key:12`, `user:7`, `operator` or `anonymous`.
     pub fn actor_name(&self) -> String {
         match &self.actor {
-            Actor::Caller(caller) => format!("key:{}", caller.key.number),
+            Actor::Caller(caller) => caller.actor().word(),
+            Actor::Person(number) => format!("user:{number}"),
             Actor::Operator => "operator".to_owned(),
             Actor::Anonymous => "anonymous".to_owned(),
         }
@@ -235,12 +278,13 @@ impl Cx {
     pub fn space_record(&self) -> Option<&Arc<Space>> {
         match &self.actor {
             Actor::Caller(caller) => caller.space(self.space),
-            Actor::Operator | Actor::Anonymous => None,
+            Actor::Operator | Actor::Person(_) | Actor::Anonymous => None,
         }
     }
 
     /// Waits for a turn at heavy work: making a file, hashing a password. Few are done at a time,
     /// and one for each key, so that their memory and time are bounded.
+    #[async_recursion]
     pub async fn heavy_turn(&self) -> Option<shares::HeavyTurn> {
         match &self.work {
             Some(work) => Some(work.heavy(&self.app.heavy).await),

@@ -7,6 +7,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use async_recursion::async_recursion;
 use patron_model::{
     Failure, Noun,
     audit::Receipt,
@@ -57,6 +58,7 @@ pub struct Leaving {
 ///
 /// # Errors
 /// `NotFound`.
+#[async_recursion]
 pub async fn look(cx: &Cx, number: i64) -> Result<Leaving, Failure> {
     let space = spaces::get::<Space>(cx, number).await?;
     let counts = cx.app.store.count_tenant(number).await.map_err(failure)?;
@@ -69,6 +71,7 @@ pub async fn look(cx: &Cx, number: i64) -> Result<Leaving, Failure> {
 ///
 /// # Errors
 /// `NotFound`, `Stale`.
+#[async_recursion]
 pub async fn begin(
     cx: &Cx,
     number: i64,
@@ -81,6 +84,7 @@ pub async fn begin(
         expect.check(before.version, before.revision)?;
         let deletion = Deletion {
             at: cx.now,
+            by: cx.user(),
             counts: cx.app.store.count_tenant(number).await.map_err(failure)?,
             keys: keys_of(cx, &before, usize::MAX).await?.len() as u64,
             export_sha256: export_sha256.clone(),
@@ -113,6 +117,7 @@ pub fn finish_later(cx: &Cx, number: i64) {
 ///
 /// # Errors
 /// `NotFound` when the space is not marked as deleted.
+#[async_recursion]
 pub async fn finish(cx: &Cx, number: i64) -> Result<Receipt, Failure> {
     let cx = cx.in_space(DEPLOYMENT);
     // Other nodes remember whom they let in for so long.
@@ -165,6 +170,7 @@ async fn purged<'a>(
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn sweep(app: &Arc<App>) -> Result<(), Failure> {
     let cx = app.operator(DEPLOYMENT, "space delete");
     let since = cx.now.plus_seconds(-SWEPT_AGAIN_SECONDS);
@@ -233,9 +239,7 @@ async fn remove_keys(cx: &Cx, space: &Space) -> Result<(), Failure> {
         }
         cx.write(|mut draft| async {
             for key in keys_of(cx, space, KEYS_AT_ONCE).await? {
-                if let Some(secret) = vault::find(&cx.app, &vault::of_key(key.number)).await? {
-                    draft.remove(&secret);
-                }
+                vault::forget(cx, &mut draft, &vault::of_key(key.number)).await?;
                 draft.remove(&key);
             }
             Ok((draft, ()))

@@ -1,6 +1,7 @@
 //! Use cases of saved payment methods. Card numbers come in here and nowhere else; they leave as
 //! first six, last four, expiry, a keyed fingerprint and a random token.
 
+use async_recursion::async_recursion;
 pub use patron_model::payment_method::{Details, NewMethod, Source};
 use patron_model::{
     Failure, Ids, Permission, Timestamp,
@@ -70,6 +71,7 @@ impl Document for PaymentMethod {
 ///
 /// # Errors
 /// `NotFound` when the customer is.
+#[async_recursion]
 pub async fn list(cx: &Cx, customer: Id, query: Query) -> Result<Page<PaymentMethod>, Failure> {
     let customer = customers::get(cx, customer).await?;
     let predicate = customers::hanging_on(customer.number).and(query.predicate);
@@ -85,6 +87,7 @@ const LOOKED_AT_MAX: u32 = 1_000;
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn of_customers(
     cx: &Cx,
     spaces: &[i64],
@@ -112,6 +115,7 @@ async fn all_of(cx: &Cx, customer: Id) -> Result<Vec<Loaded<PaymentMethod>>, Fai
 ///
 /// # Errors
 /// `NotFound`.
+#[async_recursion]
 pub async fn get(cx: &Cx, customer: Id, id: Id) -> Result<Loaded<PaymentMethod>, Failure> {
     let customer = customers::get(cx, customer).await?;
     record::load_of(cx, customer.number, id).await
@@ -122,6 +126,7 @@ pub async fn get(cx: &Cx, customer: Id, id: Id) -> Result<Loaded<PaymentMethod>,
 ///
 /// # Errors
 /// `NotFound` when the customer is, `Invalid` when it has too many methods.
+#[async_recursion]
 pub async fn create(
     cx: &Cx,
     customer: Id,
@@ -169,6 +174,7 @@ fn tokens(cx: &Cx, new: &NewMethod) -> Tokens {
 ///
 /// # Errors
 /// `NotFound`, `Stale`.
+#[async_recursion]
 pub async fn update(
     cx: &Cx,
     customer: Id,
@@ -191,6 +197,7 @@ pub async fn update(
 ///
 /// # Errors
 /// `NotFound`, `Stale`.
+#[async_recursion]
 pub async fn delete(
     cx: &Cx,
     customer: Id,

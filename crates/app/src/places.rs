@@ -1,9 +1,12 @@
 //! Places in the tree of accounts: which accounts are above one, and which a request reaches.
 
+use std::collections::BTreeSet;
+
+use async_recursion::async_recursion;
 use patron_model::{Failure, Permission, space::Account};
 
 use crate::{
-    Actor, App, Cx,
+    App, Cx,
     documents::{ACCOUNT, DEPLOYMENT},
     failure,
     record::{Page, decode, page},
@@ -25,6 +28,7 @@ const ACCOUNTS_AT_ONCE: u32 = 500;
 /// # Errors
 /// Whatever the store says; `Internal` when it is missing. One above it is where a space was
 /// restored by itself, and there is nothing above then.
+#[async_recursion]
 pub async fn line(app: &App, account: i64) -> Result<Vec<Account>, Failure> {
     let mut line: Vec<Account> = Vec::new();
     let mut next = Some(account);
@@ -41,10 +45,20 @@ pub async fn line(app: &App, account: i64) -> Result<Vec<Account>, Failure> {
     Ok(line)
 }
 
+/// The same where all of them are open: where one is not, nobody of the account gets in.
+///
+/// # Errors
+/// As [`line`].
+pub(crate) async fn open_line(app: &App, account: i64) -> Result<Option<Vec<Account>>, Failure> {
+    let line = line(app, account).await?;
+    Ok(line.iter().all(Account::is_open).then_some(line))
+}
+
 /// The numbers of an account and of those above it, from itself up.
 ///
 /// # Errors
 /// As [`line`].
+#[async_recursion]
 pub async fn path(app: &App, account: i64) -> Result<Vec<i64>, Failure> {
     Ok(line(app, account).await?.iter().map(|account| account.number).collect())
 }
@@ -53,6 +67,7 @@ pub async fn path(app: &App, account: i64) -> Result<Vec<i64>, Failure> {
 ///
 /// # Errors
 /// As [`line`].
+#[async_recursion]
 pub async fn account(app: &App, number: i64) -> Result<Place, Failure> {
     path(app, number).await.map(Place::account)
 }
@@ -78,32 +93,32 @@ impl Reach {
 ///
 /// # Errors
 /// Whatever the store says; `Forbidden` for who has no key.
+#[async_recursion]
 pub async fn reach(cx: &Cx, permission: Permission) -> Result<Reach, Failure> {
-    let Actor::Caller(caller) = &cx.actor else { return Err(Failure::Forbidden) };
-    let mut reach = Reach::default();
-    let mut level = Vec::new();
+    let caller = cx.caller()?;
+    let mut spaces = Vec::new();
+    let (mut accounts, mut level) = (BTreeSet::new(), Vec::new());
     for grant in caller.principal.grants() {
         if !grant.permissions.and(cx.cut).has(permission) {
             continue;
         }
         match grant.space {
-            Some(space) => reach.spaces.push(space),
-            None => reach.accounts.push(grant.account),
+            Some(space) => spaces.push(space),
+            None => {
+                accounts.insert(grant.account);
+            }
         }
         if grant.subaccounts {
             level.push(grant.account);
         }
     }
-    while !level.is_empty() && reach.accounts.len() < REACHED_MAX {
+    while !level.is_empty() && accounts.len() < REACHED_MAX {
         level = below(cx, &level).await?;
         // One that is reached on two ways is asked for once.
-        level.retain(|number| !reach.accounts.contains(number));
-        reach.accounts.extend(&level);
+        level.retain(|number| accounts.insert(*number));
     }
-    reach.accounts.sort_unstable();
-    reach.accounts.dedup();
-    reach.accounts.truncate(REACHED_MAX);
-    Ok(reach)
+    let accounts = accounts.into_iter().take(REACHED_MAX).collect();
+    Ok(Reach { accounts, spaces })
 }
 
 /// Numbers of the accounts directly below any of these.

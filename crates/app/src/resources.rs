@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use async_recursion::async_recursion;
 pub use patron_model::resource::{Change, Changed, Family, Move, States};
 use patron_model::{
     Failure, Ids, Noun, Permission, Permissions, Problems, Timestamp, Why, card::Found,
@@ -131,6 +132,7 @@ pub struct Wanted {
 ///
 /// # Errors
 /// `NotFound`, also when it is of another family.
+#[async_recursion]
 pub async fn get(
     cx: &Cx,
     family: &'static Family,
@@ -149,6 +151,7 @@ pub async fn get(
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn list(cx: &Cx, family: &Family, query: Query) -> Result<Page<Resource>, Failure> {
     let mut predicate = Filter::equal(Field::Column("family"), family.word);
     if !cx.has(Permission::CustomerPast) {
@@ -208,6 +211,7 @@ pub fn created_at() -> Field {
 ///
 /// # Errors
 /// `Invalid` with every fault.
+#[async_recursion]
 pub async fn create(
     cx: &Cx,
     family: &'static Family,
@@ -234,6 +238,7 @@ pub async fn create(
 ///
 /// # Errors
 /// `NotFound`, `Stale`, `WrongState` of a deleted one, `Invalid` with every fault.
+#[async_recursion]
 pub async fn update(
     cx: &Cx,
     family: &'static Family,
@@ -255,6 +260,7 @@ pub async fn update(
 ///
 /// # Errors
 /// `NotFound`, `Stale`, `WrongState` when none is deleted from its present state.
+#[async_recursion]
 pub async fn delete(
     cx: &Cx,
     family: &'static Family,

@@ -37,11 +37,13 @@ pub struct Grant {
     pub subaccounts: bool,
     /// What it gives.
     pub permissions: Permissions,
+    /// Whether it counts for a person only who has proven a second factor.
+    pub second_factor: bool,
 }
 
 impl Grant {
     /// Whether it holds at a place.
-    fn covers(&self, place: &Place) -> bool {
+    pub(crate) fn covers(&self, place: &Place) -> bool {
         let own = place.path.first() == Some(&self.account);
         match self.space {
             Some(space) => place.space == Some(space) && own,
@@ -77,7 +79,8 @@ impl Principal {
         let place = Place { space: Some(key.space), path: path.to_vec() };
         let permissions = self.at(&place).and(key.cut());
         let Place { space, .. } = place;
-        Principal(vec![Grant { account: key.account, space, subaccounts: false, permissions }])
+        let (account, second_factor) = (key.account, false);
+        Principal(vec![Grant { account, space, subaccounts: false, permissions, second_factor }])
     }
 
     /// The same with no more than these permissions anywhere.
@@ -87,6 +90,15 @@ impl Principal {
             grant.permissions = grant.permissions.and(to);
         }
         self
+    }
+
+    /// What of it counts for a person whose session is of a level, and what is withheld until a
+    /// second factor is proven (level 2). Nobody asks applications for one.
+    #[must_use]
+    pub fn at_level(self, level: u8) -> (Principal, Principal) {
+        let (counts, withheld) =
+            self.0.into_iter().partition(|grant| level >= 2 || !grant.second_factor);
+        (Principal(counts), Principal(withheld))
     }
 
     /// What it may do at a place.
@@ -148,16 +160,22 @@ impl Cx {
     pub fn rights_at(&self, place: &Place) -> Permissions {
         match &self.actor {
             Actor::Caller(caller) => caller.principal.at(place).and(self.cut),
-            Actor::Operator | Actor::Anonymous => self.rights,
+            Actor::Operator | Actor::Person(_) | Actor::Anonymous => self.rights,
         }
     }
 
     /// Refuses the request without the right at a place.
     ///
     /// # Errors
-    /// `Forbidden`.
+    /// `Forbidden`; `StepUp` where a second factor would change that.
     pub fn may_at(&self, permission: Permission, place: &Place) -> Result<(), Failure> {
-        allows(self.rights_at(place), permission)
+        let refused = match allows(self.rights_at(place), permission) {
+            Ok(()) => return Ok(()),
+            Err(refused) => refused,
+        };
+        let Actor::Caller(caller) = &self.actor else { return Err(refused) };
+        let is_withheld = caller.withheld_at(place).and(self.cut).has(permission);
+        Err(caller.unless_withheld(refused, is_withheld))
     }
 
     /// Nobody gives what he lacks: refuses a request that would hand out more than it may do, at
@@ -168,7 +186,7 @@ impl Cx {
     pub fn may_give(&self, given: &Grant, path: &[i64]) -> Result<(), Failure> {
         let held = match &self.actor {
             Actor::Caller(caller) => caller.principal.throughout(given, path).and(self.cut),
-            Actor::Operator | Actor::Anonymous => self.rights,
+            Actor::Operator | Actor::Person(_) | Actor::Anonymous => self.rights,
         };
         if held.covers(given.permissions) { Ok(()) } else { Err(Failure::Forbidden) }
     }
@@ -220,6 +238,7 @@ mod tests {
             space: space.map(|second| 2 * account + i64::from(second)),
             subaccounts: *subaccounts && space.is_none(),
             permissions: set(*bits),
+            second_factor: bits & 0x41 == 0x41,
         }
     }
 
@@ -288,6 +307,29 @@ mod tests {
                     let wanted = wanted && is_reached && is_listed;
                     prop_assert_eq!(may(&keyed, *permission, &place).is_ok(), wanted);
                     prop_assert!(!wanted || keyed.anywhere().has(*permission));
+                }
+            }
+        }
+
+        #[test]
+        fn what_demands_a_second_factor_counts_once_it_is_proven(
+            forest in forest(), drawn in drawn(),
+        ) {
+            let grants: Vec<Grant> = drawn.iter().map(|one| grant(&forest, one)).collect();
+            let plain: Vec<Grant> =
+                grants.iter().copied().filter(|grant| !grant.second_factor).collect();
+            let user = Principal::new(grants.clone());
+            let (half, withheld) = user.clone().at_level(1);
+            let (whole, rest) = user.at_level(2);
+            prop_assert!(rest.grants().is_empty());
+            for place in places(&forest) {
+                for permission in Permission::ALL.iter().take(9) {
+                    let at_one = naive(&forest, &plain, &place, *permission);
+                    let at_two = naive(&forest, &grants, &place, *permission);
+                    prop_assert_eq!(may(&half, *permission, &place).is_ok(), at_one);
+                    prop_assert_eq!(may(&whole, *permission, &place).is_ok(), at_two);
+                    let is_told = may(&withheld, *permission, &place).is_ok();
+                    prop_assert_eq!(at_one || is_told, at_two);
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! Roles that accounts make for themselves. Built-in ones are `patron_model::permission::Role`.
 
+use async_recursion::async_recursion;
 pub use patron_model::role::RolePatch;
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ use crate::{
     record::{self, Id, Loaded, Look, Page, page},
     rights::Grant,
     search::{Field, Filter, Query},
+    spaces,
 };
 
 /// Roles that accounts make for themselves.
@@ -63,7 +65,8 @@ fn not_found() -> Failure {
 /// Whoever makes a role holds all that it gives, in its account and below: wherever it may hold.
 async fn may_make(cx: &Cx, account: i64, permissions: Permissions) -> Result<(), Failure> {
     let path = places::path(&cx.app, account).await?;
-    let given = Grant { account, space: None, subaccounts: true, permissions };
+    let (space, subaccounts, second_factor) = (None, true, false);
+    let given = Grant { account, space, subaccounts, permissions, second_factor };
     cx.may_give(&given, &path)
 }
 
@@ -72,20 +75,11 @@ async fn may_make(cx: &Cx, account: i64, permissions: Permissions) -> Result<(),
 /// # Errors
 /// `Invalid`, also for an account that the caller may not make roles in; `Forbidden` when it would
 /// give what the caller lacks; `WrongState` when the account has [`ROLES_MAX`] roles.
+#[async_recursion]
 pub async fn create(cx: &Cx, account: i64, patch: RolePatch) -> Result<Saved<OwnRole>, Failure> {
     let permissions = patch.permissions.unwrap_or_default();
     let cx = &cx.in_space(DEPLOYMENT);
-    let place = match record::load(cx, Look::at(Id::Number(account))).await {
-        Ok(Loaded { record: patron_model::space::Account { number, .. }, .. }) => {
-            Some(places::account(&cx.app, number).await?)
-        }
-        Err(Failure::NotFound { .. }) => None,
-        Err(failure) => return Err(failure),
-    };
-    let may = place.is_some_and(|place| cx.may_at(Permission::RoleWrite, &place).is_ok());
-    if !may {
-        return Err(Failure::invalid("account", Why::Unknown { what: "account" }));
-    }
+    spaces::account_named(cx, "account", account, Permission::RoleWrite).await?;
     may_make(cx, account, permissions).await?;
     let name = patch.name.clone().ok_or(Failure::invalid("name", Why::Required))?;
     cx.settle(|draft| async {
@@ -106,6 +100,7 @@ pub async fn create(cx: &Cx, account: i64, patch: RolePatch) -> Result<Saved<Own
             names: BTreeMap::new(),
             description: String::new(),
             permissions,
+            second_factor: false,
             created_at: cx.now,
             updated_at: cx.now,
             deleted_at: None,
@@ -120,6 +115,7 @@ pub async fn create(cx: &Cx, account: i64, patch: RolePatch) -> Result<Saved<Own
 ///
 /// # Errors
 /// `NotFound`.
+#[async_recursion]
 pub async fn get(cx: &Cx, id: Id) -> Result<Loaded<OwnRole>, Failure> {
     let role: Loaded<OwnRole> = record::load(cx, Look::at(id)).await?;
     let place = places::account(&cx.app, role.account).await?;
@@ -131,6 +127,7 @@ pub async fn get(cx: &Cx, id: Id) -> Result<Loaded<OwnRole>, Failure> {
 ///
 /// # Errors
 /// `NotFound`.
+#[async_recursion]
 pub async fn get_ever(cx: &Cx, id: Id) -> Result<Loaded<OwnRole>, Failure> {
     let role: Loaded<OwnRole> = record::load(cx, Look::at(id).or_deleted()).await?;
     let place = places::account(&cx.app, role.account).await?;
@@ -142,6 +139,7 @@ pub async fn get_ever(cx: &Cx, id: Id) -> Result<Loaded<OwnRole>, Failure> {
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn list(cx: &Cx, query: Query) -> Result<Page<OwnRole>, Failure> {
     page(cx, &Query { tenants: vec![DEPLOYMENT], ..query }).await
 }
@@ -151,6 +149,7 @@ pub async fn list(cx: &Cx, query: Query) -> Result<Page<OwnRole>, Failure> {
 /// # Errors
 /// `NotFound`, `Stale`, `Invalid`; `Forbidden` when it would give what the caller lacks;
 /// `WrongState` when accounts might be left without an owner.
+#[async_recursion]
 pub async fn update(
     cx: &Cx,
     id: Id,
@@ -184,6 +183,7 @@ async fn to_change(cx: &Cx, id: Id) -> Result<Loaded<OwnRole>, Failure> {
 ///
 /// # Errors
 /// `NotFound`, `Forbidden`, `Stale`; `WrongState` while somebody holds it.
+#[async_recursion]
 pub async fn delete(cx: &Cx, id: Id, expect: Expect) -> Result<Saved<OwnRole>, Failure> {
     let cx = &cx.in_space(DEPLOYMENT);
     cx.settle(|draft| async {

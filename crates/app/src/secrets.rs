@@ -15,12 +15,13 @@ use chacha20poly1305::{
 use hmac::Mac;
 use patron_model::{Failure, Timestamp};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 
 use crate::Clock;
 pub use crate::master::MasterKey;
 
 type HmacSha256 = hmac::Hmac<Sha256>;
+type HmacSha512 = hmac::Hmac<Sha512>;
 
 /// Bytes of the master key, and of every data key.
 pub const KEY_BYTES: usize = 32;
@@ -304,6 +305,13 @@ pub fn sha256_hex(secret: &str) -> String {
     String::from_utf8_lossy(&digits).into_owned()
 }
 
+/// HMAC-SHA512.
+pub fn hmac_sha512(key: &[u8], text: &[u8]) -> [u8; 64] {
+    let mut mac = HmacSha512::new_from_slice(key).expect("HMAC takes keys of every length");
+    mac.update(text);
+    mac.finalize().into_bytes().into()
+}
+
 /// HMAC-SHA256.
 pub fn hmac_sha256(key: &[u8], text: &[u8]) -> [u8; 32] {
     let mut mac = HmacSha256::new_from_slice(key).expect("HMAC takes keys of every length");
@@ -326,6 +334,12 @@ pub fn hash_password(password: &str) -> Result<String, Failure> {
         .hash_password(password.as_bytes())
         .map(|hash| hash.to_string())
         .map_err(|error| Failure::internal(format!("password hashing failed: {error}")))
+}
+
+/// Whether a password is the one of a hash in PHC form.
+pub(crate) fn is_password(kept: &str, typed: &str) -> bool {
+    use argon2::PasswordVerifier;
+    argon2::Argon2::default().verify_password(typed.as_bytes(), kept).is_ok()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use std::sync::{
 };
 use std::time::Duration;
 
+use async_recursion::async_recursion;
 use patron_model::Failure;
 use patron_store::Lane;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -27,6 +28,10 @@ pub const ACCOUNT_PERCENT: usize = 75;
 pub const KEY_HEAVY_MAX: usize = 1;
 /// Heavy works that are done at a time for everybody; further ones wait.
 pub const HEAVY_MAX: usize = 3;
+/// Streams of events that are open at a time.
+pub const STREAMS_MAX: usize = 1_024;
+/// Of these, those of one key.
+pub const KEY_STREAMS_MAX: usize = 8;
 /// Keys and accounts remembered before those that hold nothing are forgotten.
 const REMEMBERED_MIN: usize = 1_024;
 /// Seconds after which a refused one may try again.
@@ -48,11 +53,12 @@ enum Thing {
     Places,
     BodyBytes,
     Waits,
+    Streams,
 }
 
 /// What one key or one account holds.
 #[derive(Debug, Default)]
-struct Held([AtomicUsize; 3]);
+struct Held([AtomicUsize; 4]);
 
 /// A key and its account, as they share.
 #[derive(Debug)]
@@ -100,6 +106,11 @@ impl Budget {
         Budget { thing, max, key_max, account_max, taken: AtomicUsize::new(0) }
     }
 
+    fn of_streams() -> Budget {
+        let budget = Budget::new(Thing::Streams, STREAMS_MAX);
+        Budget { key_max: KEY_STREAMS_MAX, ..budget }
+    }
+
     fn counters<'a>(&'a self, holder: &'a Holder) -> [(&'a AtomicUsize, usize); 3] {
         let at = self.thing as usize;
         [
@@ -135,6 +146,7 @@ pub struct Budgets {
     places: Budget,
     bodies: Budget,
     waits: Budget,
+    streams: Budget,
 }
 
 impl Budgets {
@@ -144,6 +156,7 @@ impl Budgets {
             places: Budget::new(Thing::Places, places),
             bodies: Budget::new(Thing::BodyBytes, body_bytes),
             waits: Budget::new(Thing::Waits, waits),
+            streams: Budget::of_streams(),
         })
     }
 
@@ -152,6 +165,7 @@ impl Budgets {
             Thing::Places => &self.places,
             Thing::BodyBytes => &self.bodies,
             Thing::Waits => &self.waits,
+            Thing::Streams => &self.streams,
         }
     }
 }
@@ -249,7 +263,17 @@ impl Work {
         Ok(Wait { work: self, _wait: wait })
     }
 
+    /// Takes a place among the streams; the request's own is given back when the request ends.
+    ///
+    /// # Errors
+    /// `Unavailable` when the key, its account or everybody has as many open as may be.
+    pub fn stream(&self) -> Result<StreamPlace, Failure> {
+        let place = Taken::take(&self.budgets, &self.holder, Thing::Streams, 1)?;
+        Ok(StreamPlace { _place: place })
+    }
+
     /// Waits for a turn at heavy work.
+    #[async_recursion]
     pub async fn heavy(&self, turns: &Arc<Semaphore>) -> HeavyTurn {
         // Neither is ever closed.
         let own = Arc::clone(&self.holder.heavy).acquire_owned().await.ok();
@@ -283,6 +307,12 @@ impl Wait<'_> {
         *self.work.place() = Some(place?);
         Ok(())
     }
+}
+
+/// A place among the streams, until it is dropped.
+#[derive(Debug)]
+pub struct StreamPlace {
+    _place: Taken,
 }
 
 /// A turn at heavy work, until it is dropped.
@@ -408,6 +438,22 @@ mod tests {
         let (back, ()) = tokio::join!(wait.end(), async { drop(next) });
         assert!(back.is_ok(), "as soon as there is one");
         assert!(Work::begin(&budgets, &one).is_err());
+    }
+
+    #[test]
+    fn a_key_has_few_streams_open_and_an_account_three_quarters() {
+        let (budgets, holders) = (Budgets::new(8, 100, 2), Holders::default());
+        let open = |key: i64, account: i64| {
+            let work = Work::begin(&budgets, &holders.of(key, account, 4)).expect("a place");
+            work.stream()
+        };
+        let held: Vec<_> = (0..KEY_STREAMS_MAX).map(|_| open(1, 1).expect("a stream")).collect();
+        assert!(open(1, 1).is_err() && open(2, 1).is_ok());
+        drop(held);
+        let keys = 1..=i64::try_from(STREAMS_MAX).expect("small");
+        let held: Vec<_> = keys.filter_map(|key| open(key, 1).ok()).collect();
+        assert_eq!(held.len(), STREAMS_MAX * 3 / 4);
+        assert!(open(5_000, 2).is_ok(), "others find some");
     }
 
     #[tokio::test]

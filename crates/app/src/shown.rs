@@ -1,6 +1,8 @@
 //! Customers that are only shown: the stored document begins with the customer as Patron shows it,
 //! so what is asked for most often is answered without decoding and encoding it again.
 
+use std::hash::Hash;
+
 use bytes::Bytes;
 use patron_model::{Failure, customer::Customer, shown::ShownCustomer};
 use patron_store::Row;
@@ -56,7 +58,7 @@ impl Seen {
 
     /// What an API answers about it: as it was rendered before, where the same document was, and
     /// the same things `beside` it. These are all that the answer is made of beyond the customer:
-    /// switches of the space, whose key asks, other records, in any form that tells them apart. A
+    /// switches of the space, whose key asks, other records, or what tells their versions apart. A
     /// customer that looks otherwise at another moment is rendered each time.
     ///
     /// # Errors
@@ -65,20 +67,20 @@ impl Seen {
         self,
         cx: &Cx,
         api: &'static str,
-        beside: &str,
+        beside: impl Hash,
         render: impl FnOnce(&Customer) -> Result<Vec<u8>, Failure>,
     ) -> Result<Bytes, Failure> {
         let row = match self {
             Seen::Shown(shown) => shown.row,
             Seen::Loaded(loaded) => return render(&loaded).map(Bytes::from),
         };
-        if let Some(answer) = cx.app.faces.find(api, &row, beside) {
+        if let Some(answer) = cx.app.faces.find(api, &row, &beside) {
             return Ok(answer);
         }
         let found: Loaded<Customer> = decode(&row)?;
         let answer = render(&found)?;
         let answer = Bytes::from(answer.into_boxed_slice());
-        cx.app.faces.keep(api, &row, beside, &answer);
+        cx.app.faces.keep(api, &row, &beside, &answer);
         Ok(answer)
     }
 

@@ -4,12 +4,15 @@
 
 use std::collections::HashMap;
 
+use async_recursion::async_recursion;
 pub use patron_model::user::UserPatch;
 use patron_model::{
-    Failure, Noun, Permission, Permissions, Why,
+    Failure, Noun, Permission, Permissions,
     card::Found,
+    email::Email,
     event::UserEvent,
     permission::Role,
+    provider::Provider,
     role::{Assignment, OwnRole},
     space::{Key, Space},
     user::{User, UserKind, UserState},
@@ -18,15 +21,18 @@ use patron_store::{Column, Index, Kind, Value};
 
 use crate::{
     App, Cx, assignments,
-    commit::{Draft, Expect, Saved},
+    commit::{Decision, Draft, Expect, Saved},
     documents::{DEPLOYMENT, Document, named},
     failure,
     ids::new_uuid,
-    keys, places,
+    keys,
+    mails::notices::{self, Change},
+    places,
     record::{self, Id, Loaded, Look, Page, decode, page},
     rights::{Grant, Principal},
     roles,
     search::{Field, Filter, Query},
+    sign_in, spaces,
 };
 
 /// Users.
@@ -41,12 +47,16 @@ pub static USER: Kind = Kind {
     terms: false,
 };
 
+fn login(account: i64, email: &Email) -> String {
+    format!("{account}:{}", email.key())
+}
+
 impl Document for User {
     named!(USER, User, UserEvent, in_deployment);
 
     fn columns(&self) -> Vec<Value> {
         // A person is invited once into an account. Elsewhere the same address tells nothing.
-        let login = self.email.as_ref().map(|email| format!("{}:{}", self.account, email.key()));
+        let login = self.email.as_ref().map(|email| login(self.account, email));
         vec![
             login.into(),
             self.account.into(),
@@ -96,11 +106,13 @@ fn not_found() -> Failure {
     Failure::NotFound { noun: Noun::User }
 }
 
-/// Makes a user: a person is invited, an application is in use at once.
+/// Makes a user: a person who cannot sign in yet ([`sign_in::invitations`] sends an invitation), or
+/// an application, which is in use at once.
 ///
 /// # Errors
 /// `Invalid`, also for an account that the caller may not make users in; `Exists` when the account
 /// has a living person with the address.
+#[async_recursion]
 pub async fn create(
     cx: &Cx,
     kind: UserKind,
@@ -109,44 +121,75 @@ pub async fn create(
 ) -> Result<Saved<User>, Failure> {
     let cx = &cx.in_space(DEPLOYMENT);
     may_make(cx, kind, account).await?;
-    cx.settle(|draft| async {
-        let number = keys::next_number(cx).await?;
-        let blank = User {
-            kind,
-            state: match kind {
-                UserKind::Human => UserState::Invited,
-                UserKind::Application => UserState::Active,
-            },
-            ..User::application(number, new_uuid(), account, "", cx.now)
-        };
-        let (user, _) = blank.apply(patch.clone(), cx.now)?;
-        draft.create(User { version: 1, ..user })
+    cx.settle(|draft| make(cx, draft, kind, (account, None), &patch)).await
+}
+
+/// Makes a person whom a provider is to bring, in the provider's account. The first sign-in through
+/// it finds the person by the address, once there is one.
+///
+/// # Errors
+/// As [`create`].
+#[async_recursion]
+pub async fn create_brought(
+    cx: &Cx,
+    provider: &Loaded<Provider>,
+    patch: UserPatch,
+) -> Result<Saved<User>, Failure> {
+    let cx = &cx.in_space(DEPLOYMENT);
+    may_make(cx, UserKind::Human, provider.account).await?;
+    let place = (provider.account, Some(provider.number));
+    cx.settle(|mut draft| {
+        draft.assert(provider);
+        make(cx, draft, UserKind::Human, place, &patch)
     })
     .await
+}
+
+async fn make<'a>(
+    cx: &Cx,
+    draft: Draft<'a>,
+    kind: UserKind,
+    place: (i64, Option<i64>),
+    patch: &UserPatch,
+) -> Result<Decision<'a, Saved<User>>, Failure> {
+    draft.create(made(cx, kind, place, patch.clone()).await?)
+}
+
+/// A new user, not yet kept anywhere.
+pub(crate) async fn made(
+    cx: &Cx,
+    kind: UserKind,
+    (account, provider): (i64, Option<i64>),
+    patch: UserPatch,
+) -> Result<User, Failure> {
+    let number = keys::next_number(cx).await?;
+    let blank = User {
+        kind,
+        state: match kind {
+            UserKind::Human => UserState::Invited,
+            UserKind::Application => UserState::Active,
+        },
+        provider,
+        ..User::application(number, new_uuid(), account, "", cx.now)
+    };
+    let (user, _) = blank.apply(patch, cx.now)?;
+    Ok(User { version: 1, ..user })
 }
 
 /// Whether the caller may make users of a kind in an account.
 ///
 /// # Errors
 /// `Invalid` for an account where he may not, which is as unknown to him as one that there is not.
+#[async_recursion]
 pub async fn may_make(cx: &Cx, kind: UserKind, account: i64) -> Result<(), Failure> {
-    let permission = changed_with(kind);
-    let unknown = || Failure::invalid("account", Why::Unknown { what: "account" });
-    let known = record::load::<patron_model::space::Account>(cx, Look::at(Id::Number(account)));
-    match known.await {
-        Ok(account) => {
-            let place = places::account(&cx.app, account.number).await?;
-            cx.may_at(permission, &place).map_err(|_| unknown())
-        }
-        Err(Failure::NotFound { .. }) => Err(unknown()),
-        Err(failure) => Err(failure),
-    }
+    spaces::account_named(cx, "account", account, changed_with(kind)).await.map(|_| ())
 }
 
 /// A living user that the caller may see.
 ///
 /// # Errors
 /// `NotFound`.
+#[async_recursion]
 pub async fn get(cx: &Cx, id: Id) -> Result<Loaded<User>, Failure> {
     let user: Loaded<User> = record::load(cx, Look::at(id)).await?;
     let place = places::account(&cx.app, user.account).await?;
@@ -158,6 +201,7 @@ pub async fn get(cx: &Cx, id: Id) -> Result<Loaded<User>, Failure> {
 ///
 /// # Errors
 /// `NotFound`.
+#[async_recursion]
 pub async fn get_ever(cx: &Cx, id: Id) -> Result<Loaded<User>, Failure> {
     let user: Loaded<User> = record::load(cx, Look::at(id).or_deleted()).await?;
     let place = places::account(&cx.app, user.account).await?;
@@ -165,21 +209,37 @@ pub async fn get_ever(cx: &Cx, id: Id) -> Result<Loaded<User>, Failure> {
     Ok(user)
 }
 
+/// The living person of an account who has an address.
+///
+/// # Errors
+/// Whatever the store says.
+#[async_recursion]
+pub async fn with_address(
+    cx: &Cx,
+    account: i64,
+    email: &Email,
+) -> Result<Option<Loaded<User>>, Failure> {
+    record::find_by(&cx.in_space(DEPLOYMENT), "login", &login(account, email)).await
+}
+
 /// A page of living users.
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn list(cx: &Cx, query: Query) -> Result<Page<User>, Failure> {
     let gone = Filter::equal(Field::Column("state"), UserState::Deleted.as_str());
     let predicate = query.predicate.and(Filter::Not(Box::new(gone)));
     page(cx, &Query { tenants: vec![DEPLOYMENT], predicate, ..query }).await
 }
 
-/// A changed user.
+/// A changed user. A person with another address signs in by that one: the sessions end.
 ///
 /// # Errors
 /// `NotFound`, `Forbidden`, `Stale`, `Invalid`, `Exists`; `WrongState` when an account would be
-/// left without an owner.
+/// left without an owner. `Forbidden` also for the address of somebody who may do more: whoever
+/// reads what is sent there is that person one day.
+#[async_recursion]
 pub async fn update(
     cx: &Cx,
     id: Id,
@@ -199,9 +259,34 @@ pub async fn update(
             }
             (true, true) | (false, false) => UserEvent::Updated,
         };
+        if after.kind == UserKind::Human && changes.contains(&"email") {
+            may_stand_for(cx, &before).await?;
+            sign_in::logins::moved(cx, &mut draft, &after).await?;
+            if before.is_active() {
+                notices::changed(cx, &mut draft, &before, Change::Address).await?;
+            }
+        }
         draft.change(&before, after, event, &changes)
     })
     .await
+}
+
+/// Whether whoever asks may do all that a user may, or is that user: else nobody changes how that
+/// user signs in.
+///
+/// # Errors
+/// `Forbidden` when not.
+#[async_recursion]
+pub async fn may_stand_for(cx: &Cx, user: &User) -> Result<(), Failure> {
+    if cx.user() == Some(user.number) {
+        return Ok(());
+    }
+    let held = cx.app.held_by(&[user.number]).await?;
+    for one in held.of(user.number) {
+        let path = places::path(&cx.app, one.account).await?;
+        cx.may_give(&assignments::grant_of(one, held.role(one.role).1), &path)?;
+    }
+    Ok(())
 }
 
 async fn to_change(cx: &Cx, id: Id) -> Result<Loaded<User>, Failure> {
@@ -216,6 +301,7 @@ async fn to_change(cx: &Cx, id: Id) -> Result<Loaded<User>, Failure> {
 ///
 /// # Errors
 /// `NotFound`, `Forbidden`, `Stale`; `WrongState` when an account would be left without an owner.
+#[async_recursion]
 pub async fn delete(cx: &Cx, id: Id, expect: Expect) -> Result<Saved<User>, Failure> {
     let cx = &cx.in_space(DEPLOYMENT);
     cx.settle(|mut draft| async {
@@ -232,7 +318,7 @@ pub async fn delete(cx: &Cx, id: Id, expect: Expect) -> Result<Saved<User>, Fail
     .await
 }
 
-/// Ends the keys of a user and whatever roles it holds.
+/// Ends the keys of a user, whatever roles it holds, and what it signs in by.
 async fn end(cx: &Cx, draft: &mut Draft<'_>, user: &User) -> Result<(), Failure> {
     for key in keys::good_of_user(cx, user.number).await? {
         keys::end(cx, draft, &key).await?;
@@ -240,14 +326,25 @@ async fn end(cx: &Cx, draft: &mut Draft<'_>, user: &User) -> Result<(), Failure>
     for held in assignments::of_user(cx, user.number).await? {
         assignments::end(draft, &held, cx.now)?;
     }
-    Ok(())
+    sign_in::end_all(cx, draft, user.number).await
 }
 
 /// The roles that users hold, and what these may do.
 #[derive(Debug, Default)]
 pub struct Held {
     assignments: HashMap<i64, Vec<Assignment>>,
-    roles: HashMap<i64, (String, Permissions)>,
+    roles: HashMap<i64, HeldRole>,
+}
+
+/// A role that somebody holds. One that is no more may do nothing.
+#[derive(Debug, Default)]
+pub struct HeldRole {
+    /// What people call it.
+    pub name: String,
+    /// What it may do.
+    pub permissions: Permissions,
+    /// Whether it counts for a person only who has proven a second factor.
+    pub second_factor: bool,
 }
 
 impl Held {
@@ -259,7 +356,7 @@ impl Held {
     /// What people call a role, and what it may do; one that is no more may do nothing.
     pub fn role(&self, number: i64) -> (&str, Permissions) {
         let known = self.roles.get(&number);
-        known.map_or(("", Permissions::NONE), |(name, permissions)| (name, *permissions))
+        known.map_or(("", Permissions::NONE), |role| (&role.name, role.permissions))
     }
 
     /// What a user may do, and where.
@@ -269,12 +366,13 @@ impl Held {
             space: held.space,
             subaccounts: held.subaccounts,
             permissions: self.role(held.role).1,
+            second_factor: self.roles.get(&held.role).is_some_and(|role| role.second_factor),
         };
         Principal::new(self.of(user).iter().map(grant).collect())
     }
 
     /// The same as if a key's application held this role already: for what is only tried out.
-    pub fn foresee(&mut self, key: &Key, role: i64, known: (String, Permissions)) {
+    pub fn foresee(&mut self, key: &Key, role: i64, known: HeldRole) {
         let held = Assignment {
             number: 0,
             uuid: uuid::Uuid::nil(),
@@ -301,6 +399,7 @@ impl Held {
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn records_of(
     app: &App,
     users: &[i64],
@@ -327,6 +426,7 @@ impl App {
     ///
     /// # Errors
     /// Whatever the store says.
+    #[async_recursion]
     pub async fn held_by(&self, users: &[i64]) -> Result<Held, Failure> {
         let mut held = Held::default();
         for some in users.chunks(USERS_AT_ONCE) {
@@ -344,17 +444,27 @@ impl App {
         Ok(held)
     }
 
-    /// What people call a role, and what it may do; one that is no more may do nothing.
+    /// A role, as it counts.
     ///
     /// # Errors
     /// Whatever the store says.
-    pub async fn role(&self, number: i64) -> Result<(String, Permissions), Failure> {
+    #[async_recursion]
+    pub async fn role(&self, number: i64) -> Result<HeldRole, Failure> {
         if let Some(built_in) = Role::numbered(number) {
-            return Ok((built_in.as_str().to_owned(), built_in.permissions()));
+            let is_excused = self.sign_in.are_owners_excused();
+            return Ok(HeldRole {
+                name: built_in.as_str().to_owned(),
+                permissions: built_in.permissions(),
+                second_factor: built_in.demands_second_factor() && !is_excused,
+            });
         }
         let row = self.store.get(&roles::ROLE, DEPLOYMENT, number).await.map_err(failure)?;
-        let role = row.as_ref().map(decode::<OwnRole>).transpose()?;
-        let known = role.map(|role| (role.name.as_str().to_owned(), role.permissions));
+        let role = row.as_ref().map(decode::<OwnRole>).transpose()?.map(|role| role.record);
+        let known = role.map(|OwnRole { name, permissions, second_factor, .. }| HeldRole {
+            name: name.as_str().to_owned(),
+            permissions,
+            second_factor,
+        });
         Ok(known.unwrap_or_default())
     }
 

@@ -1,6 +1,7 @@
 //! Secrets that must be kept: the secret halves of keys. They stand in records of their own, never
 //! in the journal, so that ending one ends all copies and sealing them anew reaches them all.
 
+use async_recursion::async_recursion;
 use patron_model::{Failure, event::UntoldEvent, space::Secret};
 use patron_store::{Column, Index, Kind, Value};
 use serde::{Deserialize, Serialize};
@@ -89,6 +90,7 @@ pub(crate) async fn find(app: &App, place: &str) -> Result<Option<Loaded<Kept>>,
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn records_of(app: &App, keys: &[i64]) -> Result<Vec<(&'static str, i64)>, Failure> {
     let mut records = vec![(Keyring::KIND.name, Keyring::NUMBER)];
     for key in keys {
@@ -108,6 +110,28 @@ pub(crate) async fn put(
 ) -> Result<(), Failure> {
     let value = sealed(cx, draft, &place, secret).await?;
     insert(cx, draft, place, value).await
+}
+
+/// The same in place of what is kept there, if anything is.
+pub(crate) async fn set(
+    cx: &Cx,
+    draft: &mut Draft<'_>,
+    place: String,
+    secret: &NewSecret,
+) -> Result<(), Failure> {
+    let value = sealed(cx, draft, &place, secret).await?;
+    match find(&cx.app, &place).await? {
+        Some(kept) => draft.replace(&kept, &kept.with_value(value), UntoldEvent::Updated, &[]),
+        None => insert(cx, draft, place, value).await,
+    }
+}
+
+/// Notes that nothing is kept at a place any more.
+pub(crate) async fn forget(cx: &Cx, draft: &mut Draft<'_>, place: &str) -> Result<(), Failure> {
+    if let Some(kept) = find(&cx.app, place).await? {
+        draft.remove(&kept);
+    }
+    Ok(())
 }
 
 /// A secret as it is kept at a place; what the draft must assert for it is noted.

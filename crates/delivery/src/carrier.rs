@@ -12,7 +12,7 @@ pub struct Guarded(pub Client);
 
 impl Carrier for Guarded {
     fn check(&self, url: &str) -> Result<(), &'static str> {
-        self.0.check(url).map(drop).map_err(said)
+        self.0.check(url).map(drop).map_err(Refused::needs)
     }
 
     fn post<'a>(&'a self, request: &'a Posted) -> Carrying<'a> {
@@ -39,16 +39,4 @@ fn map(headers: &[(String, String)]) -> HeaderMap {
         }
     }
     map
-}
-
-fn said(refused: Refused) -> &'static str {
-    match refused {
-        Refused::Syntax => "an absolute https:// URL of at most 2048 characters",
-        Refused::Scheme => "a URL that begins with https://",
-        Refused::Parts => "a URL without user, password and fragment",
-        Refused::Port => {
-            "a URL with port 443, 80, or one from 1024 on at which no other protocol lives"
-        }
-        Refused::Host => "a URL of a public host",
-    }
 }

@@ -12,10 +12,10 @@ use patron_app::{
     journal::Entry,
     webhooks::{
         Cursor, Delivery,
-        work::{Flushed, Results},
+        notifier::Subscription,
+        work::{Flushed, Open, Results},
     },
 };
-use patron_model::webhook::Endpoint;
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 
 use crate::lane::{Lane, Outcome, Verdict, What};
@@ -49,8 +49,12 @@ pub(crate) enum Action {
     Read { space: i64, after: i64 },
     /// Ask for what is due at an endpoint.
     Due { lane: i64, epoch: u64, space: i64, limit: u32 },
-    /// Make an attempt.
-    Attempt { endpoint: Arc<Endpoint>, epoch: u64, what: What },
+    /// Ask for what of an endpoint is not over.
+    Open { lane: i64, epoch: u64, space: i64 },
+    /// Ask for deliveries whose turn it is.
+    Held { lane: i64, epoch: u64, space: i64, seqs: Vec<i64> },
+    /// Make an attempt. `gap`: what was given up of its subject just before.
+    Attempt { endpoint: Arc<Subscription>, epoch: u64, what: What, gap: Option<i64> },
     /// Write results.
     Flush { lane: i64, epoch: u64, results: Box<Results> },
     /// Pause or end an endpoint.
@@ -59,13 +63,16 @@ pub(crate) enum Action {
     Reload { lane: i64 },
 }
 
+/// How many deliveries are to be tried again, and when the next is.
+pub(crate) type Retrying = (u64, Option<i64>);
+
 /// What happened.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// An endpoint is this node's from now on.
-    Taken { endpoint: Arc<Endpoint>, cursor: Box<Loaded<Cursor>>, retrying: (u64, Option<i64>) },
+    Taken { endpoint: Arc<Subscription>, cursor: Box<Loaded<Cursor>>, retrying: Retrying },
     /// An endpoint says anew what it wants, or wants something at once.
-    Changed { endpoint: Arc<Endpoint>, next_due: Option<i64> },
+    Changed { endpoint: Arc<Subscription>, next_due: Option<i64> },
     /// An endpoint is told nothing more, or is not this node's any more; what came of the work for
     /// it is still written.
     Dropped { lane: i64 },
@@ -75,6 +82,10 @@ pub(crate) enum Event {
     Entries { space: i64, after: i64, entries: Option<Vec<Arc<Entry>>> },
     /// What is due.
     Due { lane: i64, epoch: u64, rows: Option<Vec<Loaded<Delivery>>>, limit: u32 },
+    /// What is not over.
+    Open { lane: i64, epoch: u64, open: Option<Vec<Open>> },
+    /// Deliveries whose turn it is.
+    Held { lane: i64, epoch: u64, seqs: Vec<i64>, rows: Option<Vec<Loaded<Delivery>>> },
     /// What came of an attempt; none: it could not be made, the store is away.
     Attempted {
         space: i64,
@@ -163,6 +174,12 @@ impl Core {
             Event::News { space } => self.news(space),
             Event::Entries { space, after, entries } => self.entries(space, after, entries, now),
             Event::Due { lane, epoch, rows, limit } => self.due(lane, epoch, rows, limit, now),
+            Event::Open { lane, epoch, open } => {
+                self.in_life(lane, epoch, |lane| lane.take_open(open, now));
+            }
+            Event::Held { lane, epoch, seqs, rows } => {
+                self.in_life(lane, epoch, |lane| lane.take_held(&seqs, rows, now));
+            }
             Event::Attempted { space, lane, epoch, what, started, outcome } => {
                 self.leave(space, (lane, epoch));
                 self.attempted((lane, epoch), what, (started, now), outcome);
@@ -212,7 +229,12 @@ impl Core {
         self.in_flight
     }
 
-    fn taken(&mut self, endpoint: Arc<Endpoint>, cursor: Loaded<Cursor>, r: (u64, Option<i64>)) {
+    fn taken(
+        &mut self,
+        endpoint: Arc<Subscription>,
+        cursor: Loaded<Cursor>,
+        r: (u64, Option<i64>),
+    ) {
         let (number, space) = (endpoint.number, endpoint.space);
         self.forget(number);
         self.epochs += 1;
@@ -222,7 +244,7 @@ impl Core {
         self.look_at(number);
     }
 
-    fn changed(&mut self, endpoint: Arc<Endpoint>, next_due: Option<i64>) {
+    fn changed(&mut self, endpoint: Arc<Subscription>, next_due: Option<i64>) {
         let number = endpoint.number;
         if self.lanes.get(&number).is_none_or(|lane| lane.is_halted) {
             // It was given up meanwhile, and is wanted again.
@@ -294,16 +316,20 @@ impl Core {
         limit: u32,
         now: i64,
     ) {
-        self.with(number, |lane| {
-            if lane.epoch != epoch {
-                return;
+        self.in_life(number, epoch, |lane| match rows {
+            Some(rows) => {
+                let is_end = rows.len() < limit as usize;
+                lane.take_due(rows, is_end, now);
             }
-            match rows {
-                Some(rows) => {
-                    let is_end = rows.len() < limit as usize;
-                    lane.take_due(rows, is_end, now);
-                }
-                None => lane.no_due(now),
+            None => lane.no_due(now),
+        });
+    }
+
+    /// Tells a lane what it asked for in this life of its.
+    fn in_life(&mut self, number: i64, epoch: u64, tell: impl FnOnce(&mut Lane)) {
+        self.with(number, |lane| {
+            if lane.epoch == epoch {
+                tell(lane);
             }
         });
         self.look_at(number);

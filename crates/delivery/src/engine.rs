@@ -10,9 +10,9 @@ use patron_app::{
     webhooks::{
         carrier::Posted,
         deliveries,
+        notifier::Subscription,
         secrets::{self, Keys},
-        telling::{self, Tell},
-        work,
+        telling, work,
     },
 };
 use patron_model::{
@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 use crate::{
     core::{Action, Bounds, CHUNK, Core, Event},
     figures,
-    lane::{Outcome, Verdict, What},
+    lane::{Outcome, Verdict, What, is_good},
     look::Look,
 };
 
@@ -39,6 +39,8 @@ const NEWS_EVERY: Duration = Duration::from_millis(5);
 const STOP_MAX: Duration = Duration::from_millis(1_000);
 /// How often figures are set.
 const TELL_EVERY: Duration = Duration::from_millis(500);
+/// How long what requests are made with is remembered.
+const KEYS_FOR: Duration = Duration::from_secs(10);
 /// How long after a failure pausing an endpoint is tried again.
 const STOP_AGAIN: Duration = Duration::from_secs(5);
 
@@ -51,12 +53,19 @@ pub struct Options {
     pub keep_days: i64,
 }
 
+/// What requests of an endpoint are made with.
+struct Known {
+    version: i64,
+    /// When it was read: keys end, and are replaced, without a word to the endpoints.
+    at: Instant,
+    keys: Arc<Keys>,
+}
+
 /// What the tasks of an engine share.
 pub(crate) struct Shared {
     pub(crate) app: Arc<App>,
-    tell: Tell,
     /// What requests are made with, by endpoint and version.
-    keys: Mutex<HashMap<i64, (i64, Arc<Keys>)>>,
+    keys: Mutex<HashMap<i64, Known>>,
     events: mpsc::UnboundedSender<Event>,
 }
 
@@ -67,12 +76,13 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Begins to deliver. What carries requests out was said to the app before.
-    pub fn start(app: &Arc<App>, tell: Tell, options: Options) -> Engine {
+    /// Begins to deliver. What carries requests out, and how each API tells what happened, was said
+    /// to the app before.
+    pub fn start(app: &Arc<App>, options: Options) -> Engine {
         figures::describe();
         // Every task sends one event and is bounded by the core; so the channel is.
         let (events, told) = mpsc::unbounded_channel();
-        let shared = Shared { app: Arc::clone(app), tell, keys: Mutex::default(), events };
+        let shared = Shared { app: Arc::clone(app), keys: Mutex::default(), events };
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(run(Arc::new(shared), told, options, stopped));
         Engine { stop, task }
@@ -210,14 +220,16 @@ impl Shared {
         let _ = self.events.send(event);
     }
 
-    async fn keys(&self, endpoint: &Endpoint) -> Result<Arc<Keys>, Failure> {
+    async fn keys(&self, endpoint: &Subscription) -> Result<Arc<Keys>, Failure> {
         let known = || self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         let (number, version) = (endpoint.number, endpoint.version);
-        if let Some((_, keys)) = known().get(&number).filter(|(known, _)| *known == version) {
-            return Ok(Arc::clone(keys));
+        let is_good = |known: &&Known| known.version == version && known.at.elapsed() < KEYS_FOR;
+        if let Some(known) = known().get(&number).filter(is_good) {
+            return Ok(Arc::clone(&known.keys));
         }
-        let keys = Arc::new(secrets::keys(&self.app, number).await?);
-        known().insert(number, (version, Arc::clone(&keys)));
+        let at = Instant::now();
+        let keys = Arc::new(secrets::keys(&self.app, endpoint).await?);
+        known().insert(number, Known { version, at, keys: Arc::clone(&keys) });
         Ok(keys)
     }
 
@@ -251,8 +263,16 @@ fn perform(shared: &Arc<Shared>, action: Action) {
                 let rows = work::due(&shared.app, space, lane, i64::MAX, limit).await.ok();
                 shared.tell(Event::Due { lane, epoch, rows, limit });
             }
-            Action::Attempt { endpoint, epoch, what } => {
-                let event = attempt(&shared, &endpoint, epoch, what).await;
+            Action::Open { lane, epoch, space } => {
+                let open = work::open(&shared.app, space, lane).await.ok();
+                shared.tell(Event::Open { lane, epoch, open });
+            }
+            Action::Held { lane, epoch, space, seqs } => {
+                let rows = work::at(&shared.app, space, lane, &seqs).await.ok();
+                shared.tell(Event::Held { lane, epoch, seqs, rows });
+            }
+            Action::Attempt { endpoint, epoch, what, gap } => {
+                let event = attempt(&shared, &endpoint, epoch, what, gap).await;
                 shared.tell(event);
             }
             Action::Stop { lane, space, verdict } => stop(&shared, space, lane, verdict).await,
@@ -271,9 +291,15 @@ async fn flush(shared: Arc<Shared>, results: Vec<(i64, u64, work::Results)>) {
     }
 }
 
-async fn attempt(shared: &Arc<Shared>, endpoint: &Arc<Endpoint>, epoch: u64, what: What) -> Event {
+async fn attempt(
+    shared: &Arc<Shared>,
+    endpoint: &Arc<Subscription>,
+    epoch: u64,
+    what: What,
+    gap: Option<i64>,
+) -> Event {
     let started = now(&shared.app);
-    let outcome = match made(shared, endpoint, &what, started).await {
+    let outcome = match made(shared, endpoint, &what, gap, started).await {
         Ok(outcome) => Some(outcome),
         Err(failure) => {
             tracing::warn!(
@@ -294,8 +320,9 @@ async fn attempt(shared: &Arc<Shared>, endpoint: &Arc<Endpoint>, epoch: u64, wha
 
 async fn made(
     shared: &Arc<Shared>,
-    endpoint: &Arc<Endpoint>,
+    endpoint: &Arc<Subscription>,
     what: &What,
+    gap: Option<i64>,
     started: i64,
 ) -> Result<Outcome, Failure> {
     let app = &shared.app;
@@ -307,20 +334,31 @@ async fn made(
         }
     };
     let Some(entry) = entry else { return Ok(Outcome::Withheld) };
-    let body = telling::body(app, shared.tell, endpoint, &entry, nth).await?;
-    let Some(body) = body else { return Ok(Outcome::Withheld) };
+    let bodies = telling::bodies(app, endpoint, &entry, nth).await?;
+    let mut outcome = Outcome::Withheld;
+    if bodies.is_empty() {
+        return Ok(outcome);
+    }
     let keys = shared.keys(endpoint).await?;
     let at = Timestamp::from_micros(started);
-    let headers = keys.headers(endpoint, &telling::id_of(&entry), at, &body);
     let within = Duration::from_secs(u64::try_from(endpoint.timeout_seconds).unwrap_or(1));
-    let posted = Posted { url: endpoint.url.clone(), headers, body, within };
-    Ok(match app.carrier()?.post(&posted).await {
-        Ok(answer) => {
-            let wait = answer.retry_after.map(|wait| i64::try_from(wait.as_micros()));
-            Outcome::Answered(answer.status, wait.map(|wait| wait.unwrap_or(i64::MAX)))
+    // One after the other; after one that fails all of them come again.
+    for body in bodies {
+        let mut headers = keys.headers(endpoint, &telling::id_of(&entry), at, &body)?;
+        headers.extend(gap.map(|seq| ("patron-gap".to_owned(), seq.to_string())));
+        let posted = Posted { url: endpoint.url.clone(), headers, body, within };
+        outcome = match app.carrier()?.post(&posted).await {
+            Ok(answer) => {
+                let wait = answer.retry_after.map(|wait| i64::try_from(wait.as_micros()));
+                Outcome::Answered(answer.status, wait.map(|wait| wait.unwrap_or(i64::MAX)))
+            }
+            Err(class) => Outcome::Fault(class),
+        };
+        if !is_good(outcome) {
+            break;
         }
-        Err(class) => Outcome::Fault(class),
-    })
+    }
+    Ok(outcome)
 }
 
 /// Pauses or ends an endpoint, however long the store is away.
@@ -346,7 +384,7 @@ async fn stop(shared: &Arc<Shared>, space: i64, lane: i64, verdict: Verdict) {
 }
 
 /// Cancels what is still to be tried at an endpoint that is told nothing any more.
-pub(crate) async fn cancel(app: Arc<App>, endpoint: Arc<Endpoint>) {
+pub(crate) async fn cancel(app: Arc<App>, endpoint: Endpoint) {
     let is_over = matches!(endpoint.state, EndpointState::Ended | EndpointState::Deleted);
     if !is_over {
         return;

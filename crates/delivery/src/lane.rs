@@ -1,6 +1,7 @@
 //! One endpoint as the node that works for it sees it: how far it was read, what is under way, what
 //! came of it, and how it fares. Pure: it is told the time and what happened.
 
+mod order;
 mod outcomes;
 mod results;
 
@@ -11,12 +12,14 @@ use patron_app::{
     Loaded,
     journal::Entry,
     webhooks::{
-        Cursor, Delivery, Health, telling,
+        Cursor, Delivery, Health, asks_of,
+        notifier::Subscription,
+        telling,
         work::{Results, Written},
     },
 };
-use patron_model::webhook::Endpoint;
 
+use self::order::Turns;
 use crate::schedule;
 
 /// Entries taken from the journal that wait for their turn, at most.
@@ -101,7 +104,7 @@ pub(crate) enum Verdict {
 /// An endpoint.
 #[derive(Debug)]
 pub(crate) struct Lane {
-    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) endpoint: Arc<Subscription>,
     /// Tells this life of the lane from others: what is under way of another one counts no more.
     pub(crate) epoch: u64,
     cursor: Loaded<Cursor>,
@@ -147,11 +150,18 @@ pub(crate) struct Lane {
     pub(crate) is_behind: bool,
     /// It is told nothing more, but for what is to be written.
     pub(crate) is_halted: bool,
+    /// What is not over, and whose turn it is.
+    turns: Turns,
+    /// When what could not be asked for is.
+    ask_again_at: Option<i64>,
+    /// What it asks for, and, where that is new, from which position and count on that is counted.
+    asks: i64,
+    counts_from: Option<(i64, i64)>,
 }
 
 impl Lane {
     pub(crate) fn new(
-        endpoint: Arc<Endpoint>,
+        endpoint: Arc<Subscription>,
         cursor: Loaded<Cursor>,
         (retrying, next_due): (u64, Option<i64>),
         epoch: u64,
@@ -159,6 +169,10 @@ impl Lane {
         let health = cursor.health;
         let is_proven = health.last_success_at > 0 && health.failures == 0;
         let allowance = if is_proven { endpoint.parallel } else { NEW_PARALLEL };
+        let asks = asks_of(&endpoint);
+        let is_counted = asks == cursor.asks && !cursor.marks.is_empty();
+        let counts_from = (!is_counted).then_some((cursor.position, cursor.matched));
+        let turns = Turns::of(endpoint.order, &cursor.gaps, retrying > 0);
         Lane {
             epoch,
             health,
@@ -186,6 +200,10 @@ impl Lane {
             is_asking_due: false,
             is_behind: true,
             is_halted: false,
+            turns,
+            ask_again_at: None,
+            asks,
+            counts_from,
             endpoint,
             cursor,
         }
@@ -220,16 +238,20 @@ impl Lane {
         }
         let most = if self.is_open() { 1 } else { WAITING_MAX };
         for entry in entries {
-            if self.waiting >= most || self.window.len() >= WINDOW_MAX {
+            let is_full = self.window.len() >= WINDOW_MAX || self.retrying >= RETRYING_MAX;
+            if self.waiting >= most || is_full {
                 return;
             }
             self.read = entry.seq;
             let is_done = self.done_before.remove(&entry.seq);
             let is_under_way = self.orphans.remove(&entry.seq);
-            if !telling::is_wanted(&self.endpoint, entry) && !is_under_way {
+            let is_wanted = telling::is_wanted(&self.endpoint, entry);
+            if !is_wanted && !is_under_way {
                 continue;
             }
-            self.matched += 1;
+            // What is under way and no more asked for has no number among what is.
+            let nth = self.matched + 1;
+            self.matched += i64::from(is_wanted);
             let slot = if is_under_way {
                 Slot::Flying(0)
             } else if is_done {
@@ -237,9 +259,11 @@ impl Lane {
             } else {
                 self.waiting += 1;
                 self.bytes += held(entry);
+                self.turns.enter(entry.subject, entry.seq);
                 Slot::Waiting(Arc::clone(entry))
             };
-            self.window.insert(entry.seq, (self.matched, slot));
+            self.window.insert(entry.seq, (nth, slot));
+            self.hold_if_behind(entry.subject, entry.seq, now);
         }
         self.is_behind = !is_end;
         self.advance();
@@ -259,6 +283,7 @@ impl Lane {
                 Slot::Waiting(entry) => {
                     self.waiting -= 1;
                     self.bytes -= held(&entry);
+                    self.turns.leave(entry.subject, seq);
                 }
                 Slot::Flying(bytes) => {
                     self.bytes -= bytes;
@@ -330,8 +355,14 @@ impl Lane {
         };
         let (due, later): (Vec<_>, Vec<_>) =
             rows.into_iter().partition(|row| row.due.is_some_and(|due| due <= now));
-        let fresh = due.into_iter().filter(|row| !under_way(row) && !changed(row));
-        self.due = fresh.map(Box::new).collect();
+        let is_known = |row: &Loaded<Delivery>| self.due.iter().any(|one| one.seq == row.seq);
+        let fresh = due.into_iter().filter(|r| !under_way(r) && !changed(r) && !is_known(r));
+        let fresh: Vec<_> = fresh.collect();
+        for row in fresh {
+            if !self.holds_due(&row, now) {
+                self.due.push_back(Box::new(row));
+            }
+        }
         let next = later.first().and_then(|row| row.due);
         self.next_due = match (is_end, next) {
             (true, None) => None,
@@ -359,6 +390,7 @@ impl Lane {
         let is_tried = !self.is_open() || (self.health.open_until <= now && self.flying == 0);
         !self.is_halted
             && !self.is_stuck
+            && !self.turns.is_blind()
             && is_tried
             && self.hold_until <= now
             && self.flying < self.allowance
@@ -366,7 +398,20 @@ impl Lane {
 
     /// Whether it has something to send now.
     pub(crate) fn wants_to_send(&self, now: i64) -> bool {
-        self.may_send(now) && (self.has_due() || self.waiting > 0 && self.retrying < RETRYING_MAX)
+        let may_begin = || self.waiting > 0 && self.retrying < RETRYING_MAX && self.has_turn();
+        self.may_send(now) && (self.has_due() || may_begin())
+    }
+
+    /// Whether it is the turn of one that waits.
+    fn has_turn(&self) -> bool {
+        self.window.values().any(|(_, slot)| self.is_next(slot))
+    }
+
+    fn is_next(&self, slot: &Slot) -> bool {
+        match slot {
+            Slot::Waiting(entry) => self.turns.may_go(entry.subject, entry.seq),
+            Slot::Flying(_) | Slot::Done => false,
+        }
     }
 
     /// Whether a delivery is due and may take a place: half of them at most, while others wait.
@@ -388,8 +433,9 @@ impl Lane {
             self.flying_again.insert(delivery.seq);
             return Some(What::Again(delivery));
         }
-        let waiting = |slot: &&mut (i64, Slot)| matches!(slot.1, Slot::Waiting(_));
-        let (nth, slot) = self.window.values_mut().find(waiting)?;
+        let next = self.window.iter().find(|(_, (_, slot))| self.is_next(slot));
+        let seq = next.map(|(seq, _)| *seq)?;
+        let (nth, slot) = self.window.get_mut(&seq)?;
         let Slot::Waiting(entry) = &*slot else { return None };
         let entry = Arc::clone(entry);
         *slot = Slot::Flying(held(&entry));
@@ -398,14 +444,19 @@ impl Lane {
     }
 
     /// The endpoint said anew what it wants, or something is due that was not.
-    pub(crate) fn replace(&mut self, endpoint: Arc<Endpoint>, next_due: Option<i64>) {
+    pub(crate) fn replace(&mut self, endpoint: Arc<Subscription>, next_due: Option<i64>) {
         self.note_due(next_due);
-        if endpoint.version == self.endpoint.version {
+        self.reorder(endpoint.order);
+        if endpoint.endpoint == self.endpoint.endpoint {
             return;
         }
         self.allowance = self.allowance.min(endpoint.parallel);
         self.endpoint = endpoint;
         self.rewind();
+        let asks = asks_of(&self.endpoint);
+        if asks != self.asks {
+            (self.asks, self.counts_from) = (asks, Some((self.read, self.matched)));
+        }
     }
 
     /// When it is to be looked at again, if nothing happens before.
@@ -415,7 +466,7 @@ impl Lane {
         let due = self.next_due.filter(|_| !self.is_asking_due && self.due.is_empty());
         let due = due.map(|due| pause.map_or(due, |pause| due.max(pause)));
         let flush = self.flush_at.filter(|_| self.flushing.is_none());
-        [pause, due, flush].into_iter().flatten().filter(|at| *at > now).min()
+        [pause, due, flush, self.ask_again_at].into_iter().flatten().filter(|at| *at > now).min()
     }
 
     /// Entries taken and not done.
@@ -439,10 +490,6 @@ fn held(entry: &Entry) -> usize {
     entry.doc.len() + 256
 }
 
-fn kind_of(entry: &Entry) -> String {
-    patron_app::webhooks::told(&patron_app::documents::word(entry), &entry.action)
-}
-
-fn is_good(outcome: Outcome) -> bool {
+pub(crate) fn is_good(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Answered(200..=299, _))
 }

@@ -4,6 +4,7 @@
 //!
 //! - [`core`]: what a node decides, pure; [`lane`]: one endpoint; [`schedule`]: when what failed is
 //!   tried again; [`nodes`]: whose an endpoint is where several nodes share the work.
+//! - [`replay`]: makes deliveries of what has happened once more.
 //! - [`engine`]: does what the core decides. [`look`]: what there is to be worked for.
 //! - [`carrier`]: the guarded client as the use cases know it. [`figures`]: what is counted.
 
@@ -14,6 +15,7 @@ mod figures;
 mod lane;
 mod look;
 mod nodes;
+mod replay;
 mod schedule;
 
 pub use carrier::Guarded;

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use patron_app::{
     Loaded,
-    webhooks::work::{self, Node},
+    webhooks::{
+        notifier::Subscription,
+        work::{self, Node},
+    },
 };
-use patron_model::{
-    Failure,
-    webhook::{Endpoint, EndpointState},
-};
+use patron_model::{Failure, webhook::Endpoint};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -20,6 +20,7 @@ use crate::{
     core::Event,
     engine::{Options, Shared, cancel},
     nodes::{BEAT_EVERY, DEAD_AFTER, Nodes, SILENT_AFTER},
+    replay,
 };
 
 /// How often a node that may have company looks around.
@@ -69,6 +70,7 @@ impl Look {
             mine: BTreeSet::new(),
             nodes: Nodes::default(),
             wanted: HashMap::new(),
+            replaying: HashMap::new(),
             heads: HashMap::new(),
             swept_at: None,
         };
@@ -112,12 +114,14 @@ struct Around {
     /// Changes of endpoints taken in so far.
     count: Option<i64>,
     /// Endpoints that are told something.
-    known: BTreeMap<i64, Arc<Endpoint>>,
+    known: BTreeMap<i64, Arc<Subscription>>,
     /// Those this node works for.
     mine: BTreeSet<i64>,
     nodes: Nodes,
     /// Since when this node is to have endpoints that another one still has.
     wanted: HashMap<i64, Instant>,
+    /// What moves their replays.
+    replaying: HashMap<i64, JoinHandle<()>>,
     /// Where the journals of their spaces ended.
     heads: HashMap<i64, i64>,
     swept_at: Option<Instant>,
@@ -203,7 +207,7 @@ impl Around {
             Some(changed) => {
                 for (space, number) in changed {
                     if let Some(endpoint) = work::endpoint(&app, *space, *number).await? {
-                        self.take_in(Arc::new(endpoint.record)).await?;
+                        self.take_in(endpoint.record).await?;
                     }
                 }
             }
@@ -212,7 +216,7 @@ impl Around {
                 let numbers: BTreeSet<i64> = all.iter().map(|endpoint| endpoint.number).collect();
                 self.known.retain(|number, _| numbers.contains(number));
                 for endpoint in all {
-                    self.take_in(Arc::new(endpoint)).await?;
+                    self.take_in(endpoint).await?;
                 }
             }
         }
@@ -220,10 +224,10 @@ impl Around {
         Ok(())
     }
 
-    async fn take_in(&mut self, endpoint: Arc<Endpoint>) -> Result<(), Failure> {
+    async fn take_in(&mut self, endpoint: Endpoint) -> Result<(), Failure> {
         let number = endpoint.number;
         let is_mine = self.mine.contains(&number);
-        if endpoint.state != EndpointState::Active {
+        if !endpoint.is_told() {
             self.known.remove(&number);
             if self.mine.remove(&number) {
                 self.shared.tell(Event::Dropped { lane: number });
@@ -231,10 +235,16 @@ impl Around {
             }
             return Ok(());
         }
+        let endpoint = match Subscription::of(&self.shared.app, endpoint) {
+            Ok(endpoint) => Arc::new(endpoint),
+            // An API that this program does not serve: whoever does tells it.
+            Err(_) => return Ok(()),
+        };
         if is_mine {
             let (_, next_due) = work::retrying(&self.shared.app, endpoint.space, number).await?;
-            let endpoint = Arc::clone(&endpoint);
-            self.shared.tell(Event::Changed { endpoint, next_due });
+            self.shared.tell(Event::Changed { endpoint: Arc::clone(&endpoint), next_due });
+            // It may have been asked for a replay.
+            self.replay(&endpoint);
         }
         self.known.insert(number, endpoint);
         Ok(())
@@ -249,7 +259,7 @@ impl Around {
         let known = |number: &i64| self.known.contains_key(number);
         let strange: Vec<i64> =
             self.mine.iter().copied().filter(|n| !known(n) || !is_mine(*n)).collect();
-        let wanted: Vec<Arc<Endpoint>> = self
+        let wanted: Vec<Arc<Subscription>> = self
             .known
             .values()
             .filter(|endpoint| !self.mine.contains(&endpoint.number) && is_mine(endpoint.number))
@@ -259,6 +269,14 @@ impl Around {
             self.mine.remove(&lane);
             self.shared.tell(Event::Dropped { lane });
         }
+        let mine = &self.mine;
+        self.replaying.retain(|number, task| {
+            let goes_on = mine.contains(number) && !task.is_finished();
+            if !goes_on {
+                task.abort();
+            }
+            goes_on
+        });
         self.wanted.retain(|number, _| wanted.iter().any(|endpoint| endpoint.number == *number));
         for some in wanted.chunks(TAKEN_AT_ONCE) {
             let mut taking = JoinSet::new();
@@ -276,10 +294,23 @@ impl Around {
                 {
                     self.mine.insert(number);
                     self.shared.tell(event);
+                    if let Some(endpoint) = self.known.get(&number).cloned() {
+                        self.replay(&endpoint);
+                    }
                 }
             }
         }
         Ok(())
+    }
+
+    /// Moves the replay of an endpoint on, if it has one.
+    fn replay(&mut self, endpoint: &Arc<Subscription>) {
+        let (shared, endpoint) = (Arc::clone(&self.shared), Arc::clone(endpoint));
+        let number = endpoint.number;
+        let task = tokio::spawn(replay::run(shared, endpoint));
+        if let Some(before) = self.replaying.insert(number, task) {
+            before.abort();
+        }
     }
 
     /// Tells of spaces in which other processes have written.
@@ -324,7 +355,7 @@ impl Around {
 /// Takes an endpoint, unless a node that lives still works for it.
 async fn take(
     shared: &Arc<Shared>,
-    endpoint: Arc<Endpoint>,
+    endpoint: Arc<Subscription>,
     me: i64,
     alive: &[i64],
 ) -> Result<Option<(i64, Event)>, Failure> {

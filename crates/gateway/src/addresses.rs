@@ -1,26 +1,14 @@
 //! Client addresses, and what each of them may hold of what all share before anybody has signed in.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use patron_app::shares::part;
+pub(crate) use patron_model::network::of_client as network;
 
 /// Percent of what there is that one client address may hold at a time.
 pub const ADDRESS_PERCENT: usize = 75;
-/// Leading bits of an IPv6 address that are one client: what a single connection is given.
-const IPV6_CLIENT_BITS: u32 = 64;
-
-/// What stands for one client: an IPv4 address, or the network of an IPv6 address.
-pub(crate) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(four) => IpAddr::V4(four),
-        IpAddr::V6(six) => {
-            let mask = u128::MAX << (128 - IPV6_CLIENT_BITS);
-            IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() & mask))
-        }
-    }
-}
 
 /// So much of something for all addresses, and for one of them.
 #[derive(Debug)]

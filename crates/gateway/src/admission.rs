@@ -22,7 +22,7 @@ use crate::{
     bodies::{Bodies, Read, Share},
     dialect::{Claim, Dialect},
     exchange::Exchange,
-    limits::{Limits, QuotaState, RateLimit},
+    limits::{Limited, Limits, OwnLimits, QuotaState, RateLimit},
     operation::{Access, Operation},
     strangers::Strangers,
 };
@@ -30,6 +30,7 @@ use crate::{
 /// What stands before work.
 pub(crate) struct Admission {
     rate: RateLimit,
+    own: OwnLimits,
     pub(crate) strangers: Strangers,
     bodies: Bodies,
     stranger_bodies: Arc<AddressBudget>,
@@ -55,6 +56,7 @@ impl Admission {
         let Limits { requests_in_work_max, bodies_bytes_max, waits_max, .. } = *limits;
         Admission {
             rate: RateLimit::new(limits.requests_per_minute),
+            own: OwnLimits::default(),
             strangers: Strangers::new(limits),
             bodies: Bodies::new(limits),
             stranger_bodies: AddressBudget::new(limits.stranger_bodies_bytes_max),
@@ -126,14 +128,19 @@ impl Admission {
         let claim = guarded(self.longest, attempt).await?;
         claim.caller.note_use(app, exchange.client);
         let _ = exchange.key.set(claim.caller.key.number);
-        if let Some(record) = claim.caller.space(claim.space) {
+        let space = claim.caller.space(claim.space);
+        if let Some(record) = space {
             // Only this request sets it, and only once.
             let _ = exchange.space.set(Arc::clone(record));
         }
-        *quota = self
-            .rate
-            .take(claim.caller.key.number)
-            .map_err(|retry_after_seconds| Failure::TooMany { retry_after_seconds })?;
+        let too_many = |retry_after_seconds| Failure::TooMany { retry_after_seconds };
+        *quota = self.rate.take(claim.caller.key.number).map_err(too_many)?;
+        let user = &claim.caller.user;
+        self.own.take(Limited::User(user.number), user.request_limit).map_err(too_many)?;
+        if let Some(space) = space {
+            let whose = Limited::Space(space.number);
+            self.own.take(whose, space.request_limit).map_err(too_many)?;
+        }
         Ok(claim)
     }
 

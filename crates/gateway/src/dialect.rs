@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use patron_app::{App, Caller, keys::NewSecret};
+use patron_app::{App, Caller, keys::NewSecret, sign_in::Standing, webhooks::notifier::Notifier};
 use patron_model::{
     Failure, Permissions, Problems, Timestamp, Why,
     card::contains_number,
@@ -16,7 +16,7 @@ use crate::{
     BoxFuture,
     exchange::{Exchange, Reply},
     limits::QuotaState,
-    operation::Operation,
+    operation::{Access, Operation},
 };
 
 /// An API over the common record.
@@ -53,6 +53,8 @@ pub struct Dialect {
     pub error_media: &'static str,
     /// How its keys look.
     pub credentials: Credentials,
+    /// How it tells webhook endpoints what happened, where it has a form for that.
+    pub webhooks: Option<&'static Notifier>,
 }
 
 /// Finds out who asks, and in which space.
@@ -71,18 +73,53 @@ pub struct Claim {
     pub space: i64,
     /// What its token was asked for: it may do nothing else.
     pub(crate) cut: Permissions,
+    /// The header that would name a space, where one must and none does.
+    unplaced: Option<&'static str>,
 }
 
 impl Claim {
     /// The claim of a key's holder, with all the rights of the key.
     pub fn new(caller: Arc<Caller>, space: i64) -> Claim {
-        Claim { caller, space, cut: Permissions::ALL }
+        Claim { caller, space, cut: Permissions::ALL, unplaced: None }
+    }
+
+    /// The claim of a person who works in no space: what is done in one must name it, by this
+    /// header.
+    pub fn unplaced(caller: Arc<Caller>, header: &'static str) -> Claim {
+        Claim { unplaced: Some(header), ..Claim::new(caller, 0) }
     }
 
     /// The same with no more rights than these: those a token was asked for.
     #[must_use]
     pub fn cut(self, to: Permissions) -> Claim {
         Claim { cut: self.cut.and(to), ..self }
+    }
+
+    /// Lets a request in that may do what its operation asks for.
+    ///
+    /// # Errors
+    /// `Forbidden`; `Malformed` where a space should be named; `StepUp` for a person who must prove
+    /// once more, or by a second factor, who they are.
+    pub(crate) fn admit(&self, operation: &Operation, now: Timestamp) -> Result<(), Failure> {
+        let needs_space = !operation.is_for_deployment
+            && matches!(operation.access, Access::Needs(_) | Access::NeedsAny(_));
+        if let Some(header) = self.unplaced.filter(|_| needs_space) {
+            return Err(Failure::malformed(header, Why::Required));
+        }
+        let rights = self.rights(operation.is_for_deployment);
+        operation.access.admits(rights).map_err(|refused| {
+            let space = (!operation.is_for_deployment).then_some(self.space);
+            let besides = self.caller.withheld_in(space).and(self.cut);
+            let is_withheld = operation.access.admits(rights.or(besides)).is_ok();
+            self.caller.unless_withheld(refused, is_withheld)
+        })?;
+        match &self.caller.person {
+            None if operation.access == Access::Own => Err(Failure::Forbidden),
+            Some(person) if must_prove(person, operation, now) => {
+                Err(Failure::StepUp { methods: person.methods.clone() })
+            }
+            None | Some(_) => Ok(()),
+        }
     }
 
     /// What the request may do where it works; at some place or other, for what is done to records
@@ -94,6 +131,13 @@ impl Claim {
         };
         held.and(self.cut)
     }
+}
+
+/// Whether an operation asks for more than a person has proven: lately, or at all.
+fn must_prove(person: &Standing, operation: &Operation, now: Timestamp) -> bool {
+    let is_own = operation.access == Access::Own && !operation.takes_half_a_proof;
+    let is_half = is_own && !person.second_factor.is_empty();
+    is_half || (operation.wants_proof && person.proven_until <= now)
 }
 
 /// Roles of keys for which none is named.

@@ -229,9 +229,9 @@ impl Gateway {
             }
             None => return Err(Failure::internal("nobody signed in")),
             Some(claim) => {
+                claim.admit(operation, exchange.now)?;
                 let rights = claim.rights(operation.is_for_deployment);
-                operation.access.admits(rights)?;
-                let Claim { caller, space, cut } = claim;
+                let Claim { caller, space, cut, .. } = claim;
                 (Actor::Caller(Arc::clone(caller)), *space, rights, *cut)
             }
         };

@@ -12,6 +12,7 @@ use serde::{
     Serialize,
     de::{DeserializeOwned, IgnoredAny},
 };
+use tokio::sync::mpsc;
 
 use crate::{
     decode::{self, Params},
@@ -144,6 +145,13 @@ impl Exchange {
         }
     }
 
+    /// A cookie's value. Of several with one name the first counts.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let sent = self.headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
+        let mut pairs = sent.flat_map(|header| header.split(';')).filter_map(|p| p.split_once('='));
+        pairs.find(|(known, _)| known.trim() == name).map(|(_, value)| value.trim())
+    }
+
     /// A header's value, when it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
@@ -266,7 +274,7 @@ impl Deref for Request {
 }
 
 /// The answer to a request.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Reply {
     /// Status.
     pub status: StatusCode,
@@ -274,6 +282,8 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// Body.
     pub body: Bytes,
+    /// What comes instead of the body, piece by piece, until its sender is dropped.
+    pub stream: Option<mpsc::Receiver<Bytes>>,
     /// Whether it refuses a sign-in although it is no failure: for formats whose token endpoints
     /// answer so.
     pub refuses_sign_in: bool,
@@ -286,8 +296,14 @@ impl Reply {
             status: code(status),
             headers: HeaderMap::new(),
             body: Bytes::new(),
+            stream: None,
             refuses_sign_in: false,
         }
+    }
+
+    /// A reply of some media type whose body comes piece by piece.
+    pub fn stream(media: &'static str, pieces: mpsc::Receiver<Bytes>) -> Reply {
+        Reply { stream: Some(pieces), ..Reply::bytes(200, media, Bytes::new()) }
     }
 
     /// A value as JSON, as [`Reply::json`] answers it.
@@ -323,6 +339,15 @@ impl Reply {
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl AsRef<str>) -> Reply {
         self.set(name, value);
+        self
+    }
+
+    /// With one more header of a name that may come several times.
+    #[must_use]
+    pub fn and(mut self, name: HeaderName, value: &str) -> Reply {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.append(name, value);
+        }
         self
     }
 

@@ -7,6 +7,8 @@
 //! - [`decode`]: JSON, query strings and forms into values or problems. [`faults`]: all of them at
 //!   once. [`fields`]: members into patches.
 //! - [`cards`]: the door at which card data is refused. [`limits`]: everything that is bounded.
+//! - [`own_headers`]: what webhook endpoints may ask to be sent besides.
+//! - [`browsers`]: cookies, and where requests of pages come from.
 //! - [`strangers`]: what an address may try before anybody knows who asks.
 //! - [`schema`]: types as data. [`catalogue`]: records that are only read, over such types.
 //!   [`tabular`]: records that callers write, over the same.
@@ -18,6 +20,7 @@ mod addresses;
 mod admission;
 mod answers;
 mod bodies;
+pub mod browsers;
 pub mod cards;
 pub mod catalogue;
 pub mod decode;
@@ -31,6 +34,7 @@ pub mod limits;
 pub mod metrics;
 pub mod openapi;
 pub mod operation;
+pub mod own_headers;
 mod paths;
 mod patience;
 pub mod provision;

@@ -1,11 +1,15 @@
 //! Everything that is bounded, with its unit.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use governor::{
-    DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _,
+    DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _,
     middleware::StateInformationMiddleware, state::keyed::DefaultKeyedStateStore,
 };
+use patron_model::space::REQUEST_LIMIT_SECONDS;
 
 /// Limits of a server.
 #[derive(Debug, Clone)]
@@ -141,6 +145,57 @@ impl RateLimit {
     }
 }
 
+/// Spaces and users whose own limits are counted at a time; beyond it counting begins anew.
+const LIMITED_MAX: usize = 10_000;
+
+/// Whom a limit of his own is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Limited {
+    /// A space, by number.
+    Space(i64),
+    /// A user, by number.
+    User(i64),
+}
+
+/// The limits that spaces and users have of their own, in memory of this process: so many requests
+/// in [`REQUEST_LIMIT_SECONDS`].
+#[derive(Default)]
+pub(crate) struct OwnLimits(Mutex<HashMap<Limited, (NonZeroU32, Arc<DefaultDirectRateLimiter>)>>);
+
+impl OwnLimits {
+    /// Counts a request, where there is a limit. A limit that was changed counts from now on.
+    ///
+    /// # Errors
+    /// Seconds after which the next request may come.
+    pub(crate) fn take(&self, whose: Limited, limit: Option<i64>) -> Result<(), u64> {
+        let Some(limit) = limit else { return Ok(()) };
+        // None has a limit of nothing: the record refuses it.
+        let limit = u32::try_from(limit).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MAX);
+        let limiter = {
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() >= LIMITED_MAX && !known.contains_key(&whose) {
+                known.clear();
+            }
+            let entry = known.entry(whose).or_insert_with(|| (limit, limiter_of(limit)));
+            if entry.0 != limit {
+                *entry = (limit, limiter_of(limit));
+            }
+            Arc::clone(&entry.1)
+        };
+        limiter.check().map_err(|not_until| {
+            let wait = not_until.wait_time_from(governor::clock::DefaultClock::default().now());
+            wait.as_secs().max(1)
+        })
+    }
+}
+
+fn limiter_of(limit: NonZeroU32) -> Arc<DefaultDirectRateLimiter> {
+    let each = Duration::from_secs(REQUEST_LIMIT_SECONDS) / limit.get();
+    let quota = Quota::with_period(each.max(Duration::from_nanos(1)));
+    let quota = quota.unwrap_or(Quota::per_second(NonZeroU32::MAX)).allow_burst(limit);
+    Arc::new(RateLimiter::direct(quota))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,5 +219,17 @@ mod tests {
             RateLimit::new(6_000).take(1).expect("allowed").expect("a state").remaining,
             599
         );
+    }
+
+    #[test]
+    fn a_space_and_a_user_have_limits_of_their_own() {
+        let limits = OwnLimits::default();
+        let take = |whose, limit| limits.take(whose, limit).is_ok();
+        assert!((0..100).all(|_| take(Limited::Space(1), None)), "no limit");
+        assert!(take(Limited::Space(1), Some(2)) && take(Limited::Space(1), Some(2)));
+        assert!(!take(Limited::Space(1), Some(2)));
+        assert!(take(Limited::User(1), Some(2)) && take(Limited::Space(2), Some(2)));
+        assert!(take(Limited::Space(1), Some(3)), "a limit that changed counts from now on");
+        assert!(take(Limited::Space(3), Some(i64::MAX)));
     }
 }

@@ -28,6 +28,8 @@ pub enum Access {
     AnyKey,
     /// A key with this permission.
     Needs(Permission),
+    /// A person who signed in: it is about that person and nobody else.
+    Own,
     /// A key with any of these: which of them counts depends on the kind of the record.
     NeedsAny(&'static [Permission]),
 }
@@ -39,7 +41,7 @@ impl Access {
     /// `Forbidden`.
     pub(crate) fn admits(self, rights: Permissions) -> Result<(), Failure> {
         match self {
-            Access::Public | Access::AnyKey => Ok(()),
+            Access::Public | Access::AnyKey | Access::Own => Ok(()),
             Access::Needs(permission) => rights::allows(rights, permission),
             Access::NeedsAny(permissions) => {
                 let has_one = permissions.iter().any(|permission| rights.has(*permission));
@@ -135,6 +137,10 @@ pub struct Operation {
     pub is_for_deployment: bool,
     /// Whether it is served; what is not is answered [`Failure::NotServed`].
     pub is_served: bool,
+    /// Whether persons must have proven who they are a short while ago.
+    pub wants_proof: bool,
+    /// Whether a person may ask for it whose second factor is still awaited.
+    pub takes_half_a_proof: bool,
     /// The members by which card data may come in, because the operation turns it into a token.
     pub accepted_cards: &'static [card::Member],
     pub(crate) handler: Handler,
@@ -172,6 +178,8 @@ impl Operation {
             idempotency: None,
             is_for_deployment: false,
             is_served: true,
+            wants_proof: false,
+            takes_half_a_proof: false,
             accepted_cards: &[],
             handler: Arc::new(move |request| Box::pin(handler(request))),
         }
@@ -314,11 +322,26 @@ impl Operation {
         self
     }
 
+    /// Asks persons to have proven who they are a short while ago. Keys are not asked.
+    #[must_use]
+    pub fn step_up(mut self) -> Operation {
+        self.wants_proof = true;
+        self
+    }
+
+    /// Lets in persons whose second factor is still awaited: what proves it, and signing out. All
+    /// else of what is their own is refused to them.
+    #[must_use]
+    pub fn half_way(mut self) -> Operation {
+        self.takes_half_a_proof = true;
+        self
+    }
+
     /// Whether it may change something.
     pub fn writes(&self) -> bool {
         let is_for_writing = match self.access {
             Access::Public => true,
-            Access::AnyKey => false,
+            Access::AnyKey | Access::Own => false,
             Access::Needs(permission) => !permission.only_reads(),
             Access::NeedsAny(permissions) => !permissions.iter().all(|one| one.only_reads()),
         };

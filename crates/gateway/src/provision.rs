@@ -6,10 +6,10 @@ use std::sync::Arc;
 use patron_app::{
     App,
     keys::{self, NewKey},
-    spaces,
+    spaces::{self, AccountPatch, SpacePatch},
 };
 use patron_model::{
-    Failure,
+    Failure, Patch,
     country::Country,
     space::{Key, PublicRights, Role, Space},
     text::Name,
@@ -68,14 +68,22 @@ pub async fn space(
     let name = Name::parse(new.name).map_err(|why| Failure::invalid("name", why))?;
     let account = match new.account {
         Some(account) => account,
-        None => spaces::create_account(&cx, None, name.clone()).await?.number,
+        None => {
+            let named = AccountPatch { name: Some(name.clone()), ..AccountPatch::default() };
+            spaces::create_account(&cx, None, named).await?.number
+        }
     };
     let switches = match new.keys {
         KeySource::WellKnown => sandbox_switches(dialects),
         KeySource::Random => BTreeMap::new(),
     };
-    let home = new.default_country.clone();
-    let space = spaces::create_space(&cx, account, new.uuid, name, home, switches).await?.record;
+    let patch = SpacePatch {
+        name: Some(name),
+        default_country: Patch::clear_or(new.default_country.clone()),
+        dialects: Some(switches),
+        ..SpacePatch::default()
+    };
+    let space = spaces::create_space(&cx, account, new.uuid, patch).await?.record;
     let mut credentials = Map::new();
     credentials.insert("base_url".into(), new.base_url.into());
     for dialect in dialects {
@@ -123,21 +131,7 @@ async fn key(
 pub fn well_known(dialects: &[&'static Dialect], base_url: &str, number: i64, uuid: Uuid) -> Value {
     let at = patron_model::Timestamp::from_micros(0);
     let name = Name::parse("Sandbox").expect("a plain word is a name");
-    let space = Space {
-        number,
-        uuid,
-        account: 1,
-        version: 1,
-        name,
-        require_precondition: false,
-        default_country: None,
-        dialects: BTreeMap::new(),
-        created_at: at,
-        updated_at: at,
-        archived_at: None,
-        audit_reads: false,
-        deletion: None,
-    };
+    let space = Space::new(number, uuid, 1, name, at);
     let mut credentials = Map::new();
     credentials.insert("base_url".into(), base_url.into());
     for (key_number, dialect) in (1..).zip(dialects) {

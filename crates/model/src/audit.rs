@@ -70,6 +70,11 @@ pub enum AuditActor {
         /// Number of the key.
         number: i64,
     },
+    /// A person who signed in, or proved otherwise who they are.
+    User {
+        /// Number of the person.
+        number: i64,
+    },
     /// The operator of the machine.
     Operator {
         /// Login name.
@@ -78,7 +83,8 @@ pub enum AuditActor {
     },
     /// Somebody who did not prove who they are.
     Stranger {
-        /// Number of the key they claimed to hold, where it exists.
+        /// Number of the key they claimed to hold, or of the person they claimed to be, where that
+        /// exists.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         number: Option<i64>,
         /// Keyed hash of what they claimed: the same for the same claim, and of no other use.
@@ -88,10 +94,11 @@ pub enum AuditActor {
 }
 
 impl AuditActor {
-    /// As filters name it: `key:12`, `operator:root`, `stranger`.
+    /// As filters name it: `key:12`, `user:7`, `operator:root`, `stranger`.
     pub fn word(&self) -> String {
         match self {
             AuditActor::Key { number } => format!("key:{number}"),
+            AuditActor::User { number } => format!("user:{number}"),
             AuditActor::Operator { name: Some(name) } => format!("operator:{name}"),
             AuditActor::Operator { name: None } => "operator".to_owned(),
             AuditActor::Stranger { .. } => "stranger".to_owned(),

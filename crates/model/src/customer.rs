@@ -252,6 +252,11 @@ pub struct NewAddress {
 /// Names of the fields a change touched, in core words.
 pub type Changes = Vec<&'static str>;
 
+/// The names of those members that differ.
+pub(crate) fn differing<const N: usize>(members: [(&'static str, bool); N]) -> Changes {
+    members.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+}
+
 impl Customer {
     /// A new customer from a patch on an empty record.
     ///

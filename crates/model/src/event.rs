@@ -98,6 +98,12 @@ events! {
         Created = "created",
         /// It changed.
         Updated = "updated",
+        /// Its keys open what they say again.
+        Activated = "activated",
+        /// It was archived: its keys open nothing for now.
+        Deactivated = "deactivated",
+        /// It was deleted.
+        Deleted = "deleted",
     }
 
     /// Events of a space.
@@ -106,6 +112,10 @@ events! {
         Created = "created",
         /// It changed.
         Updated = "updated",
+        /// It answers again.
+        Activated = "activated",
+        /// It was archived: it answers nothing for now.
+        Deactivated = "deactivated",
         /// It was deleted for good.
         Deleted = "deleted",
     }
@@ -124,6 +134,8 @@ events! {
         Created = "created",
         /// It changed.
         Updated = "updated",
+        /// The person accepted the invitation, and may do what its roles say from now on.
+        Accepted = "accepted",
         /// It may do what its roles say from now on.
         Activated = "activated",
         /// It may do nothing for now.
@@ -134,6 +146,16 @@ events! {
 
     /// Events of a role that an account has made for itself.
     RoleEvent {
+        /// It was made.
+        Created = "created",
+        /// It changed.
+        Updated = "updated",
+        /// It is no more.
+        Deleted = "deleted",
+    }
+
+    /// Events of a provider of OpenID Connect.
+    ProviderEvent {
         /// It was made.
         Created = "created",
         /// It changed.
@@ -220,6 +242,7 @@ mod tests {
         assert_told_apart::<KeyEvent>();
         assert_told_apart::<UserEvent>();
         assert_told_apart::<RoleEvent>();
+        assert_told_apart::<ProviderEvent>();
         assert_told_apart::<AssignmentEvent>();
         assert_told_apart::<AuditEvent>();
         assert_told_apart::<ResourceEvent>();

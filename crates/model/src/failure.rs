@@ -28,6 +28,8 @@ pub enum Noun {
     User,
     /// A role.
     Role,
+    /// A provider of OpenID Connect.
+    Provider,
     /// A role that a user holds.
     Assignment,
     /// A permission.
@@ -38,8 +40,16 @@ pub enum Noun {
     Endpoint,
     /// A delivery to a webhook endpoint.
     Delivery,
+    /// Telling a webhook endpoint once more what has happened.
+    Replay,
     /// A secret of a webhook endpoint.
     Secret,
+    /// A session of a person who signed in.
+    Session,
+    /// A passkey of a person.
+    Passkey,
+    /// A mail.
+    Mail,
     /// A record that is a table, by the word of its family.
     Resource(&'static str),
 }
@@ -58,12 +68,17 @@ impl Noun {
             Noun::Key => "key",
             Noun::User => "user",
             Noun::Role => "role",
+            Noun::Provider => "provider",
             Noun::Assignment => "assignment",
             Noun::Permission => "permission",
             Noun::Entry => "journal entry",
             Noun::Endpoint => "webhook endpoint",
             Noun::Delivery => "webhook delivery",
+            Noun::Replay => "webhook replay",
             Noun::Secret => "secret",
+            Noun::Session => "session",
+            Noun::Passkey => "passkey",
+            Noun::Mail => "mail",
             Noun::Resource(word) => word,
         }
     }
@@ -127,6 +142,11 @@ pub enum Failure {
     },
     /// Known caller without the right.
     Forbidden,
+    /// A person who signed in must prove once more who they are.
+    StepUp {
+        /// By what that can be done: `password`, `totp`, ….
+        methods: Vec<&'static str>,
+    },
     /// The idempotency key was used with another request.
     KeyReused,
     /// A request with the same idempotency key is still running.
@@ -208,6 +228,7 @@ impl Failure {
             Failure::WrongState { .. } => "wrong_state",
             Failure::Unauthenticated { .. } => "unauthenticated",
             Failure::Forbidden => "forbidden",
+            Failure::StepUp { .. } => "step_up",
             Failure::KeyReused => "key_reused",
             Failure::InFlight => "in_flight",
             Failure::TooMany { .. } => "too_many",

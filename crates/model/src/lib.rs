@@ -36,6 +36,7 @@ pub mod payment_method;
 pub mod permission;
 pub mod phone;
 pub mod problem;
+pub mod provider;
 pub mod resource;
 pub mod role;
 pub mod shown;

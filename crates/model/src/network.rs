@@ -1,12 +1,14 @@
 //! Networks of client addresses: `192.0.2.0/24`, `2001:db8::/32`, or one address.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::Why;
 
+/// Leading bits of an IPv6 address that are one client: what a single connection is given.
+const IPV6_CLIENT_BITS: u32 = 64;
 /// What a network is expected to look like.
 const EXPECTED: &str = "a network like 192.0.2.0/24 or 2001:db8::/32, or one address";
 /// What is wrong with one that has more bits than its prefix says.
@@ -67,6 +69,17 @@ impl Network {
         let all = if whole == 128 { u128::MAX } else { (1 << whole) - 1 };
         let free = u32::from(whole - self.prefix);
         all & u128::MAX.checked_shl(free).unwrap_or(0)
+    }
+}
+
+/// What stands for one client: an IPv4 address, or the network of an IPv6 address.
+pub fn of_client(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(four) => IpAddr::V4(four),
+        IpAddr::V6(six) => {
+            let mask = u128::MAX << (128 - IPV6_CLIENT_BITS);
+            IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() & mask))
+        }
     }
 }
 

@@ -59,16 +59,20 @@ permissions! {
     ApplicationWrite 702 "application:write" "Make, change and delete applications.",
     PersonRead 801 "person:read" "See people who work here.",
     PersonWrite 802 "person:write" "Invite, change and delete people who work here.",
+    PersonEnd 813 "person:end" "End the sessions of people.",
     RoleRead 901 "role:read" "See roles and what they may do.",
     RoleWrite 902 "role:write" "Make, change and delete roles.",
     AccessRead 1001 "access:read" "See who holds which role where.",
     AccessGrant 1010 "access:grant" "Assign roles to users, and withdraw them.",
     AccessOwn 1011 "access:own" "Own an account: one such person stays.",
     AccountRead 1101 "account:read" "See accounts.",
-    AccountWrite 1102 "account:write" "Create, rename and archive accounts.",
+    AccountWrite 1102 "account:write" "Create, change and archive accounts.",
+    AccountDelete 1109 "account:delete" "Delete an account for good.",
     SpaceRead 1201 "space:read" "See spaces.",
     SpaceWrite 1202 "space:write" "Create, change and archive spaces.",
     SpaceDelete 1209 "space:delete" "Delete a space for good.",
+    ProviderRead 1301 "provider:read" "See providers that people sign in by.",
+    ProviderWrite 1302 "provider:write" "Set up, change and delete such providers.",
     AuditRead 1401 "audit:read" "Read the audit log.",
     AuditExport 1404 "audit:export" "Take the audit log away as a file.",
     SubscriberRead 1601 "subscriber:read" "See subscribers.",
@@ -287,12 +291,23 @@ impl Role {
         }
     }
 
+    /// Whether it counts for a person only who has proven a second factor.
+    pub const fn demands_second_factor(self) -> bool {
+        match self {
+            Role::Owner | Role::Administrator => true,
+            Role::Support | Role::Developer | Role::ReadOnly | Role::Integration => false,
+        }
+    }
+
     /// What it may do.
     pub const fn permissions(self) -> Permissions {
         match self {
             Role::Owner => Permissions::ALL,
-            Role::Administrator => Permissions::ALL
-                .without(Permissions::of(&[Permission::SpaceDelete, Permission::AccessOwn])),
+            Role::Administrator => Permissions::ALL.without(Permissions::of(&[
+                Permission::AccountDelete,
+                Permission::SpaceDelete,
+                Permission::AccessOwn,
+            ])),
             Role::Support => SUPPORT,
             Role::Developer => INTEGRATION.or(DEVELOPER_BESIDE),
             Role::ReadOnly => READ_ONLY,
@@ -337,6 +352,7 @@ const DEVELOPER_BESIDE: Permissions = Permissions::of(&[
     Permission::AccessRead,
     Permission::AccountRead,
     Permission::SpaceRead,
+    Permission::ProviderRead,
     Permission::AuditRead,
 ]);
 
@@ -370,6 +386,7 @@ mod tests {
             (10, "grant"),
             (11, "own"),
             (12, "redeliver"),
+            (13, "end"),
         ];
         let mut before = 0;
         for permission in Permission::ALL {
@@ -418,6 +435,7 @@ mod tests {
             assert_eq!(Role::parse(role.as_str()), Some(role));
         }
         assert!(!all(Role::Administrator).has(Permission::SpaceDelete));
+        assert!(!all(Role::Administrator).has(Permission::AccountDelete));
         assert!(!all(Role::Administrator).has(Permission::AccessOwn));
         assert!(all(Role::Support).has(Permission::CustomerPast));
         assert!(!all(Role::Support).has(Permission::CustomerExport));

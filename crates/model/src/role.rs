@@ -6,7 +6,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Permissions, Problems, Timestamp, Why, customer::Changes, text::Name};
+use crate::{
+    Permissions, Problems, Timestamp, Why,
+    customer::{Changes, differing},
+    text::Name,
+};
 
 /// Most living roles that an account makes for itself.
 pub const ROLES_MAX: usize = 100;
@@ -34,6 +38,9 @@ pub struct OwnRole {
     pub description: String,
     /// What it may do.
     pub permissions: Permissions,
+    /// Whether it counts for a person only who has proven a second factor.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub second_factor: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -59,6 +66,8 @@ pub struct RolePatch {
     pub description: Option<String>,
     /// What it may do.
     pub permissions: Option<Permissions>,
+    /// Whether it counts for a person only who has proven a second factor.
+    pub second_factor: Option<bool>,
 }
 
 impl OwnRole {
@@ -67,7 +76,7 @@ impl OwnRole {
     /// # Errors
     /// Every problem.
     pub fn apply(&self, patch: RolePatch, now: Timestamp) -> Result<(OwnRole, Changes), Problems> {
-        let RolePatch { name, names, description, permissions } = patch;
+        let RolePatch { name, names, description, permissions, second_factor } = patch;
         let mut next = self.clone();
         if name.as_ref().is_some_and(|name| *name != self.name) {
             next.names.clear();
@@ -76,14 +85,14 @@ impl OwnRole {
         next.names = names.unwrap_or(next.names);
         next.description = description.unwrap_or(next.description);
         next.permissions = permissions.unwrap_or(next.permissions);
+        next.second_factor = second_factor.unwrap_or(next.second_factor);
         next.check()?;
-        let members = [
+        let changes = differing([
             ("name", self.name != next.name || self.names != next.names),
             ("description", self.description != next.description),
             ("permissions", self.permissions != next.permissions),
-        ];
-        let changes = members.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
-        let changes: Changes = changes.collect();
+            ("second_factor", self.second_factor != next.second_factor),
+        ]);
         if !changes.is_empty() {
             next.version += 1;
             next.updated_at = now.max(next.updated_at);

@@ -6,12 +6,26 @@ use std::net::IpAddr;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Timestamp, country::Country, network::Network, permission::Permissions, text::Name};
+use crate::{
+    Timestamp, address::Postal, country::Country, currency::Currency, email::Email,
+    network::Network, permission::Permissions, text::Name, time_zone::TimeZone,
+};
 
 mod changes;
 
 pub use self::changes::{AccountPatch, KeyPatch, NewHalf, SECRETS_MAX, SpacePatch};
 pub use crate::permission::Role;
+
+/// Accounts that one account may be limited to have directly below it, at most: a caller reaches no
+/// more.
+pub const SUBACCOUNTS_MAX: i64 = 10_000;
+/// Requests in [`REQUEST_LIMIT_SECONDS`] that a space or a user may be limited to, at most: more is
+/// no limit.
+pub const REQUEST_LIMIT_MAX: i64 = 1_000_000_000;
+/// The seconds in which the requests of a space or a user are counted.
+pub const REQUEST_LIMIT_SECONDS: u64 = 120;
+/// Addresses that are written to when something about a space is out of order.
+pub const TECHNICAL_CONTACTS_MAX: usize = 10;
 
 /// A business with one or more spaces.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -34,6 +48,18 @@ pub struct Account {
     /// When it was archived: its keys open nothing any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archived_at: Option<Timestamp>,
+    /// How many living accounts it may have directly below it; any when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subaccount_limit: Option<i64>,
+    /// Number of the user who made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<i64>,
+    /// When it was deleted: it is no more, and had neither spaces nor accounts below it then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
+    /// Number of the user who deleted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_by: Option<i64>,
 }
 
 /// A tenant: the records of one space are invisible to every other.
@@ -69,6 +95,24 @@ pub struct Space {
     /// Whether the audit trail says who read which customer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub audit_reads: bool,
+    /// The time zone of the business.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<TimeZone>,
+    /// The currency it mostly works in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
+    /// Requests in [`REQUEST_LIMIT_SECONDS`] seconds that are answered; further ones are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_limit: Option<i64>,
+    /// Who is written to when something about it is out of order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub technical_contacts: Vec<Email>,
+    /// Where the business is.
+    #[serde(default, skip_serializing_if = "Postal::is_empty")]
+    pub address: Postal,
+    /// Number of the user who made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<i64>,
     /// Its deletion for good, once asked for: it is no more, and its records are on their way out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion: Option<Deletion>,
@@ -79,6 +123,9 @@ pub struct Space {
 pub struct Deletion {
     /// When it began.
     pub at: Timestamp,
+    /// Number of the user who asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<i64>,
     /// Rows by kind, counted then.
     pub counts: BTreeMap<String, u64>,
     /// Keys that opened this space only, counted then.
@@ -91,7 +138,57 @@ pub struct Deletion {
     pub done_at: Option<Timestamp>,
 }
 
+impl Account {
+    /// A new account.
+    pub fn new(number: i64, uuid: Uuid, name: Name, now: Timestamp) -> Account {
+        Account {
+            number,
+            uuid,
+            version: 1,
+            parent: None,
+            name,
+            created_at: now,
+            updated_at: now,
+            archived_at: None,
+            subaccount_limit: None,
+            created_by: None,
+            deleted_at: None,
+            deleted_by: None,
+        }
+    }
+
+    /// Whether its keys open anything: neither archived nor deleted.
+    pub fn is_open(&self) -> bool {
+        self.archived_at.is_none() && self.deleted_at.is_none()
+    }
+}
+
 impl Space {
+    /// A new space of an account.
+    pub fn new(number: i64, uuid: Uuid, account: i64, name: Name, now: Timestamp) -> Space {
+        Space {
+            number,
+            uuid,
+            account,
+            version: 1,
+            name,
+            require_precondition: false,
+            default_country: None,
+            dialects: BTreeMap::new(),
+            created_at: now,
+            updated_at: now,
+            archived_at: None,
+            audit_reads: false,
+            time_zone: None,
+            currency: None,
+            request_limit: None,
+            technical_contacts: Vec::new(),
+            address: Postal::default(),
+            created_by: None,
+            deletion: None,
+        }
+    }
+
     /// Whether it answers: neither archived nor deleted.
     pub fn is_open(&self) -> bool {
         self.archived_at.is_none() && self.deletion.is_none()

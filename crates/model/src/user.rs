@@ -5,8 +5,14 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    Patch, Problems, Timestamp, Why, customer::Changes, email::Email, language::Language,
-    phone::Phone, text::Name, time_zone::TimeZone,
+    Patch, Problems, Timestamp, Why,
+    customer::{Changes, differing},
+    email::Email,
+    language::Language,
+    phone::Phone,
+    space::REQUEST_LIMIT_MAX,
+    text::Name,
+    time_zone::TimeZone,
 };
 
 /// Characters of a person's given name, and of the family name.
@@ -107,6 +113,9 @@ pub struct User {
     /// E-mail address of a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<Email>,
+    /// When the person showed to read what is sent to that address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_verified_at: Option<Timestamp>,
     /// Phone number of a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<Phone>,
@@ -116,6 +125,13 @@ pub struct User {
     /// Time zone of a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<TimeZone>,
+    /// The provider who brings a person: who made the record at the first sign-in, or is to. Until
+    /// then an address may be missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<i64>,
+    /// Requests in two minutes that are answered, with whatever key; further ones are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_limit: Option<i64>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -142,6 +158,8 @@ pub struct UserPatch {
     pub language: Patch<Language>,
     /// Time zone of a person.
     pub time_zone: Patch<TimeZone>,
+    /// Requests in two minutes that are answered, 1 or more.
+    pub request_limit: Patch<i64>,
     /// Whether it may do anything: active or inactive.
     pub active: Option<bool>,
 }
@@ -160,9 +178,12 @@ impl User {
             given_name: None,
             family_name: None,
             email: None,
+            email_verified_at: None,
             phone: None,
             language: None,
             time_zone: None,
+            provider: None,
+            request_limit: None,
             created_at: now,
             updated_at: now,
             deleted_at: None,
@@ -180,8 +201,17 @@ impl User {
     /// Every problem.
     pub fn apply(&self, patch: UserPatch, now: Timestamp) -> Result<(User, Changes), Problems> {
         let mut next = self.clone();
-        let UserPatch { name, given_name, family_name, email, phone, language, time_zone, active } =
-            patch;
+        let UserPatch {
+            name,
+            given_name,
+            family_name,
+            email,
+            phone,
+            language,
+            time_zone,
+            request_limit,
+            active,
+        } = patch;
         next.name = name.unwrap_or(next.name);
         given_name.change(&mut next.given_name);
         family_name.change(&mut next.family_name);
@@ -189,13 +219,17 @@ impl User {
         phone.change(&mut next.phone);
         language.change(&mut next.language);
         time_zone.change(&mut next.time_zone);
+        request_limit.change(&mut next.request_limit);
         next.state = match active {
             Some(true) => UserState::Active,
             Some(false) => UserState::Inactive,
             None => next.state,
         };
+        if self.email != next.email {
+            next.email_verified_at = None;
+        }
         next.check()?;
-        let members = [
+        let changes = differing([
             ("name", self.name != next.name),
             ("given_name", self.given_name != next.given_name),
             ("family_name", self.family_name != next.family_name),
@@ -203,15 +237,26 @@ impl User {
             ("phone", self.phone != next.phone),
             ("language", self.language != next.language),
             ("time_zone", self.time_zone != next.time_zone),
+            ("request_limit", self.request_limit != next.request_limit),
             ("state", self.state != next.state),
-        ];
-        let changes = members.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
-        let changes: Changes = changes.collect();
+        ]);
         if !changes.is_empty() {
             next.version += 1;
             next.updated_at = now.max(next.updated_at);
         }
         Ok((next, changes))
+    }
+
+    /// The user in a state, once it showed to read what is sent to its address.
+    #[must_use]
+    pub fn verified(&self, state: UserState, now: Timestamp) -> User {
+        User {
+            state,
+            version: self.version + 1,
+            email_verified_at: Some(now),
+            updated_at: now.max(self.updated_at),
+            ..self.clone()
+        }
     }
 
     /// What no type checks: which members a person and an application have, and their lengths.
@@ -220,6 +265,9 @@ impl User {
     /// Every problem.
     pub fn check(&self) -> Result<(), Problems> {
         let mut problems = Problems::new();
+        if self.request_limit.is_some_and(|limit| !(1..=REQUEST_LIMIT_MAX).contains(&limit)) {
+            problems.add("request_limit", Why::OutOfRange { min: 1, max: REQUEST_LIMIT_MAX });
+        }
         let only_for = |what| Why::Mismatch { with: what };
         match self.kind {
             UserKind::Application => {
@@ -233,6 +281,7 @@ impl User {
                     ("phone", self.phone.is_some()),
                     ("language", self.language.is_some()),
                     ("time_zone", self.time_zone.is_some()),
+                    ("provider", self.provider.is_some()),
                 ];
                 for (name, _) in persons.into_iter().filter(|(_, is_said)| *is_said) {
                     problems.add(name, only_for("a person, and this is an application"));
@@ -242,7 +291,7 @@ impl User {
                 if !self.name.is_empty() {
                     problems.add("name", only_for("an application, and this is a person"));
                 }
-                if self.email.is_none() {
+                if self.email.is_none() && self.provider.is_none() {
                     problems.add("email", Why::Required);
                 }
                 let lengths = [
@@ -276,6 +325,7 @@ impl User {
         User {
             version: self.version + 1,
             kind: self.kind,
+            provider: self.provider,
             state: UserState::Deleted,
             updated_at: now.max(self.updated_at),
             deleted_at: Some(now),
@@ -324,7 +374,10 @@ mod tests {
         let named = UserPatch { name: Some("x".to_owned()), ..UserPatch::default() };
         assert!(person().apply(named, at(1)).is_err());
         let nobody = UserPatch { email: Patch::Clear, ..UserPatch::default() };
-        assert!(person().apply(nobody, at(1)).is_err(), "a person has an address");
+        assert!(person().apply(nobody.clone(), at(1)).is_err(), "a person has an address");
+        let brought = User { provider: Some(3), ..person() };
+        assert!(brought.apply(nobody, at(1)).is_ok(), "a provider knows the person");
+        assert!(User { provider: Some(3), ..shop }.check().is_err(), "applications bring nobody");
         let long = UserPatch {
             given_name: Patch::Set(Name::parse(&"x".repeat(101)).unwrap()),
             ..UserPatch::default()

@@ -1,14 +1,20 @@
 //! Webhook endpoints: who is told what happened in a space, and how.
 
+mod bounds;
+mod choices;
+mod types;
+
+use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::{
-    Failure, Identity, Patch, Permission, Permissions, Problems, Timestamp, Why, customer::Changes,
-    text::Note,
-};
+use crate::{Failure, Identity, Patch, Permissions, Timestamp, customer::Changes, text::Note};
+
+pub use self::choices::{Order, Payload, Scheme};
+pub use self::types::{EventType, NOUNS, Told, all_types};
 
 /// Living endpoints of a space, at most.
 pub const ENDPOINTS_MAX: u64 = 1_000;
@@ -31,85 +37,6 @@ pub const URL_CHARS_MAX: usize = 2_048;
 /// Most characters of a type.
 const TYPE_CHARS_MAX: usize = 100;
 
-/// What is told: nouns, what lets somebody be told of them, and what happens to them.
-pub const NOUNS: [(&str, Permission, &str); 3] = [
-    ("customer", Permission::CustomerRead, "created, updated, deleted, restored, merged, absorbed"),
-    ("comment", Permission::CommentRead, "created, updated, deleted, moved"),
-    ("payment_method", Permission::PaymentMethodRead, "created, updated, deleted, moved"),
-];
-
-/// Types that an endpoint asks for: `customer.updated`, `customer.*`, or `*` for all that it may be
-/// told, endpoints themselves left out.
-#[derive(Clone, PartialEq, Eq)]
-pub struct EventType(String);
-
-impl EventType {
-    /// Reads a type.
-    ///
-    /// # Errors
-    /// `Unknown`, `Misnamed` when there is none like it.
-    pub fn parse(text: &str) -> Result<EventType, Why> {
-        let known = || Why::unknown("event type", text, all_types().iter().map(String::as_str));
-        if text.len() > TYPE_CHARS_MAX {
-            return Err(Why::TooLong { max: TYPE_CHARS_MAX });
-        }
-        let is_known = text == "*" || all_types().iter().any(|one| one == text);
-        if is_known { Ok(EventType(text.to_owned())) } else { Err(known()) }
-    }
-
-    /// As it was sent.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// What lets somebody ask for it; none for `*`, which brings what may be seen.
-    pub fn needs(&self) -> Option<Permission> {
-        let noun = self.0.split('.').next()?;
-        NOUNS.iter().find(|known| known.0 == noun).map(|known| known.1)
-    }
-
-    /// Whether it asks for this.
-    pub fn has(&self, noun: &str, action: &str) -> bool {
-        match self.0.split_once('.') {
-            None => noun != "webhook_endpoint",
-            Some((own, "*")) => own == noun,
-            Some((own, one)) => own == noun && one == action,
-        }
-    }
-}
-
-/// Every type that can be asked for by name.
-pub fn all_types() -> Vec<String> {
-    let of = |(noun, _, actions): &(&str, Permission, &str)| {
-        let each = actions.split(", ").map(|action| format!("{noun}.{action}"));
-        each.chain([format!("{noun}.*")]).collect::<Vec<_>>()
-    };
-    NOUNS.iter().flat_map(of).collect()
-}
-
-impl fmt::Debug for EventType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Serialize for EventType {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for EventType {
-    /// What is stored was checked when it was written; a later version may know fewer.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<EventType, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match text.len() <= TYPE_CHARS_MAX {
-            true => Ok(EventType(text)),
-            false => Err(D::Error::custom("an event type is too long")),
-        }
-    }
-}
-
 /// Which entries are told; empty lists ask for all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventFilter {
@@ -119,35 +46,9 @@ pub struct EventFilter {
     /// Names of fields of which one has changed; new records always count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changed: Vec<String>,
-}
-
-/// How much of a record is told.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Payload {
-    /// The record as the API shows it.
-    #[default]
-    Full,
-    /// Which record it is and its version.
-    Thin,
-}
-
-impl Payload {
-    /// The words, comma separated.
-    pub const WORDS: &'static str = "full, thin";
-
-    /// The word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Payload::Full => "full",
-            Payload::Thin => "thin",
-        }
-    }
-
-    /// Reads the word.
-    pub fn parse(word: &str) -> Option<Payload> {
-        [Payload::Full, Payload::Thin].into_iter().find(|known| known.as_str() == word)
-    }
+    /// Keys and values that the metadata of a customer must have; others have none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
 }
 
 /// Whether an endpoint is told anything.
@@ -225,6 +126,20 @@ pub struct Endpoint {
     pub uuid: Uuid,
     /// Space.
     pub space: i64,
+    /// The API in whose words it is told, and which shows it.
+    pub dialect: String,
+    /// Number of the endpoint whose URL it is told at, where its API keeps URLs apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<i64>,
+    /// That endpoint is told nothing for now, so this one is not either.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_held: bool,
+    /// Number of the key whose secret its requests are signed with too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<i64>,
+    /// What its API keeps of it besides, in words of its own.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub own: Map<String, Value>,
     /// Counts the changes, from 1.
     pub version: i64,
     /// Where it is.
@@ -240,6 +155,12 @@ pub struct Endpoint {
     /// How much it is told.
     #[serde(default)]
     pub payload: Payload,
+    /// In which order it is told.
+    #[serde(default, skip_serializing_if = "Order::is_none")]
+    pub order: Order,
+    /// How that is signed.
+    #[serde(default, skip_serializing_if = "Scheme::is_v1")]
+    pub signature: Scheme,
     /// Names of headers of its own; their values are secrets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub header_names: Vec<String>,
@@ -281,8 +202,14 @@ pub struct EndpointPatch {
     pub subjects: Option<Vec<i64>>,
     /// Which fields must have changed.
     pub changed: Option<Vec<String>>,
+    /// What metadata must be.
+    pub metadata: Option<BTreeMap<String, String>>,
     /// How much it is told.
     pub payload: Option<Payload>,
+    /// In which order it is told.
+    pub order: Option<Order>,
+    /// How that is signed.
+    pub signature: Option<Scheme>,
     /// Names and values of headers of its own.
     pub headers: Option<Vec<(String, String)>>,
     /// Seconds an attempt may take.
@@ -291,21 +218,30 @@ pub struct EndpointPatch {
     pub parallel: Option<i64>,
     /// Whether it is told anything.
     pub enabled: Option<bool>,
+    /// What its API keeps of it besides.
+    pub own: Option<Map<String, Value>>,
 }
 
 impl Endpoint {
-    /// An endpoint that asks for nothing yet.
-    pub fn blank(id: Identity, space: i64, now: Timestamp) -> Endpoint {
+    /// An endpoint of an API that asks for nothing yet.
+    pub fn blank(id: Identity, space: i64, dialect: &str, now: Timestamp) -> Endpoint {
         Endpoint {
             number: id.number,
             uuid: id.uuid,
             space,
+            dialect: dialect.to_owned(),
+            at: None,
+            is_held: false,
+            key: None,
+            own: Map::new(),
             version: 1,
             url: String::new(),
             description: None,
             types: Vec::new(),
             filter: EventFilter::default(),
             payload: Payload::Full,
+            order: Order::None,
+            signature: Scheme::V1,
             header_names: Vec::new(),
             timeout_seconds: 15,
             parallel: 10,
@@ -323,6 +259,11 @@ impl Endpoint {
         self.state == EndpointState::Deleted
     }
 
+    /// Whether it is told anything at all.
+    pub fn is_told(&self) -> bool {
+        self.state == EndpointState::Active && !self.is_held && !self.types.is_empty()
+    }
+
     /// The endpoint after a change by somebody with these rights, and which fields differ.
     ///
     /// # Errors
@@ -333,10 +274,23 @@ impl Endpoint {
         rights: Permissions,
         now: Timestamp,
     ) -> Result<(Endpoint, Changes), Failure> {
-        check(patch).into_result()?;
-        let EndpointPatch { url, description, types, subjects, changed, payload, .. } =
-            patch.clone();
-        let EndpointPatch { headers, timeout_seconds, parallel, enabled, .. } = patch.clone();
+        bounds::check(patch).into_result()?;
+        let EndpointPatch {
+            url,
+            description,
+            types,
+            subjects,
+            changed,
+            metadata,
+            payload,
+            order,
+            signature,
+            headers,
+            timeout_seconds,
+            parallel,
+            enabled,
+            own,
+        } = patch.clone();
         let mut next = self.clone();
         let mut changes = Changes::new();
         let mut note = |differs: bool, name: &'static str| {
@@ -357,14 +311,18 @@ impl Endpoint {
         let mut filter = next.filter.clone();
         set(&mut filter.subjects, subjects);
         set(&mut filter.changed, changed);
+        set(&mut filter.metadata, metadata);
         note(set(&mut next.filter, Some(filter)), "filter");
         note(set(&mut next.payload, payload), "payload");
+        note(set(&mut next.order, order), "order");
+        note(set(&mut next.signature, signature), "signature");
         let names = headers.as_ref().map(|all| all.iter().map(|(name, _)| name.clone()).collect());
         // Values are not compared: whoever names them writes them anew.
         set(&mut next.header_names, names);
         note(headers.is_some(), "headers");
         note(set(&mut next.timeout_seconds, timeout_seconds), "timeout_seconds");
         note(set(&mut next.parallel, parallel), "parallel");
+        note(set(&mut next.own, own), "own");
         let is_active = self.state == EndpointState::Active;
         if let Some(enabled) = enabled.filter(|enabled| *enabled != is_active) {
             next = if enabled { next.going_on() } else { next.paused(EndpointReason::User) };
@@ -409,9 +367,10 @@ impl Endpoint {
         Endpoint { version: self.version + 1, updated_at: now.max(self.updated_at), ..self }
     }
 
-    /// Whether it asks for an entry with these names of changed fields (a JSON array).
+    /// Whether it asks for an entry with these names of changed fields (a JSON array), whatever the
+    /// metadata of the record are.
     pub fn wants(&self, noun: &str, action: &str, subject: i64, changed: &str) -> bool {
-        let EventFilter { subjects, changed: fields } = &self.filter;
+        let EventFilter { subjects, changed: fields, metadata: _ } = &self.filter;
         self.types.iter().any(|one| one.has(noun, action))
             && (subjects.is_empty() || subjects.contains(&subject))
             && (fields.is_empty()
@@ -428,47 +387,6 @@ fn set<T: PartialEq>(field: &mut T, value: Option<T>) -> bool {
         }
         Some(_) | None => false,
     }
-}
-
-/// Bounds of what is said of an endpoint. What a URL may be is for whoever connects.
-fn check(patch: &EndpointPatch) -> Problems {
-    let mut problems = Problems::default();
-    let mut refuse = |is_bad: bool, field: &str, why: Why| {
-        if is_bad {
-            problems.add(field, why);
-        }
-    };
-    let most = |max| Why::TooMany { max };
-    if let Some(types) = &patch.types {
-        refuse(types.is_empty(), "types", Why::Required);
-        refuse(types.len() > TYPES_MAX, "types", most(TYPES_MAX));
-    }
-    if let Some(subjects) = &patch.subjects {
-        refuse(subjects.len() > FILTERS_MAX, "filter.subjects", most(FILTERS_MAX));
-        let is_bad = subjects.iter().any(|number| *number < 1);
-        refuse(is_bad, "filter.subjects", Why::OutOfRange { min: 1, max: i64::MAX });
-    }
-    if let Some(changed) = &patch.changed {
-        refuse(changed.len() > FILTERS_MAX, "filter.changed", most(FILTERS_MAX));
-        let is_name = |name: &String| {
-            let is_part = |c: char| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit();
-            !name.is_empty() && name.len() <= TYPE_CHARS_MAX && name.chars().all(is_part)
-        };
-        let expected = "names of fields, like email";
-        let is_bad = !changed.iter().all(is_name);
-        refuse(is_bad, "filter.changed", Why::Malformed { expected });
-    }
-    if let Some(headers) = &patch.headers {
-        refuse(headers.len() > HEADERS_MAX, "headers", most(HEADERS_MAX));
-        let is_long = headers.iter().any(|(_, value)| value.len() > HEADER_CHARS_MAX);
-        refuse(is_long, "headers", Why::TooLong { max: HEADER_CHARS_MAX });
-    }
-    let within = |value: Option<i64>, max: i64| value.is_some_and(|value| value < 1 || value > max);
-    let range = |max| Why::OutOfRange { min: 1, max };
-    let is_bad = within(patch.timeout_seconds, TIMEOUT_SECONDS_MAX);
-    refuse(is_bad, "timeout_seconds", range(TIMEOUT_SECONDS_MAX));
-    refuse(within(patch.parallel, PARALLEL_MAX), "parallel", range(PARALLEL_MAX));
-    problems
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
@@ -37,6 +38,15 @@ pub struct Answer {
     pub status: u16,
     /// How long it asks to wait (`Retry-After`).
     pub retry_after: Option<Duration>,
+}
+
+/// An answer that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Its status, whatever it is: nothing is followed.
+    pub status: u16,
+    /// All of its body.
+    pub body: Vec<u8>,
 }
 
 /// What a client is made of.
@@ -82,12 +92,67 @@ impl Client {
         Ok(Client { guard, user_agent: HeaderValue::from_static(new.user_agent), http })
     }
 
+    /// The same under another name.
+    #[must_use]
+    pub fn named(&self, user_agent: &'static str) -> Client {
+        Client { user_agent: HeaderValue::from_static(user_agent), ..self.clone() }
+    }
+
     /// Looks at a URL: when it is set, and again when it is used.
     ///
     /// # Errors
     /// With what it would have to be.
     pub fn check(&self, url: &str) -> Result<Target, Refused> {
         self.guard.check(url)
+    }
+
+    /// Sends a request and answers with the head, as soon as that is there; the body is read piece
+    /// by piece, for as long as it comes. For commands that talk to a server of ours.
+    ///
+    /// # Errors
+    /// Where there is no answer.
+    pub async fn open(
+        &self,
+        method: Method,
+        target: &Target,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<(StatusCode, Pieces), Fault> {
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = target.as_str().parse().map_err(|_| Fault::Protocol)?;
+        *request.headers_mut() = headers;
+        request.headers_mut().insert(header::USER_AGENT, self.user_agent.clone());
+        let answer = self.http.request(request).await.map_err(|error| fault_of(&error))?;
+        let (head, body) = answer.into_parts();
+        Ok((head.status, Pieces(body)))
+    }
+
+    /// Asks once and reads the answer, of `max_bytes` at most; `within` is for everything up to
+    /// its end.
+    ///
+    /// # Errors
+    /// Where there is no answer, or a longer one.
+    pub async fn ask(
+        &self,
+        method: Method,
+        target: &Target,
+        headers: HeaderMap,
+        body: Bytes,
+        (max_bytes, within): (usize, Duration),
+    ) -> Result<Document, Fault> {
+        let read = async {
+            let (status, mut pieces) = self.open(method, target, headers, body).await?;
+            let mut body = Vec::new();
+            while let Some(piece) = pieces.next().await {
+                body.extend_from_slice(&piece?);
+                if body.len() > max_bytes {
+                    return Err(Fault::TooLarge);
+                }
+            }
+            Ok(Document { status: status.as_u16(), body })
+        };
+        timeout_at(Instant::now() + within, read).await.map_err(|_| Fault::Timeout)?
     }
 
     /// Posts a body once; `within` is for everything up to the end of the answer. The status
@@ -124,6 +189,27 @@ impl Client {
         let retry_after = head.headers.get(header::RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| wait_of(value, SystemTime::now()));
         Ok(Answer { status: head.status.as_u16(), retry_after })
+    }
+}
+
+/// The body of an answer, as it comes.
+pub struct Pieces(Incoming);
+
+impl Pieces {
+    /// The next piece; none at the end.
+    ///
+    /// # Errors
+    /// `Protocol` where it broke off.
+    pub async fn next(&mut self) -> Option<Result<Bytes, Fault>> {
+        loop {
+            let frame = self.0.frame().await?.map_err(|_| Fault::Protocol);
+            match frame.map(hyper::body::Frame::into_data) {
+                Ok(Ok(bytes)) => return Some(Ok(bytes)),
+                // Fields behind the body say nothing here.
+                Ok(Err(_)) => {}
+                Err(fault) => return Some(Err(fault)),
+            }
+        }
     }
 }
 

@@ -54,22 +54,33 @@ impl Allowed {
 
 /// Why a URL is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("{}", self.needs())]
 pub enum Refused {
     /// Not an absolute URL of the web.
-    #[error("an absolute https:// URL of at most 2048 characters")]
     Syntax,
     /// Not `https`, and `http` is not allowed there.
-    #[error("a URL that begins with https://")]
     Scheme,
     /// It has a user, a password or a fragment.
-    #[error("a URL without user, password and fragment")]
     Parts,
     /// A port at which other protocols live.
-    #[error("a URL with port 443, 80 or one from 1024 on at which no other protocol lives")]
     Port,
     /// A name or address that is not public.
-    #[error("a URL of a public host")]
     Host,
+}
+
+impl Refused {
+    /// What it would have to be.
+    pub const fn needs(self) -> &'static str {
+        match self {
+            Refused::Syntax => "an absolute https:// URL of at most 2048 characters",
+            Refused::Scheme => "a URL that begins with https://",
+            Refused::Parts => "a URL without user, password and fragment",
+            Refused::Port => {
+                "a URL with port 443, 80, or one from 1024 on at which no other protocol lives"
+            }
+            Refused::Host => "a URL of a public host",
+        }
+    }
 }
 
 /// What decides.

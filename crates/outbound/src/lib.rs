@@ -19,7 +19,7 @@ pub mod networks;
 
 use std::fmt;
 
-pub use client::{Answer, Client, NewClient};
+pub use client::{Answer, Client, Document, NewClient, Pieces};
 pub use guard::{Allowed, Guard, Refused, Target};
 
 /// Why there is no answer. Names no address: the inside could be mapped by it.

@@ -47,6 +47,14 @@ pub struct Replay {
     pub record_of: RecordOf,
     /// What outcomes mean.
     pub outcome_of: OutcomeOf,
+    /// Plain kinds whose records are not brought back.
+    pub left_out: &'static [&'static str],
+}
+
+impl Replay {
+    fn leaves_out(&self, kind: &str) -> bool {
+        self.left_out.contains(&kind)
+    }
 }
 
 /// What was restored of one file.
@@ -69,10 +77,12 @@ pub(crate) async fn restore(
         let mut restoring = Restoring::new(store, feed, replay);
         let mut restored = Vec::new();
         for (at, file) in files.into_iter().enumerate() {
-            restored.push(match at {
+            let mut one = match at {
                 0 => restoring.full(file).await?,
                 _ => restoring.increment(file).await?,
-            });
+            };
+            one.summary.rows.retain(|kind, _| !replay.leaves_out(kind));
+            restored.push(one);
         }
         restoring.finish().await?;
         Ok(restored)
@@ -423,6 +433,9 @@ impl<'r> Restoring<'r> {
     }
 
     async fn push(&mut self, line: Line) -> Result<(), StoreError> {
+        if matches!(&line, Line::Record(record) if self.replay.leaves_out(&record.kind)) {
+            return Ok(());
+        }
         self.chunk.push(line);
         if self.chunk.len() < CHUNK_LINES { Ok(()) } else { self.flush().await }
     }

@@ -2,13 +2,12 @@
 //! the wake-up of watchers) happens here, once.
 
 use std::ops::Range;
+use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::increment::{self, Since};
 use crate::memory::Memory;
 use crate::news::News;
 use crate::options::{Location, Options, RelatedOf};
@@ -16,10 +15,11 @@ use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
 use crate::statistics::Statistics;
 use crate::{
-    Answer, BackupFile, Batch, CheckReport, Counts, Doc, DumpSummary, Entry, ImpliedBy, Kind, Part,
-    Position, Predicate, Query, Record, Replay, Restored, Row, StoreError, check, dump, restore,
+    Answer, Batch, Counts, Doc, Entry, Kind, Predicate, Query, Record, Row, StoreError, restore,
     sql,
 };
+
+mod whole;
 
 /// What [`Store::commit`] gave out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -71,6 +71,10 @@ pub(crate) enum Engine {
     Sqlite(Sqlite),
     Postgres(Postgres),
 }
+
+/// What a store is asked for, on its way. Boxed, so that the engines are compiled here once and not
+/// again in whatever waits for them: the body of an `async fn` is compiled where it is awaited.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Calls the same verb on whichever engine is behind the store.
 macro_rules! on_engine {
@@ -150,99 +154,115 @@ impl Store {
     }
 
     /// A record of one tenant.
-    pub async fn get(
-        &self,
+    pub fn get<'a>(
+        &'a self,
         kind: &'static Kind,
         tenant: i64,
         number: i64,
-    ) -> Result<Option<Row>, StoreError> {
-        on_engine!(self, engine => engine.get(kind, tenant, number).await)
+    ) -> Pending<'a, Result<Option<Row>, StoreError>> {
+        Box::pin(async move { on_engine!(self, engine => engine.get(kind, tenant, number).await) })
     }
 
     /// A record of whichever tenant.
-    pub async fn get_anywhere(
-        &self,
+    pub fn get_anywhere<'a>(
+        &'a self,
         kind: &'static Kind,
         number: i64,
-    ) -> Result<Option<Row>, StoreError> {
-        on_engine!(self, engine => engine.get_anywhere(kind, number).await)
+    ) -> Pending<'a, Result<Option<Row>, StoreError>> {
+        Box::pin(async move { on_engine!(self, engine => engine.get_anywhere(kind, number).await) })
     }
 
     /// A record of one tenant, by UUID.
-    pub async fn get_by_uuid(
-        &self,
+    pub fn get_by_uuid<'a>(
+        &'a self,
         kind: &'static Kind,
         tenant: i64,
         uuid: Uuid,
-    ) -> Result<Option<Row>, StoreError> {
-        on_engine!(self, engine => engine.get_by_uuid(kind, tenant, uuid).await)
+    ) -> Pending<'a, Result<Option<Row>, StoreError>> {
+        Box::pin(
+            async move { on_engine!(self, engine => engine.get_by_uuid(kind, tenant, uuid).await) },
+        )
     }
 
     /// A record by the value of a unique text column; for a column that is unique everywhere the
     /// tenant is ignored.
-    pub async fn get_by(
-        &self,
+    pub fn get_by<'a>(
+        &'a self,
         kind: &'static Kind,
         tenant: i64,
         column: &'static str,
-        value: &str,
-    ) -> Result<Option<Row>, StoreError> {
-        let position = sql::unique_text_column(kind, column)?;
-        on_engine!(self, engine => engine.get_by(kind, tenant, position, value).await)
+        value: &'a str,
+    ) -> Pending<'a, Result<Option<Row>, StoreError>> {
+        Box::pin(async move {
+            let position = sql::unique_text_column(kind, column)?;
+            on_engine!(self, engine => engine.get_by(kind, tenant, position, value).await)
+        })
     }
 
     /// A page of records.
-    pub async fn find(&self, kind: &'static Kind, query: &Query) -> Result<Found, StoreError> {
-        query.check()?;
-        on_engine!(self, engine => engine.find(kind, query).await)
+    pub fn find<'a>(
+        &'a self,
+        kind: &'static Kind,
+        query: &'a Query,
+    ) -> Pending<'a, Result<Found, StoreError>> {
+        Box::pin(async move {
+            query.check()?;
+            on_engine!(self, engine => engine.find(kind, query).await)
+        })
     }
 
     /// How many records of these tenants meet a condition.
-    pub async fn count(
-        &self,
+    pub fn count<'a>(
+        &'a self,
         kind: &'static Kind,
-        tenants: &[i64],
-        predicate: &Predicate,
-    ) -> Result<u64, StoreError> {
-        on_engine!(self, engine => engine.count(kind, tenants, predicate).await)
+        tenants: &'a [i64],
+        predicate: &'a Predicate,
+    ) -> Pending<'a, Result<u64, StoreError>> {
+        Box::pin(
+            async move { on_engine!(self, engine => engine.count(kind, tenants, predicate).await) },
+        )
     }
 
     /// Records with a term that starts with a prefix, each once, with the least such term, in the
     /// order of (term, number).
-    pub async fn scan_terms(
-        &self,
+    pub fn scan_terms<'a>(
+        &'a self,
         kind: &'static Kind,
         tenant: i64,
-        prefix: &str,
-        after: Option<(&str, i64)>,
+        prefix: &'a str,
+        after: Option<(&'a str, i64)>,
         limit: u32,
-    ) -> Result<Vec<(String, Row)>, StoreError> {
-        if !kind.terms {
-            return Err(StoreError::Engine(format!("kind {} keeps no terms", kind.name)));
-        }
-        on_engine!(self, engine => engine.scan_terms(kind, tenant, prefix, after, limit).await)
+    ) -> Pending<'a, Result<Vec<(String, Row)>, StoreError>> {
+        Box::pin(async move {
+            if !kind.terms {
+                return Err(StoreError::Engine(format!("kind {} keeps no terms", kind.name)));
+            }
+            on_engine!(self, engine => engine.scan_terms(kind, tenant, prefix, after, limit).await)
+        })
     }
 
     /// Whole records of whichever tenant behind a number, in the order of their numbers: with what
     /// is kept beside their documents. Terms may be younger than their record.
-    pub async fn records_after(
-        &self,
+    pub fn records_after<'a>(
+        &'a self,
         kind: &'static Kind,
         number: i64,
         limit: u32,
-    ) -> Result<Vec<Record>, StoreError> {
-        let (mut records, terms) =
-            on_engine!(self, engine => engine.records_after(kind, number, limit).await)?;
-        for (number, term) in terms {
-            let of = records.binary_search_by_key(&number, |record| record.number);
-            if let Some(record) = of.ok().and_then(|at| records.get_mut(at)) {
-                record.terms.push(term);
+    ) -> Pending<'a, Result<Vec<Record>, StoreError>> {
+        Box::pin(async move {
+            let (mut records, terms) =
+                on_engine!(self, engine => engine.records_after(kind, number, limit).await)?;
+            for (number, term) in terms {
+                let of = records.binary_search_by_key(&number, |record| record.number);
+                if let Some(record) = of.ok().and_then(|at| records.get_mut(at)) {
+                    record.terms.push(term);
+                }
             }
-        }
-        for record in &mut records {
-            record.terms.sort_unstable();
-        }
-        Ok(records)
+            for record in &mut records {
+                record.terms.sort_unstable();
+            }
+            Ok(records)
+        })
     }
 
     /// Whether a document of a record would be held otherwise if it were written now: it is packed,
@@ -255,77 +275,101 @@ impl Store {
     }
 
     /// Writes a batch, whole or not at all; answers after it is durable.
-    pub async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
-        batch.check()?;
-        on_engine!(self, engine => engine.commit(batch).await)
+    pub fn commit<'a>(&'a self, batch: Batch) -> Pending<'a, Result<Committed, StoreError>> {
+        Box::pin(async move {
+            batch.check()?;
+            on_engine!(self, engine => engine.commit(batch).await)
+        })
     }
 
     /// Writes many batches, each whole or not at all, with one verdict per batch. For imports: they
     /// share transactions where the engine can, and wait for room in the queue instead of being
     /// refused with `Full`. Batches of one call may be committed in any order.
-    pub async fn commit_many(&self, batches: Vec<Batch>) -> Vec<Result<Committed, StoreError>> {
-        let verdicts: Vec<_> = batches.iter().map(Batch::check).collect();
-        let sound = batches.into_iter().zip(&verdicts).filter(|(_, v)| v.is_ok());
-        let sound: Vec<Batch> = sound.map(|(batch, _)| batch).collect();
-        let mut done = on_engine!(self, engine => engine.commit_many(sound).await).into_iter();
-        let lost = || Err(StoreError::Engine("a batch got no verdict".to_owned()));
-        verdicts.into_iter().map(|v| v.and_then(|()| done.next().unwrap_or_else(lost))).collect()
+    pub fn commit_many<'a>(
+        &'a self,
+        batches: Vec<Batch>,
+    ) -> Pending<'a, Vec<Result<Committed, StoreError>>> {
+        Box::pin(async move {
+            let verdicts: Vec<_> = batches.iter().map(Batch::check).collect();
+            let sound = batches.into_iter().zip(&verdicts).filter(|(_, v)| v.is_ok());
+            let sound: Vec<Batch> = sound.map(|(batch, _)| batch).collect();
+            let mut done = on_engine!(self, engine => engine.commit_many(sound).await).into_iter();
+            let lost = || Err(StoreError::Engine("a batch got no verdict".to_owned()));
+            verdicts
+                .into_iter()
+                .map(|v| v.and_then(|()| done.next().unwrap_or_else(lost)))
+                .collect()
+        })
     }
 
     /// The feed: entries of one tenant behind a position, in commit order.
-    pub async fn entries(
-        &self,
+    pub fn entries<'a>(
+        &'a self,
         tenant: i64,
         after_seq: i64,
         limit: u32,
-    ) -> Result<Vec<Entry>, StoreError> {
-        on_engine!(self, engine => engine.entries(tenant, after_seq, limit).await)
+    ) -> Pending<'a, Result<Vec<Entry>, StoreError>> {
+        Box::pin(async move {
+            on_engine!(self, engine => engine.entries(tenant, after_seq, limit).await)
+        })
     }
 
     /// One entry by position.
-    pub async fn entry(&self, tenant: i64, seq: i64) -> Result<Option<Entry>, StoreError> {
-        let found = self.entries(tenant, seq.saturating_sub(1), 1).await?;
-        Ok(found.into_iter().next().filter(|entry| entry.seq == seq))
+    pub fn entry<'a>(
+        &'a self,
+        tenant: i64,
+        seq: i64,
+    ) -> Pending<'a, Result<Option<Entry>, StoreError>> {
+        Box::pin(async move {
+            let found = self.entries(tenant, seq.saturating_sub(1), 1).await?;
+            Ok(found.into_iter().next().filter(|entry| entry.seq == seq))
+        })
     }
 
     /// Entries of one record, of everything that hangs on it, and of what is related to it, newest
     /// first.
-    pub async fn history(
-        &self,
+    pub fn history<'a>(
+        &'a self,
         tenant: i64,
         number: i64,
         before_seq: Option<i64>,
         limit: u32,
-    ) -> Result<Vec<Entry>, StoreError> {
-        let before = before_seq.unwrap_or(i64::MAX);
-        on_engine!(self, engine => engine.history(tenant, number, before, limit).await)
+    ) -> Pending<'a, Result<Vec<Entry>, StoreError>> {
+        Box::pin(async move {
+            let before = before_seq.unwrap_or(i64::MAX);
+            on_engine!(self, engine => engine.history(tenant, number, before, limit).await)
+        })
     }
 
     /// The entry that made a revision of a record.
-    pub async fn entry_at_revision(
-        &self,
+    pub fn entry_at_revision<'a>(
+        &'a self,
         tenant: i64,
-        kind: &str,
+        kind: &'a str,
         number: i64,
         revision: i64,
-    ) -> Result<Option<Entry>, StoreError> {
-        on_engine!(self, engine => engine.entry_at_revision(tenant, kind, number, revision).await)
+    ) -> Pending<'a, Result<Option<Entry>, StoreError>> {
+        Box::pin(async move {
+            on_engine!(self, e => e.entry_at_revision(tenant, kind, number, revision).await)
+        })
     }
 
     /// The latest entry of a record that is not younger than a time (microseconds since the epoch).
-    pub async fn entry_at_time(
-        &self,
+    pub fn entry_at_time<'a>(
+        &'a self,
         tenant: i64,
-        kind: &str,
+        kind: &'a str,
         number: i64,
         at_us: i64,
-    ) -> Result<Option<Entry>, StoreError> {
-        on_engine!(self, engine => engine.entry_at_time(tenant, kind, number, at_us).await)
+    ) -> Pending<'a, Result<Option<Entry>, StoreError>> {
+        Box::pin(async move {
+            on_engine!(self, engine => engine.entry_at_time(tenant, kind, number, at_us).await)
+        })
     }
 
     /// Position of the last entry of a tenant; 0 when it has none.
-    pub async fn head(&self, tenant: i64) -> Result<i64, StoreError> {
-        on_engine!(self, engine => engine.head(tenant).await)
+    pub fn head<'a>(&'a self, tenant: i64) -> Pending<'a, Result<i64, StoreError>> {
+        Box::pin(async move { on_engine!(self, engine => engine.head(tenant).await) })
     }
 
     /// Changes after every commit of this process that wrote entries of a tenant, and now and then
@@ -336,13 +380,17 @@ impl Store {
     }
 
     /// The answer kept under an idempotency key, however old.
-    pub async fn answer(&self, tenant: i64, key: &str) -> Result<Option<Answer>, StoreError> {
-        on_engine!(self, engine => engine.answer(tenant, key).await)
+    pub fn answer<'a>(
+        &'a self,
+        tenant: i64,
+        key: &'a str,
+    ) -> Pending<'a, Result<Option<Answer>, StoreError>> {
+        Box::pin(async move { on_engine!(self, engine => engine.answer(tenant, key).await) })
     }
 
     /// Removes answers older than a time (microseconds since the epoch); says how many.
-    pub async fn forget_answers(&self, before_us: i64) -> Result<u64, StoreError> {
-        on_engine!(self, engine => engine.forget_answers(before_us).await)
+    pub fn forget_answers<'a>(&'a self, before_us: i64) -> Pending<'a, Result<u64, StoreError>> {
+        Box::pin(async move { on_engine!(self, engine => engine.forget_answers(before_us).await) })
     }
 
     /// Whether there is a deployment at a place, without making one.
@@ -359,16 +407,22 @@ impl Store {
 
     /// Takes a block of `n` numbers out of a counter that starts at 1. Never gives one out twice,
     /// also not after a crash; unused numbers are lost.
-    pub async fn reserve(&self, counter: &'static str, n: i64) -> Result<Range<i64>, StoreError> {
-        if !(1..=sql::RESERVE_MAX).contains(&n) {
-            return Err(StoreError::Engine(format!("cannot reserve {n} numbers at once")));
-        }
-        on_engine!(self, engine => engine.reserve(counter, n).await)
+    pub fn reserve<'a>(
+        &'a self,
+        counter: &'static str,
+        n: i64,
+    ) -> Pending<'a, Result<Range<i64>, StoreError>> {
+        Box::pin(async move {
+            if !(1..=sql::RESERVE_MAX).contains(&n) {
+                return Err(StoreError::Engine(format!("cannot reserve {n} numbers at once")));
+            }
+            on_engine!(self, engine => engine.reserve(counter, n).await)
+        })
     }
 
     /// How many rows of each table belong to a tenant.
-    pub async fn count_tenant(&self, tenant: i64) -> Result<Counts, StoreError> {
-        on_engine!(self, engine => engine.count_tenant(tenant).await)
+    pub fn count_tenant<'a>(&'a self, tenant: i64) -> Pending<'a, Result<Counts, StoreError>> {
+        Box::pin(async move { on_engine!(self, engine => engine.count_tenant(tenant).await) })
     }
 
     /// Removes up to `limit` rows of a tenant for good, in one transaction: terms, records,
@@ -378,11 +432,15 @@ impl Store {
     ///
     /// # Errors
     /// For the deployment itself (tenant 0), which cannot be purged.
-    pub async fn purge(&self, tenant: i64, limit: u32) -> Result<Counts, StoreError> {
-        if tenant == 0 {
-            return Err(StoreError::Engine("the deployment itself cannot be purged".to_owned()));
-        }
-        on_engine!(self, engine => engine.purge(tenant, limit).await)
+    pub fn purge<'a>(&'a self, tenant: i64, limit: u32) -> Pending<'a, Result<Counts, StoreError>> {
+        Box::pin(async move {
+            if tenant == 0 {
+                return Err(StoreError::Engine(
+                    "the deployment itself cannot be purged".to_owned(),
+                ));
+            }
+            on_engine!(self, engine => engine.purge(tenant, limit).await)
+        })
     }
 
     /// Lets go of what deleted and replaced rows leave behind. SQLite: the file is written anew and
@@ -395,78 +453,6 @@ impl Store {
     /// Proves by a tiny durable write that the store accepts writes.
     pub async fn ready(&self) -> Result<(), StoreError> {
         on_engine!(self, engine => engine.ready().await)
-    }
-
-    /// Reads everything in one snapshot and compares what must agree. `implied` gives what a row's
-    /// document implies, `None` where it is not to be compared.
-    /// Holds a few dozen bytes per record in memory.
-    pub async fn check(&self, implied: &ImpliedBy<'_>) -> Result<CheckReport, StoreError> {
-        check::check(self, implied).await
-    }
-
-    /// Problems the engine itself knows of.
-    pub(crate) async fn integrity(&self) -> Result<Vec<String>, StoreError> {
-        on_engine!(self, engine => engine.integrity().await)
-    }
-
-    /// Writes everything, as of one moment, as lines of JSON; see `dump.rs`. Runs beside other work.
-    pub async fn dump(
-        &self,
-        out: &mut (dyn AsyncWrite + Unpin + Send),
-    ) -> Result<(DumpSummary, Position), StoreError> {
-        dump::dump(self, out).await
-    }
-
-    /// The same for a part of the records. Reads all of them.
-    pub async fn dump_part(
-        &self,
-        part: &Part,
-        out: &mut (dyn AsyncWrite + Unpin + Send),
-    ) -> Result<DumpSummary, StoreError> {
-        dump::dump_part(self, part, out).await
-    }
-
-    /// Writes what changed since a dump or another increment; see `increment.rs`. Of the kinds
-    /// without a journal, which are to be named, all records. Runs beside other work.
-    ///
-    /// # Errors
-    /// Also when this is not the data, or no longer the data, that stood at that position.
-    pub async fn dump_since(
-        &self,
-        position: Position,
-        whole: &'static [&'static Kind],
-        out: &mut (dyn AsyncWrite + Unpin + Send),
-    ) -> Result<(DumpSummary, Position), StoreError> {
-        increment::write(self, Since { position, whole }, out).await
-    }
-
-    /// Reads a dump of any engine, and increments behind it, into an empty store. Nothing is kept
-    /// unless all of them were read to the end and counts, hashes and positions agree; until then
-    /// the store cannot be opened, also not after a crash, but a restore can be begun again.
-    pub async fn restore(
-        location: &Location,
-        kinds: &'static [&'static Kind],
-        options: Options,
-        files: Vec<BackupFile>,
-        replay: &Replay,
-    ) -> Result<Vec<Restored>, StoreError> {
-        let store = Store::open_unfinished(location, kinds, options).await?;
-        let outcome = async {
-            restore::begin(&store).await?;
-            restore::restore(&store, files, replay).await
-        };
-        let outcome = outcome.await;
-        store.close().await;
-        outcome
-    }
-
-    /// Like [`Store::restore`], into this store, which must be empty.
-    pub async fn restore_here(
-        &self,
-        files: Vec<BackupFile>,
-        replay: &Replay,
-    ) -> Result<Vec<Restored>, StoreError> {
-        restore::restore(self, files, replay).await
     }
 
     /// The words of the engine.

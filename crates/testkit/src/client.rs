@@ -62,6 +62,70 @@ impl Client {
     }
 }
 
+/// A stream of server-sent events.
+pub struct Events {
+    body: hyper::body::Incoming,
+    text: String,
+}
+
+impl Events {
+    /// The next block, as it came: the lines of an event, or of a comment. None at the end.
+    pub async fn block(&mut self) -> Option<String> {
+        loop {
+            if let Some((block, rest)) = self.text.split_once("\n\n") {
+                let (block, rest) = (block.to_owned(), rest.to_owned());
+                self.text = rest;
+                return Some(block);
+            }
+            let frame = self.body.frame().await?.ok()?;
+            let bytes = frame.into_data().ok()?;
+            self.text.push_str(str::from_utf8(&bytes).unwrap());
+        }
+    }
+
+    /// The next event: its id, its name and its data. None at the end.
+    pub async fn event(&mut self) -> Option<(String, String, Value)> {
+        loop {
+            let block = self.block().await?;
+            let of = |name: &str| {
+                let line = block.lines().find_map(|line| line.strip_prefix(name));
+                line.unwrap_or_default().to_owned()
+            };
+            let data = of("data: ");
+            if !data.is_empty() {
+                return Some((of("id: "), of("event: "), serde_json::from_str(&data).unwrap()));
+            }
+        }
+    }
+}
+
+impl Client {
+    /// Opens a stream of events.
+    ///
+    /// # Errors
+    /// The answer, where it is no stream.
+    pub async fn events(
+        &self,
+        base_url: &str,
+        target: &str,
+        headers: &[(String, String)],
+    ) -> Result<Events, Answer> {
+        let mut request = http::Request::get(format!("{base_url}{target}"));
+        request = request.header("accept", "text/event-stream");
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let response = self.0.request(request.body(Full::default()).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        if parts.status == 200 {
+            assert_eq!(parts.headers["content-type"], "text/event-stream");
+            return Ok(Events { body, text: String::new() });
+        }
+        let body = body.collect().await.unwrap().to_bytes();
+        Err(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
+    }
+}
+
 impl Default for Client {
     fn default() -> Self {
         Client::new()

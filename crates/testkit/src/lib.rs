@@ -15,7 +15,7 @@ pub mod proxy;
 
 use std::sync::Arc;
 
-use patron_app::{App, Clock, keyring::Master, secrets::MasterKey, webhooks::telling::Tell};
+use patron_app::{App, Clock, keyring::Master, mails, secrets::MasterKey, sign_in};
 use patron_delivery::{Engine, Guarded, Options};
 use patron_gateway::{
     Dialect, Gateway, Site,
@@ -116,8 +116,8 @@ impl TestServer {
 
     /// Begins to tell webhook endpoints on this machine what happens, as a node that others may be
     /// beside.
-    pub fn deliver(&self, tell: Tell) -> Engine {
-        Engine::start(&self.app, tell, Options { is_alone: false, keep_days: 30 })
+    pub fn deliver(&self) -> Engine {
+        Engine::start(&self.app, Options { is_alone: false, keep_days: 30 })
     }
 
     /// Serves an app.
@@ -130,6 +130,12 @@ impl TestServer {
         limits: Limits,
     ) -> TestServer {
         app.carried_by(Box::new(Guarded(outbound())));
+        app.notified_by(dialects.iter().filter_map(|dialect| dialect.webhooks));
+        app.asks_providers_by(sign_in::by_provider::RelyingParty::new(outbound()));
+        app.signs_in_by(sign_in::Options { base_url: base_url.clone() });
+        app.mails_go(mails::Transport::Tray);
+        // Most tests are about what owners do, not about how they sign in.
+        app.excuses_owners(true);
         let pages = axum::Router::new();
         let site = Site { dialects: dialects.clone(), base_url: base_url.clone() };
         let gateway = Gateway::new(Arc::clone(&app), site, limits, &[], RequestLog::None, pages);
@@ -166,6 +172,22 @@ impl TestServer {
             base_url: &self.base_url,
         };
         provision::space(&self.app, &self.dialects, &new).await.unwrap().credentials
+    }
+
+    /// A stream of events, signed with credentials as the dialect signs.
+    ///
+    /// # Errors
+    /// The answer, where it is no stream.
+    pub async fn events(
+        &self,
+        dialect: &Dialect,
+        credentials: &Value,
+        target: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<client::Events, Answer> {
+        let mut all = self.signed(dialect, credentials, "GET", target, "");
+        all.extend(headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())));
+        self.client.events(&self.base_url, target, &all).await
     }
 
     /// A call signed with credentials as the dialect signs.

@@ -52,7 +52,8 @@ pub fn render(failure: &Failure, _: &Exchange) -> Reply {
         Failure::Unauthenticated { .. } => {
             failed(401, "Unauthorized").with("www-authenticate", "WP3-v2.1, Bearer")
         }
-        Failure::Forbidden => failed(403, "Forbidden"),
+        // Only persons are asked for more, and they do not come here.
+        Failure::Forbidden | Failure::StepUp { .. } => failed(403, "Forbidden"),
         Failure::TooMany { retry_after_seconds } => {
             retry(failed(429, "Too many requests"), *retry_after_seconds)
         }

@@ -6,6 +6,7 @@
 //!   same signature. [`tokens`]: what the third carries, and where it comes from.
 //! - [`customers`] and [`payment_methods`]: wire shapes, conversions, handlers. [`lists`] is how
 //!   lists are cut, [`limits`] how long Monri's fields are.
+//! - [`webhook_endpoints`]: what endpoints are told of saved cards.
 //! - [`errors`]: a failure as Monri says it.
 //! - [`settings`]: what a space can switch. [`credentials`]: how keys look.
 //!
@@ -23,6 +24,7 @@ mod operations;
 mod payment_methods;
 mod settings;
 mod tokens;
+mod webhook_endpoints;
 
 pub use auth::digest;
 
@@ -49,6 +51,7 @@ pub static DIALECT: Dialect = Dialect {
     error_schema: |generator| generator.subschema_for::<errors::ErrorBody>(),
     error_media: "application/json",
     credentials: credentials::CREDENTIALS,
+    webhooks: Some(&webhook_endpoints::NOTIFIER),
 };
 
 /// Nothing beyond what every answer of every API carries.

@@ -22,7 +22,7 @@ use crate::{
     lists::{List, Page},
 };
 
-/// A saved card. All members are there in every answer.
+/// A saved card. All members are there in every answer; webhooks do not know whose it is.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct PaymentMethodObject<'a> {
     status: &'static str,
@@ -33,13 +33,19 @@ pub struct PaymentMethodObject<'a> {
     keep_until: Option<String>,
     created_at: String,
     updated_at: String,
-    customer_uuid: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Uuid", required)]
+    customer_uuid: Option<Uuid>,
     expired: bool,
 }
 
 impl<'a> PaymentMethodObject<'a> {
     /// A card as this API shows it; nothing when it lacks what every card has here.
-    fn of(method: &'a PaymentMethod, customer: &Customer, now: Timestamp) -> Option<Self> {
+    pub fn of(
+        method: &'a PaymentMethod,
+        customer: Option<&Customer>,
+        now: Timestamp,
+    ) -> Option<Self> {
         let (first, last) = (method.first_six.as_ref()?, method.last_four.as_ref()?);
         Some(PaymentMethodObject {
             status: APPROVED,
@@ -50,7 +56,7 @@ impl<'a> PaymentMethodObject<'a> {
             keep_until: None,
             created_at: method.created_at.rfc3339_seconds(),
             updated_at: method.updated_at.rfc3339_seconds(),
-            customer_uuid: customer.uuid,
+            customer_uuid: customer.map(|customer| customer.uuid),
             expired: method.is_expired(now),
         })
     }
@@ -88,7 +94,7 @@ pub async fn list(request: Request) -> Result<Reply, Failure> {
     };
     let id = patron_app::Id::Number(customer.number);
     let Found { items, .. } = payment_methods::list(&request.cx, id, query).await?;
-    let shown = |method| PaymentMethodObject::of(method, &customer, request.now);
+    let shown = |method| PaymentMethodObject::of(method, Some(&customer), request.now);
     let data = items.iter().filter_map(|method| shown(method)).collect();
     Reply::json(200, &List::of(data))
 }

@@ -30,6 +30,12 @@ pub struct AccountOut<'a> {
     /// The account whose admins made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     parent: Option<i64>,
+    /// How many living accounts it may have directly below it; any when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subaccount_limit: Option<i64>,
+    /// Number of the user who made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_by: Option<i64>,
     /// When it was created.
     #[schemars(extend("format" = "date-time"))]
     created_at: String,
@@ -50,6 +56,8 @@ impl<'a> AccountOut<'a> {
             version: account.version,
             name: account.name.as_str(),
             parent: account.parent,
+            subaccount_limit: account.subaccount_limit,
+            created_by: account.created_by,
             created_at: account.created_at.rfc3339_micros(),
             updated_at: account.updated_at.rfc3339_micros(),
             archived_at: account.archived_at.map(Timestamp::rfc3339_micros),
@@ -69,13 +77,17 @@ pub struct AccountIn {
     /// Number of the account above it, the key's own when absent; creation only. At most eight
     /// accounts are above one another.
     parent: Member<i64>,
+    /// How many living accounts it may have directly below it, up to 10000; `null`: any.
+    subaccount_limit: Member<i64>,
 }
 
 /// The account of the caller, when its key is for the whole account.
 pub fn own_account(request: &Request) -> Result<i64, Failure> {
     match &request.cx.actor {
         Actor::Caller(caller) if caller.key.account_wide => Ok(caller.key.account),
-        Actor::Caller(_) | Actor::Operator | Actor::Anonymous => Err(Failure::Forbidden),
+        Actor::Caller(_) | Actor::Operator | Actor::Person(_) | Actor::Anonymous => {
+            Err(Failure::Forbidden)
+        }
     }
 }
 
@@ -85,21 +97,14 @@ pub async fn reached(request: &Request, permission: Permission) -> Result<Vec<i6
     Ok(places::reach(&request.cx, permission).await?.accounts)
 }
 
-/// An account where the caller may do this. One that he may not even see is none.
+/// A living account where the caller may do this, when its key is for a whole account.
 pub async fn visible(
     request: &Request,
     number: i64,
     permission: Permission,
 ) -> Result<Loaded<Account>, Failure> {
     own_account(request)?;
-    let account = spaces::get::<Account>(&request.cx, number).await?;
-    let place = places::account(&request.cx.app, number).await?;
-    let seen = request.cx.may_at(Permission::AccountRead, &place);
-    match request.cx.may_at(permission, &place) {
-        Ok(()) => Ok(account),
-        Err(refused) if seen.is_ok() => Err(refused),
-        Err(_) => Err(Failure::NotFound { noun: Noun::Account }),
-    }
+    spaces::account_for(&request.cx, number, permission).await
 }
 
 fn number(request: &Request) -> Result<i64, Failure> {
@@ -115,14 +120,13 @@ pub fn name(fields: &mut Fields, member: Member<String>) -> Option<Name> {
     }
 }
 
-/// The name of what is made, when nothing is wrong with the body.
-pub fn new_name(mut fields: Fields, member: Member<String>) -> Result<Name, Failure> {
-    let name = name(&mut fields, member.clone());
-    if member.value().is_none() {
-        fields.refuse("name", Why::Required);
+/// What a body says of an account. Faults are noted.
+fn patch(fields: &mut Fields, body: AccountIn) -> AccountPatch {
+    AccountPatch {
+        name: name(fields, body.name),
+        subaccount_limit: fields.parse("subaccount_limit", body.subaccount_limit, Ok),
+        archived: body.archived.value(),
     }
-    fields.finish()?;
-    name.ok_or_else(|| Failure::invalid("name", Why::Required))
 }
 
 /// The accounts that the caller may see.
@@ -147,13 +151,17 @@ pub async fn get(request: Request) -> Result<Reply, Failure> {
 /// A new account.
 pub async fn create(request: Request) -> Result<Reply, Failure> {
     let own = own_account(&request)?;
-    let (body, mut fields) = read::body::<AccountIn>(&request, Reading::NullKeeps)?;
-    let parent = body.parent.value().unwrap_or(own);
+    let (body, mut fields) = read::body::<AccountIn>(&request, Reading::NullClears)?;
+    let parent = body.parent.as_ref().copied().unwrap_or(own);
     if visible(&request, parent, Permission::AccountWrite).await.is_err() {
         fields.refuse("parent", Why::Unknown { what: "account" });
     }
-    let name = new_name(fields, body.name)?;
-    let account = spaces::create_account(&request.cx, Some(parent), name).await?;
+    if body.name.as_ref().is_none() {
+        fields.refuse("name", Why::Required);
+    }
+    let patch = patch(&mut fields, body);
+    fields.finish()?;
+    let account = spaces::create_account(&request.cx, Some(parent), patch).await?;
     Ok(Reply::json(201, &AccountOut::of(&account))?
         .with("etag", conditions::tag(account.version))
         .with("location", format!("/v1/accounts/{}", account.number)))
@@ -164,18 +172,39 @@ pub async fn update(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::if_match(&request)?;
     let number = number(&request)?;
     let number = visible(&request, number, Permission::AccountWrite).await?.number;
-    let (body, mut fields) = read::body::<AccountIn>(&request, Reading::NullKeeps)?;
+    let (body, mut fields) = read::body::<AccountIn>(&request, Reading::NullClears)?;
     if body.parent.as_ref().is_some() {
         fields.refuse("parent", Why::ReadOnly);
     }
-    let patch =
-        AccountPatch { name: name(&mut fields, body.name), archived: body.archived.value() };
+    let patch = patch(&mut fields, body);
     fields.finish()?;
-    if patch.archived == Some(true) && number == own_account(&request)? {
-        let (is, needs) = ("the account of this key", "another");
-        return Err(Failure::WrongState { is, needs });
+    if patch.archived == Some(true) {
+        not_own(&request, number)?;
     }
     let expect = condition.expect();
     let account = spaces::update_account(&request.cx, number, expect, patch).await?;
     Ok(Reply::json(200, &AccountOut::of(&account))?.with("etag", conditions::tag(account.version)))
+}
+
+/// Nobody saws off the branch he sits on.
+fn not_own(request: &Request, number: i64) -> Result<(), Failure> {
+    match number == own_account(request)? {
+        true => Err(Failure::WrongState { is: "the account of this key", needs: "another" }),
+        false => Ok(()),
+    }
+}
+
+/// Deletes an account that is empty.
+pub async fn delete(request: Request) -> Result<Reply, Failure> {
+    let condition = conditions::if_match(&request)?;
+    let number = match request.cx.repeats::<Account>() {
+        Some(number) => number,
+        None => {
+            let number = number(&request)?;
+            visible(&request, number, Permission::AccountDelete).await?.number
+        }
+    };
+    not_own(&request, number)?;
+    spaces::delete_account(&request.cx, number, condition.expect()).await?;
+    Ok(Reply::empty(204))
 }

@@ -3,7 +3,7 @@
 //! operator's.
 
 use patron_app::{
-    Actor, Id,
+    Id,
     audit::{self, Wanted},
     places::{self, Reach},
 };
@@ -172,7 +172,8 @@ pub fn to_cells(entry: &AuditEntry) -> [String; 18] {
         AuditActor::Stranger { number: key, claimed } => {
             (text(claimed), key.map_or("stranger".into(), |key| format!("stranger:{key}")))
         }
-        known @ (AuditActor::Key { .. } | AuditActor::Operator { .. }) => {
+        known
+        @ (AuditActor::Key { .. } | AuditActor::User { .. } | AuditActor::Operator { .. }) => {
             (String::new(), known.word())
         }
     };
@@ -253,8 +254,7 @@ async fn visible(
     let Reach { mut accounts, spaces } = places::reach(&request.cx, permission).await?;
     if accounts.is_empty() {
         // Entries about single spaces, whose account is the key's own.
-        let Actor::Caller(caller) = &request.cx.actor else { return Err(Failure::Forbidden) };
-        accounts.push(caller.key.account);
+        accounts.push(request.cx.caller()?.key.account);
         match &wanted.spaces {
             Some(asked) if asked.iter().any(|space| !spaces.contains(space)) => {
                 return Err(Failure::NotFound { noun: Noun::Space });

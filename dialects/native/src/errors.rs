@@ -1,6 +1,7 @@
 //! Failures as RFC 9457 problem documents: a stable `type`, every fault with a JSON pointer.
 
-use patron_gateway::{Exchange, Reply, limits::QuotaState};
+use patron_app::sign_in::{NO_TOKEN, OVER};
+use patron_gateway::{Exchange, Reply, browsers::FROM_ELSEWHERE, limits::QuotaState};
 use patron_model::{Failure, Problems, Why};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -28,6 +29,9 @@ pub struct ProblemDocument {
     /// UUID of the record that has the value, where the key may read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     existing_id: Option<uuid::Uuid>,
+    /// By what a person may prove who they are, when that is asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    methods: Vec<&'static str>,
     /// Position of the last event, when one behind it was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     head: Option<i64>,
@@ -43,6 +47,19 @@ struct Fault {
     /// What is wrong with it.
     detail: String,
 }
+
+/// Whether somebody proves there who they are.
+fn is_sign_in(path: &str) -> bool {
+    path.starts_with("/v1/sign-in/") || path == "/v1/step-up"
+}
+
+/// What everybody is told who does not get in, whatever the reason.
+const REFUSED_SIGN_IN: &str = "Address and password do not fit. Where too much was tried for an \
+                               address, only browsers that signed in before are looked at.";
+
+/// What who has no second factor is told where a role demands one.
+const NEEDS_FACTOR: &str = "A role of yours counts only with a second factor, and you have none \
+                            yet. Add one: POST /v1/me/totp or POST /v1/me/passkeys/options.";
 
 struct Shape {
     status: u16,
@@ -67,6 +84,7 @@ pub fn problems() -> Vec<(&'static str, u16, &'static str, String)> {
         Failure::Beyond { head: 41 },
         Failure::Unauthenticated { reason: "" },
         Failure::Forbidden,
+        Failure::StepUp { methods: Vec::new() },
         Failure::NotFound { noun },
         Failure::NoRoute,
         Failure::MethodNotAllowed { allowed: "GET, POST".into() },
@@ -101,14 +119,22 @@ pub fn render(failure: &Failure, exchange: &Exchange) -> Reply {
         _ => Vec::new(),
     };
     let (mut current_version, mut existing_id, mut head) = (None, None, None);
+    let mut methods = Vec::new();
     match failure {
         Failure::Stale { have, .. } => current_version = Some(*have),
         Failure::Exists { holder, .. } => existing_id = holder.map(|holder| holder.uuid),
         Failure::Beyond { head: at } => head = Some(*at),
+        Failure::StepUp { methods: known } => methods.clone_from(known),
         _ => {}
     }
     let Shape { status, slug, title, detail } = describe(failure);
     let detail = match failure {
+        Failure::Unauthenticated { reason } => match about_session(reason) {
+            Some(about) => about.to_owned(),
+            None if is_sign_in(exchange.path()) => REFUSED_SIGN_IN.to_owned(),
+            None => detail,
+        },
+        Failure::StepUp { methods } if methods.is_empty() => NEEDS_FACTOR.to_owned(),
         // Nothing was asked to change.
         Failure::Unavailable { .. } if exchange.method.is_safe() => "Try again shortly.".to_owned(),
         _ => detail,
@@ -122,6 +148,7 @@ pub fn render(failure: &Failure, exchange: &Exchange) -> Reply {
         errors,
         current_version,
         existing_id,
+        methods,
         head,
     };
     let body = serde_json::to_vec(&document).unwrap_or_default();
@@ -135,6 +162,22 @@ pub fn render(failure: &Failure, exchange: &Exchange) -> Reply {
         _ => {}
     }
     reply
+}
+
+/// What a browser would have to send, where a session is refused.
+fn about_session(reason: &str) -> Option<&'static str> {
+    match reason {
+        NO_TOKEN => Some(
+            "The session came without its token. Send Patron-CSRF: <csrf>, as signing in answered \
+             it.",
+        ),
+        OVER => Some("The session is over. Sign in again: POST /v1/sign-in/password."),
+        FROM_ELSEWHERE => Some(
+            "Sessions are taken from pages of this server only, which Sec-Fetch-Site or Origin \
+             tells.",
+        ),
+        _ => None,
+    }
 }
 
 fn describe(failure: &Failure) -> Shape {
@@ -223,6 +266,12 @@ fn describe(failure: &Failure) -> Shape {
 
 fn describe_limits(failure: &Failure) -> Shape {
     match failure {
+        Failure::StepUp { .. } => shape(
+            403,
+            "step-up-required",
+            "Proof required",
+            "Prove once more who you are: POST /v1/step-up by one of the methods.",
+        ),
         Failure::TooMany { retry_after_seconds } => shape(
             429,
             "too-many-requests",

@@ -1,5 +1,8 @@
 //! What happened: the feed of a space and the history of a customer.
 
+mod delivery;
+mod stream;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -8,9 +11,12 @@ use patron_app::{
     documents::{self, CUSTOMER, Document},
     journal::{self, Entry, WAIT_SECONDS_MAX},
     rights,
+    webhooks::{EventType, telling},
 };
 use patron_gateway::{Faults, Reply, Request, decode::Params};
-use patron_model::{Failure, Noun, Permission, Timestamp, Why, customer::Customer};
+use patron_model::{
+    Failure, Noun, Permission, Timestamp, Why, customer::Customer, webhook::TYPES_MAX,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
@@ -21,6 +27,8 @@ use crate::customers::{PAGE_MAX, show::CustomerOut};
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Event")]
 pub struct EventOut {
+    /// Its id, the same in the bodies of webhooks.
+    id: String,
     /// Position in the space's journal: 1, 2, 3, … without gaps, in commit order.
     seq: i64,
     /// What happened: `customer.updated`, `comment.created`, `subscriber.activated`, …
@@ -71,6 +79,7 @@ impl EventOut {
             false => None,
         };
         Ok(EventOut {
+            id: telling::id_of(&entry),
             seq: entry.seq,
             kind: format!("{}.{}", documents::word(&entry), entry.action),
             number: entry.number,
@@ -105,9 +114,50 @@ fn with_record(params: &Params, faults: &mut Faults) -> bool {
     is_wanted
 }
 
-/// The feed: events after a position, with a long wait for the first one where asked.
+/// Which entries of the feed are asked for.
+#[derive(Debug, Clone, Default)]
+struct Wanted {
+    /// Of these types; none: all.
+    types: Vec<EventType>,
+    /// Hanging on this record.
+    subject: Option<i64>,
+}
+
+impl Wanted {
+    fn read(params: &Params, faults: &mut Faults) -> Wanted {
+        let mut types = Vec::new();
+        for word in params.all("types").flat_map(|words| words.split(',')) {
+            types.extend(faults.understood("types", EventType::of_feed(word.trim())));
+        }
+        if types.len() > TYPES_MAX {
+            faults.misread("types", Why::TooMany { max: TYPES_MAX });
+        }
+        let subject = params.get("subject").map(|_| 1);
+        let subject = subject.map(|one| faults.int(params, "subject", one, 1, i64::MAX));
+        Wanted { types, subject }
+    }
+
+    fn has(&self, entry: &Entry) -> bool {
+        let noun = documents::word(entry);
+        let is_of_type = |one: &EventType| one.has(&noun, &entry.action);
+        (self.types.is_empty() || self.types.iter().any(is_of_type))
+            && self.subject.is_none_or(|subject| entry.subject == subject)
+    }
+}
+
+/// The feed: events after a position, with a long wait for the first one where asked; or a stream
+/// of them.
 pub async fn list(request: Request) -> Result<Reply, Failure> {
+    if stream::is_wanted(&request)? {
+        return stream::open(request).await;
+    }
     let (params, mut faults) = (request.query(), request.query_faults());
+    for name in ["from", "as", "dialect"] {
+        if params.get(name).is_some() {
+            faults.misread(name, Why::Malformed { expected: "left out but of a stream" });
+        }
+    }
+    let wanted = Wanted::read(&params, &mut faults);
     let after = faults.int(&params, "after", 0, 0, i64::MAX);
     let limit = faults.int(&params, "limit", 100, 1, PAGE_MAX);
     let longest = i64::try_from(WAIT_SECONDS_MAX).unwrap_or(60);
@@ -117,7 +167,7 @@ pub async fn list(request: Request) -> Result<Reply, Failure> {
     let wait = Duration::from_secs(u64::try_from(wait).unwrap_or(0));
     let limit = u32::try_from(limit).unwrap_or(100);
     let entries = journal::events(&request.cx, after, limit, wait).await?;
-    let asked = Asked { from: after, limit, with_record };
+    let asked = Asked { from: after, limit, with_record, wanted };
     answer(&request, entries, asked).await
 }
 
@@ -151,6 +201,8 @@ struct Asked {
     limit: u32,
     /// Whether records are shown with their entries.
     with_record: bool,
+    /// Which of the entries.
+    wanted: Wanted,
 }
 
 /// What is wanted of a history.
@@ -160,22 +212,33 @@ fn page(request: &Request) -> Result<Asked, Failure> {
     let limit = faults.int(&params, "limit", 100, 1, PAGE_MAX);
     let with_record = with_record(&params, &mut faults);
     faults.finish()?;
-    Ok(Asked { from, limit: u32::try_from(limit).unwrap_or(100), with_record })
+    let (limit, wanted) = (u32::try_from(limit).unwrap_or(100), Wanted::default());
+    Ok(Asked { from, limit, with_record, wanted })
 }
 
 async fn answer(request: &Request, entries: Vec<Entry>, asked: Asked) -> Result<Reply, Failure> {
-    let Asked { from, limit, with_record } = asked;
+    let Asked { from, limit, with_record, wanted } = asked;
     let next = entries.last().map_or(from, |entry| entry.seq);
     let has_more = entries.len() == limit as usize;
-    let shown = shown(request, &entries, with_record).await?;
-    let mut data = Vec::new();
-    for entry in entries {
-        if rights::sees(&request.cx, &entry) {
-            let with_record = shown.has(&entry);
-            data.push(EventOut::of(&request.cx, entry, with_record)?);
-        }
-    }
+    let data = seen(&request.cx, entries, &wanted, with_record).await?;
     Reply::json(200, &EventsOut { data, next, has_more })
+}
+
+/// Those of the entries that were asked for and may be seen.
+async fn seen(
+    cx: &Cx,
+    entries: Vec<Entry>,
+    wanted: &Wanted,
+    with_record: bool,
+) -> Result<Vec<EventOut>, Failure> {
+    let shown = shown(cx, &entries, with_record).await?;
+    let is_seen = |entry: &Entry| wanted.has(entry) && rights::sees(cx, entry);
+    let seen = entries.into_iter().filter(is_seen);
+    seen.map(|entry| {
+        let with_record = shown.has(&entry);
+        EventOut::of(cx, entry, with_record)
+    })
+    .collect()
 }
 
 /// Entries whose record is shown.
@@ -196,17 +259,13 @@ impl ShownRecords {
     }
 }
 
-async fn shown(
-    request: &Request,
-    entries: &[Entry],
-    is_wanted: bool,
-) -> Result<ShownRecords, Failure> {
+async fn shown(cx: &Cx, entries: &[Entry], is_wanted: bool) -> Result<ShownRecords, Failure> {
     if !is_wanted {
         return Ok(ShownRecords::None);
     }
-    request.cx.may(Permission::CustomerRead)?;
-    match request.cx.has(Permission::CustomerPast) {
+    cx.may(Permission::CustomerRead)?;
+    match cx.has(Permission::CustomerPast) {
         true => Ok(ShownRecords::All),
-        false => Ok(ShownRecords::Some(journal::present(&request.cx, entries).await?)),
+        false => Ok(ShownRecords::Some(journal::present(cx, entries).await?)),
     }
 }

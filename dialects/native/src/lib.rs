@@ -18,19 +18,29 @@ mod errors;
 mod events;
 mod filters;
 mod keys;
+mod links;
 mod lists;
+mod mails;
+mod oidc;
 mod operations;
+mod passkeys;
 mod payment_methods;
 mod permissions;
+mod providers;
 mod roles;
+mod second_factor;
+mod sessions;
+mod sign_in;
 pub mod spaces;
 mod users;
 mod webhook_deliveries;
-pub mod webhook_endpoints;
+mod webhook_endpoints;
 mod words;
 
 pub use customers::rows;
 pub use errors::problems;
+pub use webhook_deliveries::{AttemptOut, DeliveryOut};
+pub use webhook_endpoints::{EndpointOut, ReplayOut};
 
 use patron_gateway::{
     Dialect,
@@ -38,9 +48,12 @@ use patron_gateway::{
 };
 use patron_model::permission::Role;
 
+/// Word for this API, its keys and its webhook endpoints.
+pub const NAME: &str = "native";
+
 /// The native API.
 pub static DIALECT: Dialect = Dialect {
-    name: "native",
+    name: NAME,
     title: "Patron REST API",
     about: "Patron's own API: JSON, one resource for each noun, versions and preconditions, \
             idempotency keys, cursor pages.",
@@ -67,4 +80,5 @@ pub static DIALECT: Dialect = Dialect {
         examples: credentials::examples,
         sign_in: credentials::SIGN_IN,
     },
+    webhooks: Some(&webhook_endpoints::NOTIFIER),
 };

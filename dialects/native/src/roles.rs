@@ -39,6 +39,8 @@ pub struct RoleOut {
     description: Option<String>,
     /// What it may do.
     permissions: Vec<&'static str>,
+    /// Whether it counts for a person only who has proven a second factor.
+    second_factor: bool,
     /// Counts the changes, from 1.
     version: i64,
     /// When it was made.
@@ -65,6 +67,7 @@ impl From<Role> for RoleOut {
             name: role.as_str().to_owned(),
             description: Some(role.about().to_owned()),
             permissions: words(role.permissions()),
+            second_factor: role.demands_second_factor(),
             version: 1,
             created_at: None,
             updated_at: None,
@@ -82,6 +85,7 @@ impl From<&OwnRole> for RoleOut {
             name: role.name.as_str().to_owned(),
             description: (!role.description.is_empty()).then(|| role.description.clone()),
             permissions: words(role.permissions),
+            second_factor: role.second_factor,
             version: role.version,
             created_at: Some(role.created_at.rfc3339_micros()),
             updated_at: Some(role.updated_at.rfc3339_micros()),
@@ -102,6 +106,8 @@ pub struct RoleIn {
     description: Member<String>,
     /// What it may do, in words like `customer:read`.
     permissions: Member<Vec<String>>,
+    /// Whether it counts for a person only who has proven a second factor.
+    second_factor: Member<bool>,
 }
 
 /// Words as permissions.
@@ -128,6 +134,11 @@ fn patch(body: RoleIn, fields: &mut Fields) -> RolePatch {
             Patch::Set(text) => Some(text),
         },
         permissions: set(fields.parse("permissions", body.permissions, permissions)),
+        second_factor: match fields.parse("second_factor", body.second_factor, Ok) {
+            Patch::Keep => None,
+            Patch::Clear => Some(false),
+            Patch::Set(is_demanded) => Some(is_demanded),
+        },
     }
 }
 

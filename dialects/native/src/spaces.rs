@@ -3,23 +3,34 @@
 use std::collections::BTreeMap;
 
 use patron_app::{
-    Actor, Loaded, offboarding, places,
-    rights::Place,
+    Actor, Loaded,
+    addresses::AddressPatch,
+    offboarding, places,
     search::{Filter, Query, fields},
     spaces::{self, SpacePatch},
 };
-use patron_gateway::{Member, Reading, Reply, Request};
+use patron_gateway::{Fields, Member, Reading, Reply, Request};
 use patron_model::{
-    Failure, Noun, Permission, Problems, Timestamp, Why, country::Country, space::Space,
+    Failure, Noun, Permission, Problems, Timestamp, Why,
+    address::{Postal, PostalPatch},
+    country::Country,
+    currency::Currency,
+    email::Email,
+    space::Space,
+    time_zone::TimeZone,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    accounts::{name, new_name, own_account, visible},
+    accounts::{name, own_account, visible},
+    addresses::AddressIn,
     conditions,
-    customers::{PAGE_MAX, read, show::ListOut},
+    customers::{
+        PAGE_MAX, read,
+        show::{ListOut, PostalOut},
+    },
 };
 
 /// A space.
@@ -44,6 +55,24 @@ pub struct SpaceOut<'a> {
     /// addresses name none.
     #[serde(skip_serializing_if = "Option::is_none")]
     default_country: Option<String>,
+    /// Time zone of the business, by its IANA name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone: Option<&'a str>,
+    /// ISO 4217 code of the currency it mostly works in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    currency: Option<&'a str>,
+    /// Requests in two minutes that are answered; further ones are answered 429.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_limit: Option<i64>,
+    /// Who is written to when something is out of order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    technical_contacts: Vec<&'a str>,
+    /// Where the business is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<PostalOut<'a>>,
+    /// Number of the user who made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_by: Option<i64>,
     /// Switches of single APIs, by name.
     dialects: &'a BTreeMap<String, Value>,
     /// When it was created.
@@ -70,6 +99,12 @@ impl<'a> SpaceOut<'a> {
             require_precondition: space.require_precondition,
             audit_reads: space.audit_reads,
             default_country: space.default_country.as_ref().map(Country::code),
+            time_zone: space.time_zone.as_ref().map(TimeZone::as_str),
+            currency: space.currency.as_ref().map(Currency::as_str),
+            request_limit: space.request_limit,
+            technical_contacts: space.technical_contacts.iter().map(Email::as_str).collect(),
+            address: (!space.address.is_empty()).then(|| PostalOut::of(&space.address)),
+            created_by: space.created_by,
             dialects: &space.dialects,
             created_at: space.created_at.rfc3339_micros(),
             updated_at: space.updated_at.rfc3339_micros(),
@@ -94,29 +129,31 @@ pub(crate) struct SpaceIn {
     /// ISO 3166-1 code of the country in which national phone numbers are read of customers whose
     /// addresses name none; `null`: they are left as typed.
     default_country: Member<String>,
+    /// Time zone of the business, by its IANA name.
+    time_zone: Member<String>,
+    /// ISO 4217 code of the currency it mostly works in.
+    currency: Member<String>,
+    /// Requests in two minutes that are answered, from 1 on; further ones are answered 429.
+    request_limit: Member<i64>,
+    /// Who is written to when something is out of order: at most ten e-mail addresses.
+    technical_contacts: Member<Vec<String>>,
+    /// Where the business is, without `purpose` and `default`; `null` removes it.
+    address: Member<AddressIn>,
     /// Switches of single APIs, by name; `null` removes those of an API.
     dialects: Member<BTreeMap<String, Value>>,
     /// Whether it is archived: it answers nothing any more.
     archived: Member<bool>,
 }
 
-/// A space where the caller may do this. One that he may not even see is none.
+/// A living space where the caller may do this. One that he may not even see is none.
 async fn visible_space(
     request: &Request,
     permission: Permission,
 ) -> Result<Loaded<Space>, Failure> {
     own_account(request)?;
-    let not_found = Failure::NotFound { noun: Noun::Space };
-    let number: i64 = request.param("space").parse().map_err(|_| not_found.clone())?;
-    let space = spaces::get::<Space>(&request.cx, number).await?;
-    let path = places::path(&request.cx.app, space.account).await?;
-    let place = Place { space: Some(number), path };
-    let seen = request.cx.may_at(Permission::SpaceRead, &place);
-    match request.cx.may_at(permission, &place) {
-        Ok(()) => Ok(space),
-        Err(refused) if seen.is_ok() => Err(refused),
-        Err(_) => Err(not_found),
-    }
+    let number = request.param("space").parse();
+    let number: i64 = number.map_err(|_| Failure::NotFound { noun: Noun::Space })?;
+    spaces::space_for(&request.cx, number, permission).await
 }
 
 /// The spaces that the caller may see.
@@ -146,25 +183,61 @@ pub(crate) async fn get(request: Request) -> Result<Reply, Failure> {
 pub(crate) async fn create(request: Request) -> Result<Reply, Failure> {
     let own = own_account(&request)?;
     let (body, mut fields) = read::body::<SpaceIn>(&request, Reading::NullClears)?;
-    let account = body.account.value().unwrap_or(own);
+    let account = body.account.as_ref().copied().unwrap_or(own);
     visible(&request, account, Permission::SpaceWrite).await?;
-    // A space is made plain and then set up: one call, one change in the journal.
-    let set_up = [
-        ("require_precondition", body.require_precondition.as_ref().is_some()),
-        ("audit_reads", body.audit_reads.as_ref().is_some()),
-        ("dialects", body.dialects.as_ref().is_some()),
-    ];
-    for (name, _) in set_up.into_iter().filter(|(_, is_given)| *is_given) {
-        let why = Why::Mismatch { with: "nothing on creation; change the space afterwards" };
-        fields.refuse(name, why);
+    if body.name.as_ref().is_none() {
+        fields.refuse("name", Why::Required);
     }
-    let country = fields.text("default_country", body.default_country, Country::parse).apply(None);
-    let name = new_name(fields, body.name)?;
-    let dialects = BTreeMap::new();
-    let space = spaces::create_space(&request.cx, account, None, name, country, dialects).await?;
+    let patch = patch(&request, &mut fields, body);
+    fields.finish()?;
+    let space = spaces::create_space(&request.cx, account, None, patch).await?;
     Ok(Reply::json(201, &SpaceOut::of(&space))?
         .with("etag", conditions::tag(space.version))
         .with("location", format!("/v1/spaces/{}", space.number)))
+}
+
+/// What a body says of a space. Faults are noted.
+fn patch(request: &Request, fields: &mut Fields, body: SpaceIn) -> SpacePatch {
+    fields.refuse_all(unknown_switches(request, body.dialects.as_ref()));
+    let contact = |typed: String| Email::parse(&typed);
+    let contacts = |sent: Vec<String>| sent.into_iter().map(contact).collect::<Result<_, Why>>();
+    SpacePatch {
+        name: name(fields, body.name),
+        require_precondition: body.require_precondition.value(),
+        audit_reads: body.audit_reads.value(),
+        default_country: fields.text("default_country", body.default_country, Country::parse),
+        time_zone: fields.text("time_zone", body.time_zone, TimeZone::parse),
+        currency: fields.text("currency", body.currency, Currency::parse),
+        request_limit: fields.parse("request_limit", body.request_limit, Ok),
+        technical_contacts: match body.technical_contacts {
+            Member::Null => Some(Vec::new()),
+            sent => fields.parse("technical_contacts", sent, contacts).apply(None),
+        },
+        address: address(fields, body.address),
+        dialects: body.dialects.value(),
+        archived: body.archived.value(),
+    }
+}
+
+/// What shall become of the address of a space, member by member.
+fn address(fields: &mut Fields, sent: Member<AddressIn>) -> PostalPatch {
+    match sent {
+        Member::Absent => PostalPatch::default(),
+        Member::Null => PostalPatch::replacing(Postal::default()),
+        Member::Value(sent) => {
+            let AddressPatch { purpose, is_default, postal } =
+                fields.within("address", fields.reading(), |fields| sent.patch(fields));
+            for (name, is_said) in
+                [("purpose", purpose.is_some()), ("default", is_default.is_some())]
+            {
+                if is_said {
+                    let why = Why::Mismatch { with: "nothing: a space has one address" };
+                    fields.refuse(&format!("address.{name}"), why);
+                }
+            }
+            postal
+        }
+    }
 }
 
 /// Switches that no API has: they would do nothing.
@@ -192,15 +265,7 @@ pub(crate) async fn update(request: Request) -> Result<Reply, Failure> {
     if body.account.as_ref().is_some() {
         fields.refuse("account", Why::ReadOnly);
     }
-    fields.refuse_all(unknown_switches(&request, body.dialects.as_ref()));
-    let patch = SpacePatch {
-        name: name(&mut fields, body.name),
-        require_precondition: body.require_precondition.value(),
-        audit_reads: body.audit_reads.value(),
-        default_country: fields.text("default_country", body.default_country, Country::parse),
-        dialects: body.dialects.value(),
-        archived: body.archived.value(),
-    };
+    let patch = patch(&request, &mut fields, body);
     fields.finish()?;
     let expect = condition.expect();
     let space = spaces::update_space(&request.cx, number, expect, patch).await?;
@@ -234,6 +299,7 @@ pub(crate) async fn delete(request: Request) -> Result<Reply, Failure> {
         None => visible_space(&request, Permission::SpaceDelete).await?.number,
     };
     if let Actor::Caller(caller) = &request.cx.actor
+        && caller.person.is_none()
         && caller.key.space == number
     {
         let (is, needs) = ("the space of this key", "another");

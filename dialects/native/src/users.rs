@@ -3,12 +3,14 @@
 
 use patron_app::{
     Id, Loaded, places,
+    rights::Principal,
     search::{Filter, Order, Query, fields::user as fields},
+    sign_in::invitations,
     users::{self, UserPatch},
 };
 use patron_gateway::{Faults, Fields, Member, Reading, Reply, Request, decode::Params};
 use patron_model::{
-    Failure, Noun, Patch, Why,
+    Failure, Noun, Patch, Timestamp, Why,
     email::Email,
     language::Language,
     phone::Phone,
@@ -54,6 +56,9 @@ pub struct UserOut<'a> {
     /// E-mail address of a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<&'a str>,
+    /// Whether the person showed to read what is sent there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_verified: Option<bool>,
     /// Phone number of a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     phone: Option<&'a str>,
@@ -63,6 +68,15 @@ pub struct UserOut<'a> {
     /// Time zone of a person, by its IANA name.
     #[serde(skip_serializing_if = "Option::is_none")]
     time_zone: Option<&'a str>,
+    /// Number of the provider who brings a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<i64>,
+    /// Requests in two minutes that are answered, with whatever key; further ones are answered 429.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_limit: Option<i64>,
+    /// Where the invitation is accepted, where no mails are sent; on creation only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invitation_url: Option<String>,
     /// Counts the changes, from 1.
     version: i64,
     /// When it was made.
@@ -85,9 +99,13 @@ impl<'a> From<&'a User> for UserOut<'a> {
             given_name: user.given_name.as_ref().map(Name::as_str),
             family_name: user.family_name.as_ref().map(Name::as_str),
             email: user.email.as_ref().map(Email::as_str),
+            email_verified: user.email.as_ref().map(|_| user.email_verified_at.is_some()),
             phone: user.phone.as_ref().map(Phone::raw),
             language: user.language.as_ref().map(Language::as_str),
             time_zone: user.time_zone.as_ref().map(TimeZone::as_str),
+            provider: user.provider,
+            request_limit: user.request_limit,
+            invitation_url: None,
             version: user.version,
             created_at: user.created_at.rfc3339_micros(),
             updated_at: user.updated_at.rfc3339_micros(),
@@ -119,6 +137,9 @@ pub struct UserIn {
     language: Member<String>,
     /// Time zone of a person, by its IANA name.
     time_zone: Member<String>,
+    /// Requests in two minutes that are answered, with whatever key, from 1 on; further ones are
+    /// answered 429.
+    request_limit: Member<i64>,
     /// `active` or `inactive`: keys of an inactive application are refused; change only.
     #[schemars(with = "Option<words::SettableUserState>")]
     state: Member<String>,
@@ -143,6 +164,7 @@ fn patch(body: UserIn, fields: &mut Fields) -> UserPatch {
         phone: fields.text("phone", body.phone, |typed| Phone::parse(typed, None)),
         language: fields.text("language", body.language, Language::parse),
         time_zone: fields.text("time_zone", body.time_zone, TimeZone::parse),
+        request_limit: fields.parse("request_limit", body.request_limit, Ok),
         active: match state {
             Patch::Set(active) => Some(active),
             Patch::Keep | Patch::Clear => None,
@@ -154,7 +176,8 @@ fn shown(status: u16, user: &User) -> Result<Reply, Failure> {
     Ok(Reply::json(status, &UserOut::from(user))?.with("etag", conditions::tag(user.version)))
 }
 
-fn id(request: &Request) -> Result<Id, Failure> {
+/// The user that a path names.
+pub fn id(request: &Request) -> Result<Id, Failure> {
     Id::parse(request.param("user"), Noun::User)
 }
 
@@ -243,8 +266,14 @@ pub async fn create(request: Request) -> Result<Reply, Failure> {
         Some(account) => account,
         None => accounts::own_account(&request)?,
     };
-    let made = users::create(&request.cx, kind, account, patch).await?;
-    Ok(shown(201, &made)?.with("location", format!("/v1/users/{}", made.uuid)))
+    let made = match kind {
+        UserKind::Human => invitations::create(&request.cx, account, patch).await?,
+        UserKind::Application => users::create(&request.cx, kind, account, patch).await?,
+    };
+    let invitation_url = invitations::handed_over(&request.cx, &made).await?;
+    let out = UserOut { invitation_url, ..UserOut::from(&made.record) };
+    let reply = Reply::json(201, &out)?.with("etag", conditions::tag(made.version));
+    Ok(reply.with("location", format!("/v1/users/{}", made.uuid)))
 }
 
 /// A changed user (JSON Merge Patch).
@@ -283,30 +312,71 @@ pub struct GrantOut {
     permissions: Vec<&'static str>,
 }
 
+/// How a person who asks has signed in.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "OwnSession")]
+pub struct OwnSessionOut {
+    /// Number of the session.
+    number: i64,
+    /// 2: by two factors; 1: by one.
+    level: u8,
+    /// What every request of the session carries in `Patron-CSRF`.
+    csrf: String,
+    /// By what a second factor has to be proven before anything may be done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    second_factor: Vec<&'static str>,
+    /// Until when what asks for a fresh proof of who one is needs no other; none: it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    step_up_until: Option<String>,
+}
+
 /// Who asks.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Me")]
 pub struct MeOut<'a> {
     /// The user.
     user: UserOut<'a>,
-    /// Number of the key.
-    key: i64,
-    /// What may be done with the key, and where.
+    /// Number of the key; none where a person asks by a session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<i64>,
+    /// The session, where one asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<OwnSessionOut>,
+    /// What may be done, and where.
     permissions: Vec<GrantOut>,
+    /// What may be done besides once a second factor is proven: `POST /v1/sign-in/second-factor`,
+    /// or `POST /v1/me/totp` where there is none yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    withheld: Vec<GrantOut>,
 }
 
-/// Who asks, and what he may do where.
-pub async fn me(request: Request) -> Result<Reply, Failure> {
-    let patron_app::Actor::Caller(caller) = &request.cx.actor else {
-        return Err(Failure::Forbidden);
-    };
-    let permissions = caller.principal.grants().iter().map(|grant| GrantOut {
+fn granted(principal: &Principal) -> Vec<GrantOut> {
+    let granted = principal.grants().iter().map(|grant| GrantOut {
         account: grant.account,
         space: grant.space,
         subaccounts: grant.subaccounts,
         permissions: grant.permissions.iter().map(|one| one.as_str()).collect(),
     });
-    let permissions = permissions.collect();
+    granted.collect()
+}
+
+/// Who asks, and what he may do where.
+pub async fn me(request: Request) -> Result<Reply, Failure> {
+    let caller = request.cx.caller()?;
+    let permissions = granted(&caller.principal);
+    let withheld = caller.person.as_ref().map(|person| granted(&person.withheld));
+    let withheld = withheld.unwrap_or_default();
     let user = (&caller.user).into();
-    Reply::json(200, &MeOut { user, key: caller.key.number, permissions })
+    let session = caller.person.as_ref().map(|standing| OwnSessionOut {
+        number: standing.session,
+        level: standing.level,
+        csrf: standing.csrf.clone(),
+        second_factor: standing.second_factor.clone(),
+        step_up_until: Some(standing.proven_until)
+            .filter(|until| *until > request.now)
+            .map(Timestamp::rfc3339_micros),
+    });
+    let key = caller.person.is_none().then_some(caller.key.number);
+    Reply::json(200, &MeOut { user, key, session, permissions, withheld })
 }

@@ -34,8 +34,8 @@ pub struct DeliveryOut<'a> {
     /// What happened, in a word: `customer.updated`.
     #[serde(rename = "type")]
     kind: &'a str,
-    /// `retrying`, `delivered`, `failed`, `cancelled`, `withheld` (there is nothing to be told any
-    /// more).
+    /// `retrying`, `held` (behind an earlier one of its customer), `delivered`, `failed`,
+    /// `cancelled`, `withheld` (there is nothing to be told any more).
     #[schemars(with = "words::DeliveryState")]
     state: &'static str,
     /// Attempts made.
@@ -64,7 +64,7 @@ pub struct AttemptOut<'a> {
     /// When it began.
     #[schemars(extend("format" = "date-time"))]
     at: String,
-    /// `schedule`, `probe` (to see whether a failing endpoint is back), `manual`, `test`.
+    /// `schedule`, `probe` (to see whether a failing endpoint is back), `manual`, `replay`, `test`.
     #[schemars(with = "words::AttemptTrigger")]
     trigger: &'static str,
     /// The status of the answer.
@@ -79,7 +79,8 @@ pub struct AttemptOut<'a> {
 }
 
 impl<'a> DeliveryOut<'a> {
-    fn of(delivery: &'a Delivery) -> DeliveryOut<'a> {
+    /// A delivery.
+    pub fn of(delivery: &'a Delivery) -> DeliveryOut<'a> {
         let last = delivery.attempts.last();
         DeliveryOut {
             id: deliveries::id_of(delivery.endpoint, delivery.seq),
@@ -98,6 +99,7 @@ impl<'a> DeliveryOut<'a> {
 }
 
 impl<'a> AttemptOut<'a> {
+    /// An attempt.
     pub fn of(attempt: &'a Attempt) -> AttemptOut<'a> {
         AttemptOut {
             n: attempt.n,

@@ -44,14 +44,22 @@ words! {
     Outcome: "done" "refused";
     /// How much a webhook endpoint is told.
     WebhookPayload: "full" "thin";
+    /// In which order it is told.
+    WebhookOrder: "none" "customer";
+    /// How that is signed.
+    WebhookScheme: "v1" "v1a" "both";
     /// Whether it is told anything.
     WebhookState: "active" "paused" "ended";
     /// Why it is not.
     WebhookReason: "user" "failing" "gone" "restored";
     /// What became of a delivery.
-    DeliveryState: "retrying" "delivered" "failed" "cancelled" "withheld";
+    DeliveryState: "retrying" "held" "delivered" "failed" "cancelled" "withheld";
     /// What caused an attempt.
-    AttemptTrigger: "schedule" "probe" "manual" "test";
+    AttemptTrigger: "schedule" "probe" "manual" "replay" "test";
+    /// What became of a replay.
+    ReplayState: "running" "done" "cancelled";
+    /// What a replay is of.
+    ReplayOnly: "all" "failed";
     /// What an operation of a JSON Patch does.
     PatchVerb: "add" "remove" "replace" "move" "copy" "test";
 }

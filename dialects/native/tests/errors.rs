@@ -1,6 +1,6 @@
 //! Bad input: a clear 4xx in this API's own shape, and nothing changed.
 
-use patron_gateway::limits::Limits;
+use patron_gateway::{Access, Operation, limits::Limits};
 use patron_native::DIALECT;
 use patron_testkit::TestServer;
 use serde_json::{Value, json};
@@ -110,7 +110,10 @@ async fn what_is_not_understood_is_400_and_says_where() {
 #[tokio::test]
 async fn no_operation_passes_over_a_parameter() {
     let native = Native::start().await;
-    for operation in (DIALECT.operations)() {
+    // What is a person's own is refused to keys before it is looked at, and providers send browsers
+    // back with parameters of their own.
+    let has_own = |o: &&Operation| o.access == Access::Own || o.id == "sign_in_by_provider";
+    for operation in (DIALECT.operations)().iter().filter(|o| !has_own(o)) {
         let path: Vec<&str> =
             operation.path.split('/').map(|s| if s.starts_with('{') { "1" } else { s }).collect();
         let target = format!("{}?nope=1&limt=2", path.join("/"));
@@ -273,7 +276,8 @@ async fn every_body_has_all_its_faults_told() {
         "expires_at": "soon", "role": 99});
     let key_change = json!({"dialect": "native", "name": 7, "public_rights": "ful"});
     let rotation = json!({"overlap_seconds": "x", "expires_at": "soon"});
-    let new_space = json!({"name": 7, "default_country": "??", "audit_reads": true, "nope": 1});
+    let new_space = json!({"name": 7, "default_country": "??", "audit_reads": 1, "nope": 1,
+        "technical_contacts": ["nobody"], "address": {"country": "??", "purpose": "billing"}});
     let space_change = json!({"account": 1, "default_country": 7,
         "dialects": {"natvie": {}, "wallee": 7}, "archived": "x"});
     for (method, path, body, want) in [
@@ -298,7 +302,13 @@ async fn every_body_has_all_its_faults_told() {
             rotation,
             "/expires_at /overlap_seconds",
         ),
-        ("POST", "/v1/spaces".into(), new_space, "/audit_reads /default_country /name /nope"),
+        (
+            "POST",
+            "/v1/spaces".into(),
+            new_space,
+            "/address/country /address/purpose /audit_reads /default_country /name /nope \
+             /technical_contacts",
+        ),
         (
             "PATCH",
             format!("/v1/spaces/{space}"),

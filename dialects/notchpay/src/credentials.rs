@@ -1,4 +1,4 @@
-//! How keys are made, shown and tried out: a public and a private half, both kept as a hash.
+//! How keys are made, shown and tried out: a public half, kept as a hash, and a private one.
 
 use patron_app::keys::NewSecret;
 use patron_gateway::{
@@ -49,12 +49,13 @@ fn mint() -> Minted {
     minted(random_token("pk.", PUBLIC_BYTES), random_token("sk.", PRIVATE_BYTES))
 }
 
-/// Neither half is kept as it is, so both are shown this once: with a blank between them.
+/// The public half is kept as a hash, the private one sealed: it signs webhooks. Both are shown
+/// this once, with a blank between them.
 fn minted(public: String, private: String) -> Minted {
     Minted {
         handle: Some(handle_of(&public)),
         shown: format!("{public} {private}"),
-        secret: NewSecret::Bearer(private),
+        secret: NewSecret::Signing(private.into_bytes()),
     }
 }
 

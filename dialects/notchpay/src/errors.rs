@@ -118,7 +118,7 @@ fn verdict(failure: &Failure, exchange: &Exchange) -> Verdict {
             let text = "This endpoint requires additional authentication";
             Verdict::new(403, "Forbidden", text)
         }
-        Failure::Forbidden => {
+        Failure::Forbidden | Failure::StepUp { .. } => {
             let text = "You don't have permission to access this resource";
             Verdict::new(403, "Forbidden", text)
         }
@@ -161,17 +161,22 @@ fn not_found_text(noun: Noun) -> &'static str {
         Noun::PaymentMethod => "Payment method not found",
         Noun::Account => "Sync account not found",
         Noun::Address => "Address not found",
+        Noun::Endpoint => "Webhook endpoint not found",
         Noun::Comment
         | Noun::Space
         | Noun::Key
         | Noun::User
         | Noun::Role
+        | Noun::Provider
         | Noun::Assignment
         | Noun::Permission
         | Noun::Entry
-        | Noun::Endpoint
         | Noun::Delivery
+        | Noun::Replay
         | Noun::Secret
+        | Noun::Session
+        | Noun::Passkey
+        | Noun::Mail
         | Noun::Resource(_) => NO_RESOURCE,
     }
 }

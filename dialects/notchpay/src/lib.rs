@@ -5,6 +5,8 @@
 //! - [`customers`]: what comes in, what goes out, handlers. [`ids`]: how records are named.
 //! - [`payment_methods`]: what a customer may pay with. [`catalogues`]: channels, countries,
 //!   currencies, banks.
+//! - [`webhook_endpoints`]: who is told what happened, and how. [`js`]: JSON as JavaScript writes
+//!   it.
 //! - [`lists`]: pages and filters.
 //! - [`input`]: JSON and form bodies, and query parameters.
 //!
@@ -19,9 +21,11 @@ mod envelopes;
 mod errors;
 pub mod ids;
 mod input;
+mod js;
 mod lists;
 mod operations;
 mod payment_methods;
+mod webhook_endpoints;
 
 use std::borrow::Cow;
 
@@ -35,7 +39,7 @@ pub static DIALECT: Dialect = Dialect {
     name: NAME,
     title: "Notch Pay",
     about: "Customers and their payment methods.",
-    mounts: &["/customers", "/channels", "/countries", "/currencies", "/resources"],
+    mounts: &["/customers", "/channels", "/countries", "/currencies", "/resources", "/webhooks"],
     route,
     authenticate: auth::authenticate,
     claimed: claimed::claimed,
@@ -47,6 +51,7 @@ pub static DIALECT: Dialect = Dialect {
     error_schema: |generator| generator.subschema_for::<errors::ErrorBody>(),
     error_media: "application/json",
     credentials: credentials::CREDENTIALS,
+    webhooks: Some(&webhook_endpoints::NOTIFIER),
 };
 
 /// Slashes at the end do not matter: an official plugin sends one (dossier §1).

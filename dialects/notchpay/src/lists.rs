@@ -95,7 +95,7 @@ fn found_by(text: &str, home: Option<&Country>) -> Filter {
     // A name kept in two parts is shown as one, so a text may run from one part into the other.
     for (at, gap) in text.match_indices(' ').take(GAPS_MAX) {
         let (given, family) = (&text[..at], &text[at + gap.len()..]);
-        let parts = Filter::Missing(customer::text("full_name"))
+        let parts = Filter::Missing(customer::full_name())
             .and(Filter::Contains(customer::given_name(), given.to_owned()))
             .and(Filter::StartsWith(customer::family_name(), family.to_owned()));
         any.push(parts);

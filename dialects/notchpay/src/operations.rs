@@ -5,17 +5,20 @@ use patron_gateway::{
     Operation,
     operation::{Parameter, delete, get, group, patch, post, put},
 };
-use patron_model::Permission::{CustomerRead, CustomerWrite, PaymentMethodRead};
+use patron_model::Permission::{
+    CustomerRead, CustomerWrite, PaymentMethodRead, WebhookRead, WebhookWrite,
+};
 
 use crate::{
     catalogues,
     customers::{self, read::CustomerBody},
     envelopes::schemas::{
         BankAnswer, BankList, ChannelAnswer, ChannelList, CountryAnswer, CountryList,
-        CurrencyAnswer, CurrencyList, CustomerAnswer, CustomerList, DeletedAnswer, MethodList,
-        PaymentList,
+        CurrencyAnswer, CurrencyList, CustomerAnswer, CustomerList, DeletedAnswer, EndpointAnswer,
+        EndpointList, GoneAnswer, MethodList, PaymentList,
     },
     payment_methods,
+    webhook_endpoints::{self as webhooks, WebhookBody},
 };
 
 const MEDIA: &[&str] = &["application/json", "application/x-www-form-urlencoded"];
@@ -38,7 +41,15 @@ const CHANNEL_FILTERS: [Parameter; 3] = [
 
 /// Every operation.
 pub fn all() -> Vec<Operation> {
-    [of_customers(), of_blocking(), of_what_hangs_on_them(), of_catalogues(), of_guides()].concat()
+    [
+        of_customers(),
+        of_blocking(),
+        of_what_hangs_on_them(),
+        of_webhooks(),
+        of_catalogues(),
+        of_guides(),
+    ]
+    .concat()
 }
 
 #[rustfmt::skip]
@@ -106,6 +117,24 @@ fn of_what_hangs_on_them() -> Vec<Operation> {
         get("/customers/{id}/payments", customers::payments)
             .named("customer_payments_list", "List customer's payments")
             .needs(CustomerRead).takes(&PAGES).takes(&[STATUS]).replies::<PaymentList>(200),
+    ])
+}
+
+#[rustfmt::skip]
+fn of_webhooks() -> Vec<Operation> {
+    const ALL: &str = "/webhooks";
+    const ONE: &str = "/webhooks/{endpoint}";
+    group("Webhooks", [
+        get(ALL, webhooks::list).named("webhooks_list", "List all webhooks")
+            .needs(WebhookRead).takes(&PAGES).replies::<EndpointList>(200),
+        post(ALL, webhooks::create).named("webhooks_create", "Create a webhook")
+            .needs(WebhookWrite).body::<WebhookBody>().media(MEDIA).replies::<EndpointAnswer>(201),
+        get(ONE, webhooks::retrieve).named("webhooks_retrieve", "Retrieve a webhook")
+            .needs(WebhookRead).replies::<EndpointAnswer>(200),
+        put(ONE, webhooks::update).named("webhooks_update", "Update a webhook")
+            .needs(WebhookWrite).body::<WebhookBody>().media(MEDIA).replies::<EndpointAnswer>(202),
+        delete(ONE, webhooks::delete).named("webhooks_delete", "Delete a webhook")
+            .needs(WebhookWrite).replies::<GoneAnswer>(202),
     ])
 }
 

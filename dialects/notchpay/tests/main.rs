@@ -13,3 +13,4 @@ mod payment_methods;
 mod place;
 mod public_keys;
 mod translation;
+mod webhook_endpoints;

@@ -56,21 +56,22 @@ async fn identify(
     match exchange.header("requesttoken").map(str::trim) {
         None | Some("") => Err(Failure::Unauthenticated { reason: "no token" }),
         Some(token) => {
-            Ok((by_secret(app, exchange, &sha256_hex(token), token).await?, Permissions::ALL))
+            let hash = sha256_hex(token);
+            Ok((by_secret(app, exchange, &hash, &hash).await?, Permissions::ALL))
         }
     }
 }
 
-/// The holder of a key by handle and secret.
+/// The holder of a key by its handle and the hash of its secret.
 pub async fn by_secret(
     app: &Arc<App>,
     exchange: &Exchange,
     handle: &str,
-    secret: &str,
+    hash: &str,
 ) -> Result<Arc<Caller>, Failure> {
     let caller = app.caller(NAME, handle).await?;
     exchange.claims(caller.key.number);
-    if caller.has_secret(secret) {
+    if caller.has_secret_hash(hash) {
         Ok(caller)
     } else {
         Err(Failure::Unauthenticated { reason: "wrong secret" })

@@ -26,6 +26,8 @@ pub struct Envelope<T> {
 pub type Simple = Envelope<&'static str>;
 /// Answer of adding a customer.
 pub type Added = Envelope<Record>;
+/// Answer of writes of notifications: the number of the one that was written.
+pub type Numbered = Envelope<i64>;
 
 impl<T> Envelope<T> {
     fn of(response_data: T) -> Envelope<T> {
@@ -54,6 +56,14 @@ pub fn simple() -> Result<Reply, Failure> {
 /// `Internal` only.
 pub fn added(record: Record) -> Result<Reply, Failure> {
     Reply::json(200, &Added::of(record))
+}
+
+/// The answer of a write of a notification.
+///
+/// # Errors
+/// `Internal` only.
+pub fn numbered(number: i64) -> Result<Reply, Failure> {
+    Reply::json(200, &Numbered::of(number))
 }
 
 /// A page of customers.

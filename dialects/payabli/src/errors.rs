@@ -110,7 +110,12 @@ fn said(failure: &Failure) -> Said {
             "Check the entrypoint.",
         ),
         Failure::NotFound { noun } => {
-            let noun = if *noun == Noun::Account { "organization" } else { noun.as_str() };
+            let noun = match noun {
+                Noun::Account => "organization",
+                Noun::Endpoint => "notification",
+                Noun::Delivery => "notification log",
+                other => other.as_str(),
+            };
             let text = format!("Invalid parameter value: {noun}");
             Said::bad(&text, &format!("There is no such {noun}."), "Check the id.")
         }
@@ -143,6 +148,7 @@ fn said(failure: &Failure) -> Said {
         | Failure::MethodNotAllowed { .. }
         | Failure::Unauthenticated { .. }
         | Failure::Forbidden
+        | Failure::StepUp { .. }
         | Failure::KeyReused
         | Failure::InFlight
         | Failure::TooMany { .. }
@@ -178,7 +184,8 @@ fn of_http(failure: &Failure) -> (u16, &'static str, Cow<'static, str>, &'static
             let todo = "Send a valid requestToken header or bearer token.";
             said(401, "Unauthorized", "The token is missing, unknown or expired.", todo)
         }
-        Failure::Forbidden => {
+        // Only persons are asked for more, and they do not come here.
+        Failure::Forbidden | Failure::StepUp { .. } => {
             let todo = "Use a token with a wider scope.";
             said(403, "Forbidden", "The token does not allow this.", todo)
         }
@@ -290,6 +297,8 @@ fn wire_name(field: &str) -> String {
         "shipping" => "shippingAddress",
         "payment_methods" => "StoredMethods",
         "idempotencykey" => "idempotencyKey",
+        "url" => "target",
+        "headers" => "content.webHeaderParameters",
         other => other,
     };
     tail.map_or_else(|| head.to_owned(), |tail| format!("{head}.{tail}"))

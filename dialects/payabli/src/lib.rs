@@ -3,6 +3,7 @@
 //! - [`operations`]: every operation on one page. [`auth`]: who asks, entry points, keys.
 //! - [`customers`]: what comes in as a change of the record, what goes out, which customer a
 //!   request means, files in and out. [`payment_methods`] are shown with them.
+//! - [`webhook_endpoints`]: notifications, which the engine of all webhooks sends.
 //! - [`query`], [`filters`]: the list grammar. [`lists`]: many at once.
 //! - [`envelopes`] and [`errors`]: the shapes around every answer.
 //!
@@ -25,6 +26,7 @@ mod query;
 mod settings;
 mod spaces;
 mod tokens;
+mod webhook_endpoints;
 
 use std::borrow::Cow;
 
@@ -40,7 +42,7 @@ pub const NAME: &str = "payabli";
 pub static DIALECT: Dialect = Dialect {
     name: NAME,
     title: "Payabli",
-    about: "Customers of an entry point, their lists, exports and imports.",
+    about: "Customers of an entry point, their lists, exports and imports; notifications.",
     mounts: &["/api"],
     route,
     authenticate: auth::authenticate,
@@ -64,6 +66,7 @@ pub static DIALECT: Dialect = Dialect {
         examples: credentials::examples,
         sign_in: credentials::SIGN_IN,
     },
+    webhooks: Some(&webhook_endpoints::NOTIFIER),
 };
 
 /// Paths match in any case and with or without trailing slash (dossier §1).

@@ -4,7 +4,9 @@ use patron_gateway::{
     Operation,
     operation::{IdempotencyRule, Parameter, delete, get, group, post, put},
 };
-use patron_model::Permission::{CustomerExport, CustomerImport, CustomerRead, CustomerWrite};
+use patron_model::Permission::{
+    CustomerExport, CustomerImport, CustomerRead, CustomerWrite, WebhookRead, WebhookWrite,
+};
 
 use crate::{
     customers::{
@@ -13,10 +15,11 @@ use crate::{
         show::Record,
         statistics::{self, Interval},
     },
-    envelopes::{Added, Imported, Listed, Simple},
+    envelopes::{Added, Imported, Listed, Numbered, Simple},
     lists,
     settings::{self, SettingsRecord},
     tokens,
+    webhook_endpoints::{self as notifications, NotificationBody, NotificationRecord},
 };
 
 /// Seconds an idempotency key is remembered (dossier §3.4).
@@ -51,7 +54,7 @@ const REPEATS: IdempotencyRule =
 
 /// All operations.
 pub fn all() -> Vec<Operation> {
-    [of_one_customer(), of_many_customers(), of_the_account()].concat()
+    [of_one_customer(), of_many_customers(), of_the_account(), of_notifications()].concat()
 }
 
 #[rustfmt::skip]
@@ -119,5 +122,21 @@ fn of_the_account() -> Vec<Operation> {
         post(TOKEN, tokens::create).named("get_token", "Get a token")
             .public().body::<tokens::Credentials>().replies::<tokens::Granted>(200)
             .replies::<tokens::BadRequest>(400),
+    ])
+}
+
+#[rustfmt::skip]
+fn of_notifications() -> Vec<Operation> {
+    const ALL: &str = "/api/Notification";
+    const ONE: &str = "/api/Notification/{nId}";
+    group("Notifications", [
+        post(ALL, notifications::add).named("add_notification", "Add notification")
+            .needs(WebhookWrite).body::<NotificationBody>().replies::<Numbered>(200),
+        get(ONE, notifications::get).named("get_notification", "Get notification")
+            .needs(WebhookRead).replies::<NotificationRecord>(200),
+        put(ONE, notifications::update).named("update_notification", "Update notification")
+            .needs(WebhookWrite).body::<NotificationBody>().replies::<Numbered>(200),
+        delete(ONE, notifications::delete).named("delete_notification", "Delete notification")
+            .needs(WebhookWrite).replies::<Numbered>(200),
     ])
 }

@@ -2,13 +2,14 @@
 
 use patron_app::{Actor, Caller, Cx};
 use patron_model::{Failure, Noun, space::Space};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use crate::{NAME, auth, settings};
 
 /// What a record says of the paypoint it belongs to. The names can be set by switches of the space
 /// (`legalName`, `dbaName`, `externalPaypointId`); otherwise they are the space's own.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Paypoint {
     /// Number of the space.
     pub id: i64,
@@ -50,7 +51,9 @@ impl Paypoint {
 pub fn caller(cx: &Cx) -> Result<&Arc<Caller>, Failure> {
     match &cx.actor {
         Actor::Caller(caller) => Ok(caller),
-        Actor::Operator | Actor::Anonymous => Err(Failure::internal("the operation has no caller")),
+        Actor::Operator | Actor::Person(_) | Actor::Anonymous => {
+            Err(Failure::internal("the operation has no caller"))
+        }
     }
 }
 

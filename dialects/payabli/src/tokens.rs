@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
-use patron_app::{App, Caller};
+use patron_app::{App, Caller, secrets::sha256_hex};
 use patron_gateway::{Reply, Request, decode};
 use patron_model::{Failure, Permission, Permissions, Timestamp};
 use schemars::JsonSchema;
@@ -95,7 +95,7 @@ pub async fn create(request: Request) -> Result<Reply, Failure> {
     let app = &request.cx.app;
     let admit = |caller: Arc<Caller>| caller.admit(request.client).map(|()| caller);
     let id = id.to_ascii_lowercase();
-    let caller = auth::by_secret(app, &request, &id, &secret).await;
+    let caller = auth::by_secret(app, &request, &id, &sha256_hex(&secret)).await;
     match caller.and_then(admit) {
         Err(Failure::Unauthenticated { .. }) => Ok(unknown_client()),
         Err(other) => Err(other),

@@ -11,3 +11,4 @@ mod golden;
 mod identifiers;
 mod lists;
 mod place;
+mod webhook_endpoints;

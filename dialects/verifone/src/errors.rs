@@ -89,7 +89,10 @@ fn describe(failure: &Failure) -> (u16, u16, &'static str) {
             (409, code::RESOURCE, "The resource is in a state that does not allow this.")
         }
         Failure::Unauthenticated { .. } => (401, code::SIGN_IN, "Authentication is required."),
-        Failure::Forbidden => (403, code::PERMISSION, "Insufficient permissions."),
+        // Only persons are asked for more, and they do not come here.
+        Failure::Forbidden | Failure::StepUp { .. } => {
+            (403, code::PERMISSION, "Insufficient permissions.")
+        }
         Failure::KeyReused => {
             (409, code::RESOURCE, "The idempotency key was used with another request.")
         }
@@ -169,6 +172,7 @@ fn details(failure: &Failure) -> BTreeMap<String, String> {
         | Failure::WrongState { .. }
         | Failure::Unauthenticated { .. }
         | Failure::Forbidden
+        | Failure::StepUp { .. }
         | Failure::KeyReused
         | Failure::InFlight
         | Failure::TooMany { .. }

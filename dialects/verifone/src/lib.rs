@@ -65,4 +65,5 @@ pub static DIALECT: Dialect = Dialect {
         examples: credentials::examples,
         sign_in: credentials::SIGN_IN,
     },
+    webhooks: None,
 };

@@ -36,7 +36,7 @@ struct Listing {
 
 /// `GET /v2/customer`.
 pub async fn list(request: Request) -> Result<Reply, Failure> {
-    let spaces = &spaces::caller(&request.cx)?.spaces;
+    let spaces = &request.cx.caller()?.spaces;
     let listing = Listing::read(&request.query(), spaces)?;
     let rows = if listing.selector.kind == Kind::Entity && spaces.len() > 1 {
         by_entity(&request, spaces, &listing).await?

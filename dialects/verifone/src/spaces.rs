@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use patron_app::{Actor, Caller, Cx};
+use patron_app::Cx;
 use patron_gateway::dialect::Switch;
 use patron_model::{Failure, Why, space::Space};
 
@@ -28,17 +28,6 @@ pub const SWITCHES: [Switch; 3] = [
     },
 ];
 
-/// The key that asks.
-///
-/// # Errors
-/// `Forbidden` for work that no key asked for: it belongs to no entity.
-pub fn caller(cx: &Cx) -> Result<&Arc<Caller>, Failure> {
-    match &cx.actor {
-        Actor::Caller(caller) => Ok(caller),
-        Actor::Operator | Actor::Anonymous => Err(Failure::Forbidden),
-    }
-}
-
 /// The id by which a space is shown.
 pub fn shown(space: &Space) -> String {
     space.switch(NAME, "entity_id").map_or_else(|| space.uuid.to_string(), str::to_owned)
@@ -59,7 +48,7 @@ pub fn named<'a>(cx: &'a Cx, body: &CustomerBody) -> Result<&'a Arc<Space>, Fail
     if entity_id.is_empty() {
         return Err(Failure::invalid("entity_id", Why::Required));
     }
-    let mut spaces = caller(cx)?.spaces.iter();
+    let mut spaces = cx.caller()?.spaces.iter();
     spaces.find(|space| means(space, entity_id)).ok_or(Failure::Forbidden)
 }
 
@@ -68,5 +57,5 @@ pub fn named<'a>(cx: &'a Cx, body: &CustomerBody) -> Result<&'a Arc<Space>, Fail
 /// # Errors
 /// `Forbidden` when the key does not open it.
 pub fn of_record(cx: &Cx, space: i64) -> Result<&Arc<Space>, Failure> {
-    caller(cx)?.space(space).ok_or(Failure::Forbidden)
+    cx.caller()?.space(space).ok_or(Failure::Forbidden)
 }

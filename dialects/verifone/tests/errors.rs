@@ -31,7 +31,7 @@ fn expected(failure: &Failure) -> (u16, u16, Value) {
         }
         Failure::WrongState { .. } => (409, 110, json!({})),
         Failure::Unauthenticated { .. } => (401, 116, json!({})),
-        Failure::Forbidden => (403, 113, json!({})),
+        Failure::Forbidden | Failure::StepUp { .. } => (403, 113, json!({})),
         Failure::KeyReused | Failure::InFlight => (409, 110, json!({})),
         Failure::TooMany { .. } => (429, 113, json!({})),
         Failure::TooLarge { .. } => (413, 107, json!({"body": "Must be at most 9 bytes."})),
@@ -64,6 +64,7 @@ fn all() -> Vec<Failure> {
         Failure::WrongState { is: "a", needs: "b" },
         Failure::Unauthenticated { reason: "a secret reason" },
         Failure::Forbidden,
+        Failure::StepUp { methods: Vec::new() },
         Failure::KeyReused,
         Failure::InFlight,
         Failure::TooMany { retry_after_seconds: 7 },

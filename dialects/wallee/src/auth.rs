@@ -8,7 +8,7 @@ use patron_app::{
     App, Caller,
     secrets::{hmac_sha256, same},
 };
-use patron_gateway::{BoxFuture, Claim, Exchange};
+use patron_gateway::{BoxFuture, Claim, Exchange, dialect::Switch};
 use patron_model::{Failure, Timestamp, Why};
 use serde::Deserialize;
 use serde_json::Value;
@@ -19,6 +19,15 @@ use crate::{NAME, table};
 /// key's own space sets another number. The provider's window is not known (dossier §2).
 const WINDOW_SECONDS: i64 = 300;
 const WINDOW_SWITCH: &str = "token_window_seconds";
+/// How old a token may be, as a space sets it.
+pub const WINDOW: Switch = Switch {
+    name: WINDOW_SWITCH,
+    takes: "whole seconds, as a number or a text",
+    accepts: |value| match value {
+        Value::String(seconds) => seconds.trim().parse().is_ok_and(|seconds: i64| seconds >= 0),
+        seconds => seconds.as_i64().is_some_and(|seconds| seconds >= 0),
+    },
+};
 /// A time of issue beyond this is in milliseconds: seconds reach it in the year 33658.
 const SECONDS_MAX: f64 = 1e12;
 

@@ -36,7 +36,7 @@ fn of_family(family: &'static Family) -> Vec<Operation> {
                 _ => list(family, &request),
             }
         };
-        let line = row.line(negotiated(handler)).any_key();
+        let line = row.line(negotiated("application/json", handler)).any_key();
         table::described(line).answers(row.status, CATALOGUES.schemas(), row.reply)
     };
     rows.map(line).collect()

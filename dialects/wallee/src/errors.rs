@@ -104,7 +104,7 @@ fn parts(failure: &Failure, word: Word) -> Parts {
         Failure::Unauthenticated { reason: _ } => {
             plain(401, "unauthorized", "The credentials are missing or incorrect.")
         }
-        Failure::Forbidden => plain(403, "forbidden", "The user has no permission for this."),
+        Failure::Forbidden | Failure::StepUp { .. } => plain(403, "forbidden", NO_PERMISSION),
         Failure::KeyReused => {
             plain(422, UNPROCESSABLE, "The idempotency key was used with another request.")
         }
@@ -138,6 +138,7 @@ fn parts(failure: &Failure, word: Word) -> Parts {
     }
 }
 
+const NO_PERMISSION: &str = "The user has no permission for this.";
 const UNPROCESSABLE: &str = "unprocessable_entity";
 /// The SDK's table knows one word for all 5xx.
 const FAULT: &str = "internal_server_error";
@@ -158,16 +159,18 @@ fn errors(problems: &Problems, word: Word) -> Errors {
 }
 
 /// The provider's word for a field.
-type Word = fn(&str) -> String;
+pub type Word = fn(&str) -> String;
 
-/// The words for what a request is about: only customers have fields in words of the record.
+/// The words for what a request is about, where fields are told in words of the record.
 fn words(exchange: &Exchange) -> Word {
     let about = exchange.path().strip_prefix(MOUNT).unwrap_or_default();
     let is_of = |path: &str| about.starts_with(path);
-    match (is_of("/customers"), is_of("/human-users") || is_of("/application-users")) {
-        (true, _) => word_of_customer,
-        (false, true) => word_of_user,
-        (false, false) => word,
+    let of_users = ["/human-users", "/application-users", "/single-sign-on-users"];
+    match about {
+        _ if is_of("/customers") => word_of_customer,
+        _ if of_users.into_iter().any(is_of) => word_of_user,
+        _ if is_of("/accounts") || is_of("/spaces") => word_of_place,
+        _ => word,
     }
 }
 
@@ -180,13 +183,29 @@ fn word_of_user(field: &str) -> String {
         "email" => "emailAddress",
         "phone" => "mobilePhoneNumber",
         "time_zone" => "timeZone",
+        "request_limit" => "requestLimit",
         "role" => "roleId",
         other => return word(other),
     };
     word.to_owned()
 }
 
-fn word(field: &str) -> String {
+/// The provider's word for a field of an account or a space.
+fn word_of_place(field: &str) -> String {
+    let word = match field {
+        "parent" => "parentAccount",
+        "subaccount_limit" => "subaccountLimit",
+        "request_limit" => "requestLimit",
+        "technical_contacts" => "technicalContactAddresses",
+        "time_zone" => "timeZone",
+        "currency" => "primaryCurrency",
+        other => return word(other),
+    };
+    word.to_owned()
+}
+
+/// Words that are the provider's already.
+pub fn word(field: &str) -> String {
     if field.is_empty() { "body" } else { field }.to_owned()
 }
 

@@ -202,6 +202,7 @@ fn german(word: &str) -> &str {
         "metric" => "Messgrößen",
         "subscription" => "Abonnements",
         "webhook" => "Webhooks",
+        "provider" => "Anmeldedienste",
         "read" => "ansehen",
         "write" => "bearbeiten",
         "past" => "in der Vergangenheit ansehen",
@@ -211,6 +212,7 @@ fn german(word: &str) -> &str {
         "delete" => "endgültig löschen",
         "grant" => "vergeben",
         "own" => "besitzen",
+        "end" => "beenden",
         "redeliver" => "erneut zustellen",
         unknown => unknown,
     }

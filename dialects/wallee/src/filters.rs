@@ -152,6 +152,15 @@ impl<F> Condition<F> {
         }
     }
 
+    /// Whether some field is asked for what the test says.
+    pub fn asks(&self, test: &impl Fn(&F, &Check) -> bool) -> bool {
+        match self {
+            Condition::And(inner) | Condition::Or(inner) => inner.iter().any(|c| c.asks(test)),
+            Condition::Not(inner) => inner.asks(test),
+            Condition::Is(field, check) => test(field, check),
+        }
+    }
+
     /// Whether it holds, given the values of the fields.
     pub fn holds(&self, value: &impl Fn(&F) -> Option<Value>) -> bool {
         match self {
@@ -188,7 +197,7 @@ impl Check {
     }
 
     /// Whether a value passes: the same meaning as the filter's.
-    fn holds(&self, value: Option<&Value>) -> bool {
+    pub fn holds(&self, value: Option<&Value>) -> bool {
         match (self, value) {
             (Check::Missing, value) => value.is_none(),
             (Check::Whole(operator, want), Some(Value::Whole(have))) => operator.holds(have, want),

@@ -95,3 +95,23 @@ pub fn text<T>(
         }),
     }
 }
+
+/// A text that is shown as it is kept, as a patch; an empty one clears, for the SDK cannot send
+/// `null`.
+pub fn clearing<T>(
+    fields: &mut Fields,
+    name: &str,
+    member: Member<String>,
+    parse: impl FnOnce(&str) -> Result<T, Why>,
+) -> Patch<T> {
+    text(fields, (name, usize::MAX), &member, &None, parse)
+}
+
+/// How many requests are answered in two minutes. Zero is no limit: the SDK cannot send `null`.
+pub fn request_limit(member: Member<i64>) -> Patch<i64> {
+    match member.value() {
+        None => Patch::Keep,
+        Some(0) => Patch::Clear,
+        Some(limit) => Patch::Set(limit),
+    }
+}

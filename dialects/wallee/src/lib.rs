@@ -7,12 +7,14 @@
 //! - [`transport`]: what may be sent and accepted. [`errors`]: failures in the provider's shape.
 //! - [`customers`], [`addresses`], [`comments`]: wire types, both conversions, handlers.
 //!   [`input`] is how members of bodies are read.
+//! - [`webhook_endpoints`]: URLs and listeners, what they are told, and who signs it.
 //! - [`families`]: the catalogues, one line each; [`catalogues`] answers all of them.
 //! - [`tables`]: the records that are tables, a few lines each; [`records`] answers all of them.
 //! - [`query`] reads the search grammar, [`filters`] gives it types and evaluates it, [`lists`]
 //!   holds parameters and envelopes of lists and searches.
 //! - [`limits`]: what the official SDK refuses to read, and what is shown instead.
 
+mod accounts;
 mod addresses;
 mod auth;
 mod catalogues;
@@ -21,6 +23,7 @@ mod comments;
 mod credentials;
 mod customers;
 mod errors;
+mod exports;
 pub mod families;
 mod filters;
 mod input;
@@ -30,10 +33,12 @@ mod operations;
 pub mod query;
 mod records;
 mod roles;
+mod spaces;
 mod table;
 pub mod tables;
 mod transport;
 mod users;
+mod webhook_endpoints;
 
 use patron_gateway::{
     Credentials, Dialect,
@@ -67,7 +72,7 @@ pub static DIALECT: Dialect = Dialect {
         roles: KeyRoles::INTEGRATION,
         keeps_user: true,
         sandbox: credentials::sandbox,
-        switches: &[],
+        switches: &[auth::WINDOW, webhook_endpoints::SIGNED],
         sandbox_switches: || Value::Null,
         mint: credentials::mint,
         show: credentials::show,
@@ -75,6 +80,7 @@ pub static DIALECT: Dialect = Dialect {
         examples: credentials::examples,
         sign_in: credentials::SIGN_IN,
     },
+    webhooks: Some(&webhook_endpoints::NOTIFIER),
 };
 
 fn security() -> Value {

@@ -55,9 +55,25 @@ pub fn expands(exchange: &Exchange, reference: &str) -> bool {
     })
 }
 
-fn limit(query: &Params, faults: &mut Faults) -> u32 {
-    let limit = faults.int(query, "limit", LIMIT_DEFAULT, 1, LIMIT_MAX);
-    u32::try_from(limit).unwrap_or(u32::MAX)
+/// How much is answered at a time.
+#[derive(Debug, Clone, Copy)]
+pub struct Paging {
+    /// Objects where nobody says how many.
+    pub limit_default: i64,
+    /// Objects at most.
+    pub limit_max: i64,
+    /// Largest offset of a search; beyond it the answer is 416.
+    pub offset_max: u64,
+}
+
+const PAGES: Paging =
+    Paging { limit_default: LIMIT_DEFAULT, limit_max: LIMIT_MAX, offset_max: OFFSET_MAX };
+
+impl Paging {
+    fn limit(self, query: &Params, faults: &mut Faults) -> u32 {
+        let limit = faults.int(query, "limit", self.limit_default, 1, self.limit_max);
+        u32::try_from(limit).unwrap_or(u32::MAX)
+    }
 }
 
 // ---- lists ------------------------------------------------------------------------------------
@@ -93,7 +109,7 @@ impl ListParams {
         }
         let direction = query.get("order").filter(|order| !order.is_empty()).unwrap_or("ASC");
         let is_descending = faults.understood("order", filters::descends(direction));
-        let limit = limit(&query, &mut faults);
+        let limit = PAGES.limit(&query, &mut faults);
         faults.finish()?;
         Ok(ListParams {
             cursor: after.or(before),
@@ -158,9 +174,21 @@ impl<F> SearchParams<F> {
     /// # Errors
     /// `Malformed` for numbers, `OutOfRange` for the offset, `Invalid` for query and order.
     pub fn read(exchange: &Exchange, resolve: Resolve<'_, F>) -> Result<SearchParams<F>, Failure> {
+        SearchParams::read_paged(exchange, resolve, PAGES)
+    }
+
+    /// The same where another number of objects is answered at a time.
+    ///
+    /// # Errors
+    /// As [`SearchParams::read`].
+    pub fn read_paged(
+        exchange: &Exchange,
+        resolve: Resolve<'_, F>,
+        paging: Paging,
+    ) -> Result<SearchParams<F>, Failure> {
         let (params, mut faults) = (exchange.query(), Faults::default());
         let offset = faults.int(&params, "offset", 0, 0, i64::MAX).unsigned_abs();
-        let limit = limit(&params, &mut faults);
+        let limit = paging.limit(&params, &mut faults);
         let condition =
             query::parse(params.get("query").unwrap_or_default()).and_then(|expression| {
                 expression.map(|expression| filters::bind(&expression, resolve)).transpose()
@@ -169,8 +197,8 @@ impl<F> SearchParams<F> {
         let keys = filters::order(params.get("order").unwrap_or_default(), resolve);
         let keys = faults.keep(keys.map_err(|why| Failure::invalid("order", why)))?;
         faults.finish()?;
-        if offset > OFFSET_MAX {
-            return Err(Failure::OutOfRange { max: OFFSET_MAX });
+        if offset > paging.offset_max {
+            return Err(Failure::OutOfRange { max: paging.offset_max });
         }
         let (condition, keys) = (condition.flatten(), keys.unwrap_or_default());
         Ok(SearchParams { condition, keys, offset, limit })
@@ -198,6 +226,11 @@ impl<F> SearchParams<F> {
             limit: self.limit,
             ..Query::of(space)
         }
+    }
+
+    /// Whether some field is asked for what the test says.
+    pub fn asks(&self, test: impl Fn(&F, &Check) -> bool) -> bool {
+        self.condition.as_ref().is_some_and(|condition| condition.asks(&test))
     }
 
     /// Objects that are equal in all keys come by id, in the direction of the last key.

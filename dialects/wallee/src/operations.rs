@@ -9,14 +9,15 @@ use patron_gateway::{
 use patron_model::{
     Failure,
     Permission::{
-        AccessGrant, AccessRead, ApplicationRead, ApplicationWrite, CommentRead, CommentWrite,
-        CustomerMerge, CustomerRead, CustomerWrite, KeyRead, KeyWrite, PersonRead, PersonWrite,
-        RoleRead, RoleWrite,
+        AccessGrant, AccessRead, AccountDelete, AccountRead, AccountWrite, ApplicationRead,
+        ApplicationWrite, CommentRead, CommentWrite, CustomerMerge, CustomerRead, CustomerWrite,
+        KeyRead, KeyWrite, PersonRead, PersonWrite, RoleRead, RoleWrite, SpaceDelete, SpaceRead,
+        SpaceWrite, WebhookRead, WebhookWrite,
     },
-    user::UserKind,
 };
 
 use crate::{
+    accounts::{self, Account, AccountIn},
     addresses::{self, CustomerAddress, CustomerAddressActive, CustomerAddressCreate},
     catalogues,
     comments::{self, CustomerComment, CustomerCommentActive, CustomerCommentCreate},
@@ -26,11 +27,19 @@ use crate::{
         read::{CustomerActive, CustomerCreate},
         show::{Customer, RestCustomerEmailAddress},
     },
+    exports,
     lists::{ListResponse, SearchResponse},
     records,
     roles::{self, About, Role, RoleIn, UserAccountRole, UserSpaceRole},
+    spaces::{self, Space, SpaceIn},
     table, transport,
-    users::{self, ApplicationUser, HumanUser, RestApplicationUserMacKey, UserIn},
+    users::{
+        self, Family, RestApplicationUserMacKey, UserIn,
+        show::{ApplicationUser, HumanUser, SingleSignOnUser},
+    },
+    webhook_endpoints::{
+        self as webhooks, Of, WebhookListener, WebhookListenerIn, WebhookUrl, WebhookUrlIn,
+    },
 };
 
 pub const SPACE: Parameter = Parameter {
@@ -73,8 +82,9 @@ pub fn all() -> Vec<Operation> {
 }
 
 fn served() -> Vec<Operation> {
-    let typed = [of_customers(), of_addresses(), of_comments()].concat();
-    let people = [of_users(), of_roles()].concat().into_iter().map(Operation::for_deployment);
+    let typed = [of_customers(), of_addresses(), of_comments(), of_webhooks()].concat();
+    let people =
+        [of_places(), of_users(), of_roles()].concat().into_iter().map(Operation::for_deployment);
     let typed = typed.into_iter().chain(people).map(table::described);
     typed.chain(catalogues::operations()).chain(records::operations()).collect()
 }
@@ -144,8 +154,37 @@ fn of_comments() -> Vec<Operation> {
 }
 
 #[rustfmt::skip]
+fn of_places() -> Vec<Operation> {
+    vec![
+        on("accounts_list", accounts::list).needs(AccountRead)
+            .replies::<ListResponse<Account>>(200),
+        on("accounts_retrieve", accounts::retrieve).needs(AccountRead).replies::<Account>(200),
+        on("accounts_search", accounts::search).needs(AccountRead)
+            .replies::<SearchResponse<Account>>(200),
+        on("accounts_create", accounts::create).needs(AccountWrite)
+            .body::<AccountIn>().replies::<Account>(201),
+        on("accounts_activate", |r| accounts::activate(false, r)).needs(AccountWrite)
+            .replies_empty(204),
+        on("accounts_deactivate", |r| accounts::activate(true, r)).needs(AccountWrite)
+            .replies_empty(204),
+        on("accounts_update", accounts::update).needs(AccountWrite)
+            .body::<AccountIn>().replies::<Account>(200),
+        on("accounts_delete", accounts::delete).needs(AccountDelete).replies_empty(204),
+        on("spaces_list", spaces::list).needs(SpaceRead).replies::<ListResponse<Space<'_>>>(200),
+        on("spaces_retrieve", spaces::retrieve).needs(SpaceRead).replies::<Space<'_>>(200),
+        on("spaces_search", spaces::search).needs(SpaceRead)
+            .replies::<SearchResponse<Space<'_>>>(200),
+        on("spaces_create", spaces::create).needs(SpaceWrite)
+            .body::<SpaceIn>().replies::<Space<'_>>(201),
+        on("spaces_update", spaces::update).needs(SpaceWrite)
+            .body::<SpaceIn>().replies::<Space<'_>>(200),
+        on("spaces_delete", spaces::delete).needs(SpaceDelete).replies_empty(204),
+    ]
+}
+
+#[rustfmt::skip]
 fn of_users() -> Vec<Operation> {
-    use UserKind::{Application, Human};
+    use Family::{Application, Human, SingleSignOn};
     vec![
         on("application_users_list", |r| users::list(Application, r)).needs(ApplicationRead)
             .replies::<ListResponse<ApplicationUser<'_>>>(200),
@@ -170,11 +209,25 @@ fn of_users() -> Vec<Operation> {
             .replies::<HumanUser<'_>>(200),
         on("human_users_search", |r| users::search(Human, r)).needs(PersonRead)
             .replies::<SearchResponse<HumanUser<'_>>>(200),
+        table::row("human_users_export").line(negotiated("text/csv", exports::human_users))
+            .needs(PersonRead).replies::<String>(200).replies_in(&["text/csv"]),
         on("human_users_create", users::create_human).needs(PersonWrite)
             .body::<UserIn>().replies::<HumanUser<'_>>(201),
         on("human_users_update", |r| users::update(Human, r)).needs(PersonWrite)
             .body::<UserIn>().replies::<HumanUser<'_>>(200),
         on("human_users_delete", |r| users::delete(Human, r)).needs(PersonWrite)
+            .replies_empty(204),
+        on("single_sign_on_users_list", |r| users::list(SingleSignOn, r)).needs(PersonRead)
+            .replies::<ListResponse<SingleSignOnUser<'_>>>(200),
+        on("single_sign_on_users_retrieve", |r| users::retrieve(SingleSignOn, r))
+            .needs(PersonRead).replies::<SingleSignOnUser<'_>>(200),
+        on("single_sign_on_users_search", |r| users::search(SingleSignOn, r)).needs(PersonRead)
+            .replies::<SearchResponse<SingleSignOnUser<'_>>>(200),
+        on("single_sign_on_users_create", users::create_single_sign_on).needs(PersonWrite)
+            .body::<UserIn>().replies::<SingleSignOnUser<'_>>(201),
+        on("single_sign_on_users_update", |r| users::update(SingleSignOn, r)).needs(PersonWrite)
+            .body::<UserIn>().replies::<SingleSignOnUser<'_>>(200),
+        on("single_sign_on_users_delete", |r| users::delete(SingleSignOn, r)).needs(PersonWrite)
             .replies_empty(204),
     ]
 }
@@ -189,9 +242,14 @@ fn of_roles() -> Vec<Operation> {
         on("roles_update", roles::update).needs(RoleWrite).body::<RoleIn>().replies::<Role>(200),
         on("roles_delete", roles::delete).needs(RoleWrite).replies_empty(204),
     ];
-    for (user, kind) in [("application", UserKind::Application), ("human", UserKind::Human)] {
+    let families = [
+        ("application", Family::Application),
+        ("human", Family::Human),
+        ("single_sign_on", Family::SingleSignOn),
+    ];
+    for (user, family) in families {
         let (account, space) =
-            (About { kind, is_of_space: false }, About { kind, is_of_space: true });
+            (About { family, is_of_space: false }, About { family, is_of_space: true });
         let id = |what: &str| format!("{user}_users_roles_{what}");
         all.extend([
             on(&id("list"), move |r| roles::list_held(account, r)).needs(AccessRead)
@@ -211,6 +269,56 @@ fn of_roles() -> Vec<Operation> {
     all
 }
 
+#[rustfmt::skip]
+fn of_webhooks() -> Vec<Operation> {
+    use Of::{Listeners, Urls};
+    let key = table::row("webhook_encryption_keys_retrieve");
+    vec![
+        // Its answer is text: what is accepted does not matter.
+        key.line(webhooks::encryption_key).public().replies::<String>(200)
+            .replies_in(&["text/plain"]),
+        on("webhook_urls_list", |r| webhooks::list(Urls, r)).needs(WebhookRead)
+            .replies::<ListResponse<WebhookUrl>>(200),
+        on("webhook_urls_retrieve", |r| webhooks::retrieve(Urls, r)).needs(WebhookRead)
+            .replies::<WebhookUrl>(200),
+        on("webhook_urls_search", |r| webhooks::search(Urls, r)).needs(WebhookRead)
+            .replies::<SearchResponse<WebhookUrl>>(200),
+        on("webhook_urls_create", |r| webhooks::create(Urls, r)).needs(WebhookWrite)
+            .body::<WebhookUrlIn>().replies::<WebhookUrl>(201),
+        on("webhook_urls_create_many", |r| webhooks::create_many(Urls, r)).needs(WebhookWrite)
+            .body::<Vec<WebhookUrlIn>>().replies::<Vec<BulkResult>>(200),
+        on("webhook_urls_update", |r| webhooks::update(Urls, r)).needs(WebhookWrite)
+            .body::<WebhookUrlIn>().replies::<WebhookUrl>(200),
+        on("webhook_urls_update_many", |r| webhooks::update_many(Urls, r)).needs(WebhookWrite)
+            .body::<Vec<WebhookUrlIn>>().replies::<Vec<BulkResult>>(200),
+        on("webhook_urls_delete", |r| webhooks::delete(Urls, r)).needs(WebhookWrite)
+            .replies_empty(204),
+        on("webhook_urls_delete_many", |r| webhooks::delete_many(Urls, r)).needs(WebhookWrite)
+            .body::<Vec<i64>>().replies::<Vec<BulkResult>>(200),
+        on("webhook_listeners_list", |r| webhooks::list(Listeners, r)).needs(WebhookRead)
+            .replies::<ListResponse<WebhookListener>>(200),
+        on("webhook_listeners_retrieve", |r| webhooks::retrieve(Listeners, r)).needs(WebhookRead)
+            .replies::<WebhookListener>(200),
+        on("webhook_listeners_search", |r| webhooks::search(Listeners, r)).needs(WebhookRead)
+            .replies::<SearchResponse<WebhookListener>>(200),
+        on("webhook_listeners_create", |r| webhooks::create(Listeners, r)).needs(WebhookWrite)
+            .body::<WebhookListenerIn>().replies::<WebhookListener>(201),
+        on("webhook_listeners_create_many", |r| webhooks::create_many(Listeners, r))
+            .needs(WebhookWrite)
+            .body::<Vec<WebhookListenerIn>>().replies::<Vec<BulkResult>>(200),
+        on("webhook_listeners_update", |r| webhooks::update(Listeners, r)).needs(WebhookWrite)
+            .body::<WebhookListenerIn>().replies::<WebhookListener>(200),
+        on("webhook_listeners_update_many", |r| webhooks::update_many(Listeners, r))
+            .needs(WebhookWrite)
+            .body::<Vec<WebhookListenerIn>>().replies::<Vec<BulkResult>>(200),
+        on("webhook_listeners_delete", |r| webhooks::delete(Listeners, r)).needs(WebhookWrite)
+            .replies_empty(204),
+        on("webhook_listeners_delete_many", |r| webhooks::delete_many(Listeners, r))
+            .needs(WebhookWrite)
+            .body::<Vec<i64>>().replies::<Vec<BulkResult>>(200),
+    ]
+}
+
 /// The line of an operation: who may call it, its body and what it answers. All else stands in the
 /// row of the table; the handler is behind the check of media types.
 fn on<F, Fut>(id: &str, handler: F) -> Unguarded<impl Fn(Request) -> Answering + use<F, Fut>>
@@ -218,18 +326,21 @@ where
     F: Fn(Request) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Reply, Failure>> + Send + 'static,
 {
-    table::row(id).line(negotiated(handler))
+    table::row(id).line(negotiated("application/json", handler))
 }
 
 pub type Answering = BoxFuture<'static, Result<Reply, Failure>>;
 
-/// The handler behind the check of media types.
-pub fn negotiated<F, Fut>(handler: F) -> impl Fn(Request) -> Answering + Send + Sync + 'static
+/// The handler behind the check of media types: of the body, and of what it answers.
+pub fn negotiated<F, Fut>(
+    media: &'static str,
+    handler: F,
+) -> impl Fn(Request) -> Answering + Send + Sync + 'static
 where
     F: Fn(Request) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Reply, Failure>> + Send + 'static,
 {
-    move |request| match transport::negotiate(&request) {
+    move |request| match transport::negotiate(&request, media) {
         Ok(()) => Box::pin(handler(request)),
         Err(failure) => Box::pin(std::future::ready(Err(failure))),
     }

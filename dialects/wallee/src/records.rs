@@ -53,7 +53,8 @@ fn of_line(table: &'static Table, line: &'static Line) -> Option<Operation> {
         };
     let reads = line.method == http::Method::GET;
     let needed = if reads { table.family.read } else { table.family.write };
-    let handler = negotiated(move |request: Request| handler(table, line, request));
+    let handler =
+        negotiated("application/json", move |request: Request| handler(table, line, request));
     let operation = table::described(line.line(handler).needs(needed));
     let operation = match line.body {
         Some(body) => operation.body_of(CATALOGUES.schemas(), body),

@@ -19,7 +19,6 @@ use patron_model::{
     role::{Assignment, OwnRole},
     space::Account,
     text::Name,
-    user::UserKind,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -32,7 +31,7 @@ use crate::{
     input::{expected, required},
     lists::{ListParams, ListResponse, SearchParams},
     transport::number,
-    users,
+    users::{self, Family},
 };
 
 /// The language of a name that is in none.
@@ -97,7 +96,7 @@ impl Role {
             name: BTreeMap::from([(LANGUAGE.to_owned(), name)]),
             permissions: permissions(request, role.permissions()),
             account: None,
-            two_factor_required: false,
+            two_factor_required: role.demands_second_factor(),
         }
     }
 
@@ -114,7 +113,7 @@ impl Role {
             name,
             permissions: permissions(request, role.permissions),
             account: Some(Reference { id: role.account }),
-            two_factor_required: false,
+            two_factor_required: role.second_factor,
         }
     }
 }
@@ -167,10 +166,6 @@ fn known(sent: Vec<PermissionIn>) -> Result<Permissions, Why> {
 
 /// What a body says of a role. Faults are noted.
 fn patch(body: RoleIn, fields: &mut Fields) -> RolePatch {
-    if body.two_factor_required.value() == Some(true) {
-        let why = Why::Mismatch { with: "false: nobody signs in by a second factor" };
-        fields.refuse("twoFactorRequired", why);
-    }
     let names = fields.parse("name", body.name, names).apply(None);
     let first = names.as_ref().and_then(|names| names.get(LANGUAGE).or(names.values().next()));
     RolePatch {
@@ -178,6 +173,7 @@ fn patch(body: RoleIn, fields: &mut Fields) -> RolePatch {
         names,
         description: None,
         permissions: fields.parse("permissions", body.permissions, known).apply(None),
+        second_factor: fields.parse("twoFactorRequired", body.two_factor_required, Ok).apply(None),
     }
 }
 
@@ -375,18 +371,18 @@ async fn place(request: &Request, is_of_space: bool) -> Result<Place, Failure> {
     }
 }
 
-/// What a path of roles is about: the kind of user, and whether the header names a space.
+/// What a path of roles is about: the family of the user, and whether the header names a space.
 #[derive(Debug, Clone, Copy)]
 pub struct About {
-    /// The kind of user.
-    pub kind: UserKind,
+    /// The family of the user.
+    pub family: Family,
     /// Whether roles for a space are meant, else for an account.
     pub is_of_space: bool,
 }
 
 async fn held(request: &Request, about: About) -> Result<Vec<Assignment>, Failure> {
     let place = place(request, about.is_of_space).await?;
-    let user = users::found(request, about.kind, "userId").await?.number;
+    let user = users::found(request, about.family, "userId").await?.number;
     request.cx.may_at(Permission::AccessRead, &place)?;
     living(request, user, &place).await
 }
@@ -432,7 +428,7 @@ pub async fn grant(about: About, request: Request) -> Result<Reply, Failure> {
             return Err(Failure::malformed("appliesOnSubAccount", why));
         }
     };
-    let user = users::found(&request, about.kind, "userId").await?.number;
+    let user = users::found(&request, about.family, "userId").await?.number;
     let at = match place.space {
         Some(space) => Where::Space(space),
         None => Where::Account { number: place.path[0], subaccounts },
@@ -449,7 +445,7 @@ pub async fn grant(about: About, request: Request) -> Result<Reply, Failure> {
 pub async fn withdraw(about: About, request: Request) -> Result<Reply, Failure> {
     let place = place(&request, about.is_of_space).await?;
     let role = role_id(&request)?;
-    let user = users::found(&request, about.kind, "userId").await?.number;
+    let user = users::found(&request, about.family, "userId").await?.number;
     let held = living(&request, user, &place).await?;
     let known = held.iter().find(|one| one.role == role);
     let held = known.ok_or(Failure::NotFound { noun: Noun::Assignment })?;

@@ -4,13 +4,14 @@ use patron_app::Id;
 use patron_gateway::Exchange;
 use patron_model::{Failure, Why};
 
-/// Refuses bodies that are not JSON and callers that accept no JSON. A stray `Content-Type` on a
+/// Refuses bodies that are not JSON and callers that do not accept what is answered, JSON in most
+/// cases. A stray `Content-Type` on a
 /// request without body is tolerated.
 ///
 /// # Errors
 /// `NotAcceptable`, `UnsupportedMediaType`.
-pub fn negotiate(exchange: &Exchange) -> Result<(), Failure> {
-    if !accepts_json(exchange) {
+pub fn negotiate(exchange: &Exchange, media: &'static str) -> Result<(), Failure> {
+    if !accepts(exchange, media) {
         return Err(Failure::NotAcceptable);
     }
     if !exchange.body.is_empty() && !exchange.is_json() {
@@ -19,21 +20,21 @@ pub fn negotiate(exchange: &Exchange) -> Result<(), Failure> {
     Ok(())
 }
 
-fn accepts_json(exchange: &Exchange) -> bool {
+fn accepts(exchange: &Exchange, media: &str) -> bool {
     let sent = exchange.headers.get_all("accept").iter();
     let sent: Vec<&str> = sent.filter_map(|value| value.to_str().ok()).collect();
-    sent.iter().all(|value| value.trim().is_empty()) || quality(&sent.join(",")) > 0.0
+    sent.iter().all(|value| value.trim().is_empty()) || quality(&sent.join(","), media) > 0.0
 }
 
-/// The weight of JSON: the most specific range decides (RFC 9110 §12.5.1).
-fn quality(accept: &str) -> f32 {
+/// The weight of a media type: the most specific range decides (RFC 9110 §12.5.1).
+fn quality(accept: &str, media: &str) -> f32 {
     let mut best = (0, 0.0);
     for range in accept.split(',') {
         let mut parts = range.split(';').map(str::trim);
         let precision = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
-            "application/json" => 3,
-            "application/*" => 2,
             "*/*" | "*" => 1,
+            range if range == media => 3,
+            range if range.strip_suffix('*').is_some_and(|kind| media.starts_with(kind)) => 2,
             _ => continue,
         };
         let weight = parts
@@ -77,10 +78,10 @@ mod tests {
             "text/html, application/*;q=0.2",
             "application/json;q=0.1, */*;q=0",
         ] {
-            assert!(quality(good) > 0.0, "{good}");
+            assert!(quality(good, "application/json") > 0.0, "{good}");
         }
         for bad in ["text/plain", "text/csv, image/*", "application/json;q=0, */*", "nonsense"] {
-            assert!(quality(bad) <= 0.0, "{bad}");
+            assert!(quality(bad, "application/json") <= 0.0, "{bad}");
         }
     }
 }

@@ -10,7 +10,7 @@ use patron_app::{
     spaces::{self, SpacePatch},
 };
 use patron_gateway::{SignRequest, limits::Limits};
-use patron_model::space::Role;
+use patron_model::{Problems, space::Role};
 use patron_testkit::{Answer, TestServer};
 use patron_wallee::DIALECT;
 use serde_json::{Value, json};
@@ -270,6 +270,13 @@ async fn a_key_does_what_its_role_allows() {
     unauthorized(&shop.get("/customers").await);
 }
 
+/// Whether switches can be set for a space.
+fn is_taken(switches: &Value) -> bool {
+    let mut problems = Problems::new();
+    DIALECT.check_switches(switches, &mut problems);
+    problems.into_result().is_ok()
+}
+
 #[tokio::test]
 async fn a_space_sets_how_old_a_token_may_be() {
     let shop = Shop::open().await;
@@ -287,8 +294,12 @@ async fn a_space_sets_how_old_a_token_may_be() {
         unauthorized(&shop.try_claim("iat", json!(now + 35)).await);
     }
     for closed in [json!("half a minute"), json!(0.5), json!(-1), json!([30])] {
-        switch(closed).await;
+        switch(closed.clone()).await;
         unauthorized(&shop.try_claim("iat", json!(now - 25)).await);
+        assert!(!is_taken(&json!({"token_window_seconds": closed})), "{closed}");
+    }
+    for open in [json!(0), json!(30), json!("30")] {
+        assert!(is_taken(&json!({"token_window_seconds": open})), "{open}");
     }
 }
 

@@ -9,6 +9,7 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk/wallee_sdk.
 async fn run(package: &str) {
     let python = std::env::var("PATRON_WALLEE_PYTHON").expect("PATRON_WALLEE_PYTHON");
     let server = TestServer::start(&[&DIALECT]).await;
+    let _engine = server.deliver();
     let name = format!("patron-wallee-{package}-{}.json", std::process::id());
     let file = std::env::temp_dir().join(name);
     std::fs::write(&file, server.all_credentials().to_string()).unwrap();

@@ -3,7 +3,9 @@
 use patron_app::{
     Id,
     assignments::{self, Where},
+    providers::{self, ProviderPatch},
 };
+use patron_model::{Patch, text::Name};
 use patron_wallee::DIALECT;
 use serde_json::{Value, json};
 
@@ -110,6 +112,61 @@ async fn ten_keys_are_good_at_once_and_no_more() {
 }
 
 #[tokio::test]
+async fn people_whom_a_provider_brings_are_a_family_of_their_own() {
+    let shop = Shop::open().await;
+    let cx = shop.server.app.operator(0, "test");
+    let provider = ProviderPatch {
+        name: Name::parse("Staff").ok(),
+        issuer: Some("https://login.example.com".to_owned()),
+        client_id: Some("patron".to_owned()),
+        ..ProviderPatch::default()
+    };
+    let provider = providers::create(&cx, 1, provider, Patch::Keep).await.unwrap();
+    let provider = &json!(provider.number);
+    let users = "/single-sign-on-users";
+    for (status, body, member) in [
+        (400, json!({"firstname": "Ada"}), "provider"),
+        (422, json!({"provider": 4711}), "provider"),
+        (422, json!({"provider": provider, "primaryAccount": 4711}), "primaryAccount"),
+        (422, json!({"provider": provider, "timeZone": "Mars/Olympus"}), "timeZone"),
+    ] {
+        let answer = shop.post(users, body.clone()).await.expect(status).json();
+        assert!(answer["errors"][member].is_string(), "{body}: {answer}");
+    }
+    let body = json!({"provider": provider, "firstname": "Ada", "language": "en-US"});
+    let made = shop.post(users, body).await.expect(201).json();
+    assert_eq!((&made["userType"], &made["provider"]), (&json!("SINGLE_SIGN_ON_USER"), provider));
+    assert_eq!((&made["scope"], &made["primaryAccount"]), (&json!(1), &json!(1)));
+    let human = json!({"emailAddress": "bob@example.com", "firstname": "Bob"});
+    let human = shop.post("/human-users", human).await.expect(201).json();
+    // Each is found in its own family only.
+    assert_eq!(shop.found(users, &format!("provider:{provider}")).await, [id(&made)]);
+    assert_eq!(shop.found("/human-users", "firstname:Ada").await, [0; 0]);
+    assert_eq!(shop.found(users, "firstname:Bob").await, [0; 0]);
+    shop.get(&format!("/human-users/{}", made["id"])).await.expect(404);
+    shop.get(&format!("{users}/{}", human["id"])).await.expect(404);
+    let listed = shop.get(users).await.expect(200).json();
+    assert_eq!(listed["data"], json!([made]));
+    let one = format!("{users}/{}", made["id"]);
+    let changed = json!({"version": 1, "lastname": "Lovelace", "state": "INACTIVE"});
+    let changed = shop.patch(&one, changed).await.expect(200).json();
+    assert_eq!((&changed["lastname"], &changed["state"]), (&json!("Lovelace"), &json!("INACTIVE")));
+    shop.patch(&one, json!({"version": 1, "lastname": "x"})).await.expect(409);
+    // Roles, as of the other families.
+    let roles = format!("{one}/account-roles");
+    let held = shop.of_account("POST", &format!("{roles}?roleId=5")).await.expect(200).json();
+    let there = shop.of_account("GET", &roles).await.expect(200).json();
+    assert_eq!(there["data"], json!([held]));
+    let strange = format!("/human-users/{}/account-roles", made["id"]);
+    shop.of_account("GET", &strange).await.expect(404);
+    shop.of_account("DELETE", &format!("{roles}?roleId=5")).await.expect(204);
+    shop.delete(&one).await.expect(204);
+    let gone = shop.get(&one).await.expect(200).json();
+    assert_eq!((&gone["state"], &gone["firstname"]), (&json!("DELETED"), &Value::Null));
+    assert_eq!(shop.get(users).await.expect(200).json()["data"], json!([]));
+}
+
+#[tokio::test]
 async fn people_are_made_found_changed_and_deleted() {
     let shop = Shop::open().await;
     let body = json!({"emailAddress": "ada@example.com", "firstname": "Ada", "language": "en-US"});
@@ -149,8 +206,11 @@ async fn people_are_made_found_changed_and_deleted() {
         "bad_request",
         &json!({"primaryAccount": "Must be given."}),
     );
-    let limited = json!({"name": "x", "primaryAccount": 1, "requestLimit": 5});
-    shop.post("/application-users", limited).await.expect(422);
+    let limited = |limit| json!({"name": "x", "primaryAccount": 1, "requestLimit": limit});
+    let made = shop.post("/application-users", limited(5)).await.expect(201).json();
+    assert_eq!(made["requestLimit"], 5);
+    let answer = shop.post("/application-users", limited(-1)).await.expect(422);
+    assert!(answer.json()["errors"].get("requestLimit").is_some(), "{}", answer.text());
     let elsewhere = json!({"name": "x", "primaryAccount": 77});
     let answer = shop.post("/application-users", elsewhere).await.expect(422);
     assert!(answer.json()["errors"].get("primaryAccount").is_some(), "{}", answer.text());
@@ -173,17 +233,19 @@ async fn roles_have_names_by_language_and_permissions_by_number() {
     assert_eq!(shop.ids("/roles?after=5&limit=1").await, [6]);
     assert_eq!(shop.found("/roles", "name:~des").await, [role]);
     assert_eq!(shop.found("/roles", "account:1").await, [role]);
-    let less = json!({"version": 1, "permissions": [{"id": 101}]});
-    assert_eq!(shop.patch(&one, less).await.expect(200).json()["version"], 2);
+    assert_eq!(
+        (&shown["twoFactorRequired"], &built_in["twoFactorRequired"]),
+        (&json!(false), &json!(false))
+    );
+    assert_eq!(shop.get("/roles/1").await.json()["twoFactorRequired"], true);
+    let less = json!({"version": 1, "permissions": [{"id": 101}], "twoFactorRequired": true});
+    let less = shop.patch(&one, less).await.expect(200).json();
+    assert_eq!((&less["version"], &less["twoFactorRequired"]), (&json!(2), &json!(true)));
     for (body, member) in [
         (json!({"account": 1, "name": {}}), "name"),
         (json!({"account": 1}), "name"),
         (json!({"name": {"en-US": "x"}}), "account"),
         (json!({"account": 1, "name": {"en-US": "x"}, "permissions": [{"id": 1}]}), "permissions"),
-        (
-            json!({"account": 1, "name": {"en-US": "x"}, "twoFactorRequired": true}),
-            "twoFactorRequired",
-        ),
         (json!({"account": 77, "name": {"en-US": "x"}}), "account"),
     ] {
         let answer = shop.post("/roles", body).await;
@@ -234,4 +296,38 @@ async fn another_account_sees_none_of_them() {
     assert_eq!((call("GET", keys.clone()).await, call("POST", keys).await), (404, 404));
     let grant = format!("/application-users/{user}/space-roles?roleId=5");
     assert_eq!(call("POST", grant).await, 404);
+}
+
+#[tokio::test]
+async fn people_come_as_a_file_with_the_columns_that_are_wanted() {
+    let shop = Shop::open().await;
+    for name in ["Ada", "Bob, \"the\" builder"] {
+        let email = format!("{}@example.com", &name[..3].to_lowercase());
+        let person = json!({"emailAddress": email, "firstname": name, "primaryAccount": 1});
+        shop.post("/human-users", person).await.expect(201);
+    }
+    let file = async |query: &str, accept: &str| {
+        let path = format!("/human-users/export?order=firstname&{query}");
+        shop.call_with("GET", &path, &[("accept", accept)], None).await
+    };
+    let both = "text/csv, application/json";
+    let answer =
+        file("fields=emailAddress&fields=firstname&query=emailAddress:~example", both).await;
+    assert_eq!(answer.header("content-type"), "text/csv; charset=utf-8");
+    let wanted = "emailAddress,firstname\r\nada@example.com,Ada\r\n\
+                  bob@example.com,\"Bob, \"\"the\"\" builder\"\r\n";
+    assert_eq!(answer.text(), wanted);
+    let one = file("limit=1&offset=1&fields=firstname,id", both).await.expect(200);
+    assert!(one.text().starts_with("firstname,id\r\n\"Bob"), "{}", one.text());
+    let all = file("", "text/csv").await.expect(200);
+    assert!(all.text().starts_with("id,version,state,userType,primaryAccount,emailAddress,"));
+    for (query, accept, status) in [
+        ("fields=password", both, 422),
+        ("limit=10001", both, 400),
+        ("offset=100001", both, 416),
+        ("query=nope:1", both, 422),
+        ("", "application/json", 406),
+    ] {
+        assert_eq!(file(query, accept).await.status, status, "{query} {accept}");
+    }
 }

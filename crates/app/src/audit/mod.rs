@@ -15,6 +15,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_recursion::async_recursion;
 use patron_model::{
     Failure, Timestamp,
     audit::{AuditActor, AuditEntry, AuditOutcome, AuditTarget, Receipt, kept_agent},
@@ -144,7 +145,7 @@ fn push(batch: &mut Batch, entry: &AuditEntry) -> Result<(), Failure> {
         action: AuditEvent::Created.as_str(),
         at: entry.at.micros(),
         actor: match &entry.actor {
-            AuditActor::Key { number } => format!("key:{number}"),
+            known @ (AuditActor::Key { .. } | AuditActor::User { .. }) => known.word(),
             AuditActor::Operator { .. } => "operator".to_owned(),
             AuditActor::Stranger { .. } => "anonymous".to_owned(),
         },
@@ -167,7 +168,8 @@ impl Cx {
             account: act.account,
             space: act.space,
             actor: match &self.actor {
-                Actor::Caller(caller) => AuditActor::Key { number: caller.key.number },
+                Actor::Caller(caller) => caller.actor(),
+                Actor::Person(number) => AuditActor::User { number: *number },
                 Actor::Operator => AuditActor::Operator { name: self.app.login.get().cloned() },
                 Actor::Anonymous => AuditActor::Stranger { number: None, claimed: None },
             },
@@ -202,6 +204,7 @@ impl Cx {
     ///
     /// # Errors
     /// Whatever the store says: then the request must not be answered.
+    #[async_recursion]
     pub async fn audit_reads(&self) -> Result<(), Failure> {
         let Some(seen) = &self.seen else { return Ok(()) };
         let mut entries = Vec::new();
@@ -243,7 +246,7 @@ impl Seen {
     pub fn wanted_by(actor: &Actor) -> Option<Arc<Seen>> {
         match actor {
             Actor::Caller(caller) if caller.wants_reads_audited() => Some(Arc::default()),
-            Actor::Caller(_) | Actor::Operator | Actor::Anonymous => None,
+            Actor::Caller(_) | Actor::Operator | Actor::Person(_) | Actor::Anonymous => None,
         }
     }
 
@@ -271,6 +274,7 @@ pub fn target(noun: &str, numbers: &[i64]) -> AuditTarget {
 ///
 /// # Errors
 /// Whatever the store says: then the thing must not be done.
+#[async_recursion]
 pub async fn note(cx: &Cx, act: Act) -> Result<(), Failure> {
     let entry = cx.audit_entry(act).await?;
     cx.app.write_audit(&[entry]).await
@@ -344,6 +348,7 @@ fn is_plain(name: &str) -> bool {
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn forget_old(app: &App, before: Timestamp) -> Result<u64, Failure> {
     let old = Filter::Compare(Field::Column("at"), Compare::Less, before.micros().into());
     let order = Order::by(Field::Column("at"), false);

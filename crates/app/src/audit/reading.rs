@@ -1,5 +1,6 @@
 //! Reading the audit trail: filters, pages, single entries, and following what is new.
 
+use async_recursion::async_recursion;
 use patron_model::{
     Failure, Noun, Timestamp,
     audit::{AuditEntry, AuditOutcome},
@@ -102,6 +103,7 @@ impl Wanted {
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn list(
     cx: &Cx,
     wanted: &Wanted,
@@ -123,6 +125,7 @@ pub async fn list(
 ///
 /// # Errors
 /// `NotFound`.
+#[async_recursion]
 pub async fn get(cx: &Cx, id: Id, wanted: &Wanted) -> Result<AuditEntry, Failure> {
     let entry: AuditEntry = record::load(cx, Look::at(id)).await?.record;
     if wanted.has(&entry) { Ok(entry) } else { Err(Failure::NotFound { noun: Noun::Entry }) }
@@ -133,6 +136,7 @@ pub async fn get(cx: &Cx, id: Id, wanted: &Wanted) -> Result<AuditEntry, Failure
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn after(
     app: &App,
     position: i64,

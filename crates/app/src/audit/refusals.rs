@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use async_recursion::async_recursion;
 use patron_model::{
     Failure, Timestamp,
     audit::{AuditActor, AuditEntry, AuditOutcome},
@@ -21,6 +22,7 @@ use crate::{
     failure,
     ids::new_uuid,
     record::decode,
+    sign_in::logins,
 };
 
 /// Time in which equal refusals are one entry.
@@ -33,6 +35,8 @@ const FOLDED_MAX: usize = 10_000;
 const WAITING_MAX: usize = 1_000;
 /// Pause between two looks at what waits.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How the claim of an e-mail address begins; others claim keys.
+pub const ADDRESS_CLAIM: &str = "email:";
 /// Characters of the keyed hash of a claim.
 const CLAIM_CHARS: usize = 16;
 
@@ -227,6 +231,7 @@ impl App {
     }
 
     /// Writes what is left of the refusals, before the store is closed.
+    #[async_recursion]
     pub async fn finish_audit(&self) {
         self.write_refusals(Instant::now(), true).await;
     }
@@ -262,7 +267,12 @@ impl App {
             Some(claimed) => self.claimed_key(refusal.via, claimed).await?,
             None => None,
         };
+        let person = match refusal.claimed.as_deref().and_then(|c| c.strip_prefix(ADDRESS_CLAIM)) {
+            Some(address) => logins::claimed(self, address).await?,
+            None => None,
+        };
         let number = key.as_ref().map(|key| key.number);
+        let number = number.or(person.as_ref().map(|person| person.number));
         let claimed = refusal.claimed.as_deref().map(|claimed| {
             let print = self.secrets.fingerprint("audit claim", claimed);
             print.chars().take(CLAIM_CHARS).collect::<String>()
@@ -278,7 +288,7 @@ impl App {
             number: self.audit_number().await?,
             uuid: new_uuid(),
             at: refusal.at,
-            account: key.as_ref().map(|key| key.account),
+            account: key.as_ref().map(|key| key.account).or(person.map(|person| person.account)),
             space: refusal.space.or(key.as_ref().map(|key| key.space)),
             actor,
             via: refusal.via.to_owned(),

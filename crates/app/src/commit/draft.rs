@@ -197,12 +197,33 @@ impl<'a> Draft<'a> {
             let names = audit::changed_names(&before.record, after);
             self.acts.push(audit::change(after, event.as_str(), names));
         }
+        self.rewrite(read, after, record);
+        Ok(())
+    }
+
+    fn rewrite<T: Document>(&mut self, before: &T, after: &T, record: Record) {
         self.batch.writes.push(Write::Replace {
             kind: T::KIND,
-            before_columns: read.columns(),
-            before_terms: read.terms_beside(after, &record.terms),
+            before_columns: before.columns(),
+            before_terms: before.terms_beside(after, &record.terms),
             after: record,
         });
+    }
+
+    /// Nothing of a record changes, but its row is written and the journal says why: whoever
+    /// decided something by what it was is noticed, and decides again. The audit trail is not told.
+    ///
+    /// # Errors
+    /// `Internal` when it cannot be written as JSON.
+    pub fn touch<T: Document>(
+        &mut self,
+        read: &Loaded<T>,
+        event: T::Event,
+        changes: &[&'static str],
+    ) -> Result<(), Failure> {
+        let record = record_of(&read.record, read.revision + 1)?;
+        self.journal(&read.record, record.revision, event, changes, &record.doc)?;
+        self.rewrite(&read.record, &read.record, record);
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! Lists of customers: pages, counts, free text.
 
+use async_recursion::async_recursion;
 use patron_model::{Failure, customer::Customer};
 
 use super::{
@@ -22,6 +23,7 @@ const TEXT_SCAN_MAX: usize = 5_000;
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn list(cx: &Cx, query: &Query) -> Result<Page<Customer>, Failure> {
     page(cx, &*looked_up(cx, permitted_query(cx, query)).await?).await
 }
@@ -31,6 +33,7 @@ pub async fn list(cx: &Cx, query: &Query) -> Result<Page<Customer>, Failure> {
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn see_list(cx: &Cx, query: &Query) -> Result<(Vec<Seen>, bool), Failure> {
     search::bounded(&query.predicate)?;
     let query = looked_up(cx, permitted_query(cx, query)).await?;
@@ -45,6 +48,7 @@ pub async fn see_list(cx: &Cx, query: &Query) -> Result<(Vec<Seen>, bool), Failu
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn count(cx: &Cx, spaces: &[i64], filter: &Filter) -> Result<u64, Failure> {
     search::bounded(filter)?;
     cx.app.store.count(&CUSTOMER, spaces, &permitted(cx, filter)).await.map_err(failure)
@@ -58,6 +62,7 @@ pub type TextPosition = (String, i64);
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn search_text(
     cx: &Cx,
     text: &str,

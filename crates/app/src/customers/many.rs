@@ -1,5 +1,6 @@
 //! Many customers at a time, as an import makes and changes them.
 
+use async_recursion::async_recursion;
 use patron_model::{
     Failure,
     customer::{Customer, CustomerPatch},
@@ -38,6 +39,7 @@ pub enum Missed {
 /// Many new customers: one verdict for each, in order of the patches; of two with the same
 /// reference either may be the one refused. Each patch comes with a context of its own, which
 /// carries its idempotency mark. The store writes the first ones while the next are prepared.
+#[async_recursion]
 pub async fn create_many(rows: Vec<(Cx, CustomerPatch)>) -> Vec<Result<Saved<Customer>, Failure>> {
     let steps = rows.into_iter().map(|(cx, patch)| (cx, Step::Create(patch))).collect();
     let verdicts = write_many(steps).await.into_iter();
@@ -49,6 +51,7 @@ pub async fn create_many(rows: Vec<(Cx, CustomerPatch)>) -> Vec<Result<Saved<Cus
 }
 
 /// The same for new and changed customers. A change that changes nothing writes nothing.
+#[async_recursion]
 pub async fn write_many(steps: Vec<(Cx, Step)>) -> Vec<Result<Saved<Customer>, Missed>> {
     let mut handed = Vec::new();
     let mut steps = steps.into_iter().peekable();

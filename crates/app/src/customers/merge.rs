@@ -1,5 +1,6 @@
 //! Merges: one customer takes another one over.
 
+use async_recursion::async_recursion;
 use patron_model::{
     Failure, Ids, Permission, Timestamp,
     card::Found,
@@ -124,6 +125,7 @@ impl Settled for Merged {
 /// # Errors
 /// `NotFound`, `Stale`, `Invalid`, `WrongState` when both are the same, `TooLarge` when more than
 /// [`MOVED_MAX`] records would have to move.
+#[async_recursion]
 pub async fn merge(cx: &Cx, survivor: Id, absorbed: Id, expect: Expect) -> Result<Merged, Failure> {
     cx.settle(|draft| async {
         let stays = get(cx, survivor).await?;

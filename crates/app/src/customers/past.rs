@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use async_recursion::async_recursion;
 use patron_model::{Failure, Permission, Timestamp, customer::Customer};
 use uuid::Uuid;
 
@@ -29,6 +30,7 @@ pub struct Trace {
 ///
 /// # Errors
 /// `NotFound`.
+#[async_recursion]
 pub async fn get_any(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
     let look = Look::at(id);
     record::load(cx, if cx.has(Permission::CustomerPast) { look.or_deleted() } else { look }).await
@@ -38,6 +40,7 @@ pub async fn get_any(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
 ///
 /// # Errors
 /// `NotFound`, also when it lives.
+#[async_recursion]
 pub async fn trace(cx: &Cx, id: Id) -> Result<Trace, Failure> {
     let found: Customer = record::load(cx, Look::at(id).or_deleted()).await?.record;
     let deleted_at = found.deleted_at.ok_or_else(not_found)?;
@@ -48,6 +51,7 @@ pub async fn trace(cx: &Cx, id: Id) -> Result<Trace, Failure> {
 ///
 /// # Errors
 /// `NotFound`.
+#[async_recursion]
 pub async fn space_of(cx: &Cx, uuid: Uuid, spaces: &[i64]) -> Result<i64, Failure> {
     let look = Look::at(Id::Uuid(uuid)).within(spaces);
     Ok(record::row::<Customer>(cx, look).await?.tenant)

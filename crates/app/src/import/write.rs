@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use async_recursion::async_recursion;
 use patron_model::{
     Failure, Identity, Noun, Patch, Problems, Why, customer::Customer, event::CustomerEvent,
 };
@@ -111,6 +112,7 @@ impl Writing {
     ///
     /// # Errors
     /// `Unavailable` or `Internal`, when nothing more can be written; some of them may be.
+    #[async_recursion]
     pub async fn rows(&self, rows: &[(u64, Row)]) -> Result<Vec<Verdict>, Failure> {
         // Each chunk is a moment of its own: an import may take long.
         let cx = Cx { now: self.cx.app.clock.now(), ..self.cx.clone() };

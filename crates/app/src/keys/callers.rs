@@ -1,4 +1,4 @@
-//! Keys and the callers they identify.
+//! Keys and the callers they identify, and persons who ask by a session instead.
 //!
 //! A key is looked up by its public handle; what it opens (account, spaces) is read with it and
 //! remembered for [`REMEMBERED`], so a revoked key is refused everywhere within that time, and at
@@ -12,9 +12,11 @@ use std::sync::{
 };
 use std::time::{Duration, Instant};
 
+use async_recursion::async_recursion;
 use patron_model::{
     Failure, Permissions,
-    space::{Account, Key, Space},
+    audit::AuditActor,
+    space::{Account, Key, PublicRights, Space},
     user::User,
 };
 
@@ -28,6 +30,7 @@ use crate::{
     search::{After, Field, Filter, Query},
     secrets::{same, sha256_hex},
     shares::Holder,
+    sign_in::Standing,
     vault::{self, Opened},
 };
 
@@ -38,11 +41,14 @@ const CALLERS_MAX: usize = 10_000;
 /// Spaces read with one question.
 const SPACES_AT_ONCE: u32 = 200;
 
-/// A key in good standing and what it opens.
+/// A key in good standing and what it opens; or a person by a session.
 #[derive(Debug)]
 pub struct Caller {
-    /// The key.
+    /// The key. For a person what stands for one: with the person's number, for whole accounts,
+    /// without a secret.
     pub key: Key,
+    /// How a person has signed in; none where a key asks.
+    pub person: Option<Standing>,
     /// Spaces it opens, by number.
     pub spaces: Vec<Arc<Space>>,
     /// The account.
@@ -64,7 +70,52 @@ pub struct Caller {
     pub(crate) holder: Arc<Holder>,
 }
 
+/// A person who asks, as was read with the session.
+pub(crate) struct OfPerson {
+    pub(crate) user: User,
+    pub(crate) account: Account,
+    pub(crate) roles: Vec<String>,
+    pub(crate) principal: Principal,
+    /// The space that the request names.
+    pub(crate) space: Option<Space>,
+    /// The account of the space, or of the person, and those above it.
+    pub(crate) path: Vec<i64>,
+    pub(crate) standing: Standing,
+}
+
 impl Caller {
+    /// Who it is, for the journal and the audit trail.
+    pub fn actor(&self) -> AuditActor {
+        match &self.person {
+            Some(_) => AuditActor::User { number: self.user.number },
+            None => AuditActor::Key { number: self.key.number },
+        }
+    }
+
+    /// What the person's roles would allow besides at a place, once a second factor is proven.
+    pub fn withheld_at(&self, place: &Place) -> Permissions {
+        let person = self.person.as_ref();
+        person.map_or(Permissions::NONE, |person| person.withheld.at(place))
+    }
+
+    /// The same in a space; at some place or other where none is named.
+    pub fn withheld_in(&self, space: Option<i64>) -> Permissions {
+        match (space, &self.person) {
+            (Some(_), _) => self.withheld_at(&Place { space, path: self.path.clone() }),
+            (None, Some(person)) => person.withheld.anywhere(),
+            (None, None) => Permissions::NONE,
+        }
+    }
+
+    /// A refusal; of what is only withheld, the word that a second factor is asked for, and by
+    /// what: by nothing, where the person has none yet.
+    pub fn unless_withheld(&self, refused: Failure, is_withheld: bool) -> Failure {
+        match &self.person {
+            Some(person) if is_withheld => Failure::StepUp { methods: person.factors.clone() },
+            Some(_) | None => refused,
+        }
+    }
+
     /// What tells the places that keys open apart: the account, or one of its spaces.
     pub fn place(&self) -> String {
         let Key { account, space, account_wide, .. } = self.key;
@@ -115,7 +166,12 @@ impl Caller {
 
     /// Checks a bearer secret against the stored hash, in constant time.
     pub fn has_secret(&self, secret: &str) -> bool {
-        self.has_secret_hash(&sha256_hex(secret))
+        match &self.secret {
+            Opened::Signing(known) => same(known, secret.as_bytes()),
+            Opened::Hash(_) | Opened::Gone | Opened::Broken => {
+                self.has_secret_hash(&sha256_hex(secret))
+            }
+        }
     }
 
     /// The same for a secret that was hashed already, because its hash is the handle too.
@@ -230,6 +286,7 @@ impl App {
     /// # Errors
     /// `Unauthenticated` when the handle is unknown, the key revoked or over, or what it opens
     /// archived.
+    #[async_recursion]
     pub async fn caller(&self, dialect: &str, handle: &str) -> Result<Arc<Caller>, Failure> {
         let callers = self.callers(dialect, handle).await?;
         let latest = callers.good(self).next().map(Arc::clone);
@@ -240,6 +297,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::caller`].
+    #[async_recursion]
     pub async fn callers(&self, dialect: &str, handle: &str) -> Result<Callers, Failure> {
         let column = handle_column(dialect, handle);
         let look = match self.callers.get(&column) {
@@ -278,10 +336,7 @@ impl App {
     async fn open_key(&self, key: Key) -> Result<Caller, Failure> {
         let secret = vault::open(self, &vault::of_key(key.number)).await?;
         let archived = || Failure::Unauthenticated { reason: "archived account or space" };
-        let line = places::line(self, key.account).await?;
-        if line.iter().any(|account| account.archived_at.is_some()) {
-            return Err(archived());
-        }
+        let line = places::open_line(self, key.account).await?.ok_or_else(archived)?;
         let path: Vec<i64> = line.iter().map(|account| account.number).collect();
         let account = line.into_iter().next().ok_or_else(archived)?;
         let user = self.user(key.user).await?.filter(User::is_active);
@@ -314,6 +369,7 @@ impl App {
         let holder = self.holders.of(key.number, key.account, self.store.long_reads_max());
         Ok(Caller {
             key,
+            person: None,
             spaces,
             account,
             user,
@@ -326,6 +382,53 @@ impl App {
             is_noted,
             holder,
         })
+    }
+
+    /// A person who asks.
+    pub(crate) fn caller_of(&self, person: OfPerson) -> Caller {
+        let OfPerson { user, account, roles, principal, space, path, standing } = person;
+        let key = Key {
+            number: user.number,
+            uuid: user.uuid,
+            user: user.number,
+            account: account.number,
+            space: space.as_ref().map_or(0, |space| space.number),
+            account_wide: true,
+            dialect: String::new(),
+            name: String::new(),
+            role_before: None,
+            cap: None,
+            addresses: Vec::new(),
+            expires_at: None,
+            replaces: None,
+            replaced_by: None,
+            earlier: Vec::new(),
+            public_rights: PublicRights::default(),
+            handle: String::new(),
+            handle_moved: false,
+            hint: String::new(),
+            created_at: user.created_at,
+            revoked_at: None,
+        };
+        let everywhere = space.as_ref().map_or(Permissions::NONE, |space| {
+            principal.at(&Place { space: Some(space.number), path: path.clone() })
+        });
+        Caller {
+            person: Some(standing),
+            audits_reads: space.as_ref().is_some_and(|space| space.audit_reads),
+            spaces: space.into_iter().map(Arc::new).collect(),
+            holder: self.holders.of(user.number, account.number, self.store.long_reads_max()),
+            key,
+            account,
+            user,
+            roles,
+            principal,
+            path,
+            everywhere,
+            secret: Opened::Gone,
+            // Sessions say themselves when they were used.
+            is_noted: AtomicBool::new(true),
+        }
     }
 
     async fn spaces_of(&self, account: i64) -> Result<Vec<Space>, Failure> {

@@ -1,5 +1,6 @@
 //! Changes of keys: other rights or limits, and rotation.
 
+use async_recursion::async_recursion;
 use patron_model::{
     Failure, Identity, Timestamp, Why,
     event::{AssignmentEvent, KeyEvent},
@@ -30,6 +31,7 @@ pub const OVERLAP_SECONDS: i64 = 24 * 3600;
 /// `NotFound`, `Stale`, `Invalid`; `Forbidden` when the key had or would have rights that the
 /// caller lacks; `WrongState` when it has ended, when a replaced key shall last longer, or when it
 /// is not one role at one place that the application holds.
+#[async_recursion]
 pub async fn update(
     cx: &Cx,
     id: Id,
@@ -111,6 +113,7 @@ pub struct NewHalves {
 /// `NotFound`; `Forbidden` when the key has rights that the caller lacks; `WrongState` when it has
 /// ended, was replaced already, or its user has [`patron_model::space::SECRETS_MAX`] good secrets;
 /// `Invalid` for an overlap that is too long, or an end that is over or too far away.
+#[async_recursion]
 pub async fn rotate(
     cx: &Cx,
     id: Id,

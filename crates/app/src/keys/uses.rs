@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
+use async_recursion::async_recursion;
 use patron_model::{Failure, Timestamp};
 use patron_store::{Batch, Doc, Kind, Record, Row, StoreError, Write};
 use serde::{Deserialize, Serialize};
@@ -107,6 +108,7 @@ impl App {
     ///
     /// # Errors
     /// Whatever the store says; what was not written is tried again later.
+    #[async_recursion]
     pub async fn write_key_uses(&self) -> Result<(), Failure> {
         let mut outcome = Ok(());
         for last in self.uses.take_due(self.clock.now()) {
@@ -172,6 +174,7 @@ impl App {
     ///
     /// # Errors
     /// Whatever the store says.
+    #[async_recursion]
     pub async fn key_uses(&self, keys: &[i64]) -> Result<HashMap<i64, KeyUse>, Failure> {
         let numbers = keys.iter().map(|number| (*number).into()).collect();
         let predicate = Filter::OneOf(Field::Number, numbers);

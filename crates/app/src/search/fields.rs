@@ -3,8 +3,12 @@
 //! renamed here, or a test says so.
 
 mod people;
+mod places;
 
-pub use self::people::{assignment, role, user};
+pub use self::{
+    people::{assignment, mail, provider, role, user},
+    places::{account, space},
+};
 
 /// Fields of a customer.
 pub mod customer {
@@ -349,36 +353,6 @@ pub mod payment_method {
     /// When it was stored, in microseconds since the epoch.
     pub fn created_at() -> Field {
         super::whole("created_at")
-    }
-}
-
-/// Fields of an account.
-pub mod account {
-    use patron_store::Field;
-
-    /// The number that the server gave.
-    pub fn number() -> Field {
-        Field::Number
-    }
-
-    /// The account it was made by.
-    pub fn parent() -> Field {
-        Field::Column("parent")
-    }
-}
-
-/// Fields of a space.
-pub mod space {
-    use patron_store::Field;
-
-    /// The number that the server gave.
-    pub fn number() -> Field {
-        Field::Number
-    }
-
-    /// The account it belongs to.
-    pub fn account() -> Field {
-        Field::Column("account")
     }
 }
 

@@ -1,18 +1,20 @@
 //! What became of an entry that did not reach an endpoint at once. What did has no record: its
 //! endpoint's cursor is behind it.
 
-use patron_model::{Failure, Noun, Timestamp, card::Found, event::UntoldEvent};
-use patron_store::{Column, Index, Kind, Value};
+use async_recursion::async_recursion;
+use patron_model::{
+    Failure, Noun, Timestamp, card::Found, event::UntoldEvent, webhook::Order as TellOrder,
+};
+use patron_store::{Column, Entry, Index, Kind, Value};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{get, not_found, roll};
+use super::{cursor, get, notifier::Subscription, roll, telling, work::Open};
 use crate::{
     App, Cx,
     commit::Saved,
     documents::{self, Document, named},
     failure,
-    ids::new_uuid,
     record::{self, Id, Loaded, Page, decode},
     search::{Compare, Field, Filter, Order, Query},
 };
@@ -28,12 +30,17 @@ pub static DELIVERY: Kind = Kind {
 /// Attempts that are remembered; older ones are counted only.
 pub const ATTEMPTS_MAX: usize = 20;
 
+/// When what is held is tried, as far as its column says: behind whatever else waits.
+pub(super) const HELD: i64 = i64::MAX;
+
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
     /// It is tried again.
     Retrying,
+    /// It waits for an earlier one of its subject.
+    Held,
     /// It arrived.
     Delivered,
     /// It was tried often enough.
@@ -46,9 +53,10 @@ pub enum DeliveryState {
 
 impl DeliveryState {
     /// The words, comma separated.
-    pub const WORDS: &'static str = "retrying, delivered, failed, cancelled, withheld";
-    const ALL: [DeliveryState; 5] = [
+    pub const WORDS: &'static str = "retrying, held, delivered, failed, cancelled, withheld";
+    const ALL: [DeliveryState; 6] = [
         DeliveryState::Retrying,
+        DeliveryState::Held,
         DeliveryState::Delivered,
         DeliveryState::Failed,
         DeliveryState::Cancelled,
@@ -59,6 +67,7 @@ impl DeliveryState {
     pub const fn as_str(self) -> &'static str {
         match self {
             DeliveryState::Retrying => "retrying",
+            DeliveryState::Held => "held",
             DeliveryState::Delivered => "delivered",
             DeliveryState::Failed => "failed",
             DeliveryState::Cancelled => "cancelled",
@@ -82,6 +91,8 @@ pub enum Trigger {
     Probe,
     /// Somebody asked for it.
     Manual,
+    /// A replay.
+    Replay,
     /// Somebody tried the endpoint out.
     Test,
 }
@@ -93,6 +104,7 @@ impl Trigger {
             Trigger::Schedule => "schedule",
             Trigger::Probe => "probe",
             Trigger::Manual => "manual",
+            Trigger::Replay => "replay",
             Trigger::Test => "test",
         }
     }
@@ -130,7 +142,10 @@ pub struct Delivery {
     pub endpoint: i64,
     /// Position of the entry.
     pub seq: i64,
-    /// It is the endpoint's nth.
+    /// Number of the record that the entry hangs on.
+    #[serde(default)]
+    pub subject: i64,
+    /// It is the endpoint's nth; 0: that is not known.
     pub nth: i64,
     /// What happened: `customer.updated`.
     #[serde(rename = "type")]
@@ -145,6 +160,9 @@ pub struct Delivery {
     /// Somebody wants it tried at once; inside when its schedule goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manual: Option<Option<i64>>,
+    /// Number of the replay that wants it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<i64>,
     /// All attempts.
     pub count: i64,
     /// The latest ones.
@@ -160,7 +178,8 @@ impl Document for Delivery {
     const JOURNALED: bool = false;
 
     fn columns(&self) -> Vec<Value> {
-        vec![self.due.map(|due| retry(self.endpoint, due)).into(), self.endpoint.into()]
+        let due = if self.state == DeliveryState::Held { Some(HELD) } else { self.due };
+        vec![due.map(|due| retry(self.endpoint, due)).into(), self.endpoint.into()]
     }
 
     fn search_cards(&self, _: &mut Found) {
@@ -178,6 +197,14 @@ pub fn uuid_of(endpoint: i64, seq: i64) -> Uuid {
     let (endpoint, seq) = (endpoint.unsigned_abs(), seq.unsigned_abs());
     let high = (endpoint >> 12 << 16) | 0x8000 | (endpoint & 0xfff);
     Uuid::from_u64_pair(high, 1 << 63 | seq & (u64::MAX >> 2))
+}
+
+/// The two numbers that [`uuid_of`] made a UUID of.
+pub fn numbers_of(uuid: Uuid) -> Option<(i64, i64)> {
+    let (high, low) = uuid.as_u64_pair();
+    let first = i64::try_from((high >> 16 << 12) | (high & 0xfff)).ok()?;
+    let second = i64::try_from(low & (u64::MAX >> 2)).ok()?;
+    (uuid_of(first, second) == uuid).then_some((first, second))
 }
 
 /// The id of a delivery, as it is shown.
@@ -213,6 +240,7 @@ pub struct Asked {
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn list(cx: &Cx, asked: &Asked, query: Query) -> Result<Page<Delivery>, Failure> {
     let mut predicate = Filter::All;
     if let Some(endpoint) = asked.endpoint {
@@ -234,6 +262,7 @@ pub async fn list(cx: &Cx, asked: &Asked, query: Query) -> Result<Page<Delivery>
 ///
 /// # Errors
 /// `NotFound`.
+#[async_recursion]
 pub async fn one(cx: &Cx, id: &str) -> Result<Loaded<Delivery>, Failure> {
     let (endpoint, seq) = parse_id(id)?;
     let found = load(&cx.app, cx.space, endpoint, seq).await?;
@@ -256,17 +285,24 @@ pub(super) async fn load(
 ///
 /// # Errors
 /// `NotFound` when there is no such entry or endpoint; `WrongState` when that is told nothing.
+#[async_recursion]
 pub async fn redeliver(cx: &Cx, id: &str) -> Result<Saved<Delivery>, Failure> {
     let (endpoint, seq) = parse_id(id)?;
     let now = cx.now.micros();
     cx.settle(|mut draft| async {
         let endpoint = get(cx, Id::Number(endpoint)).await?;
-        if endpoint.state != patron_model::webhook::EndpointState::Active {
+        if !endpoint.is_told() {
             let needs = "active: enable the endpoint first";
             return Err(Failure::WrongState { is: endpoint.state.as_str(), needs });
         }
-        roll::note(cx, &mut draft, endpoint.number).await?;
+        roll::note(cx, &mut draft, &[endpoint.number]).await?;
+        let cursor = super::cursor(cx, endpoint.number).await?;
+        let keeps_order = endpoint.order != TellOrder::None;
         if let Some(before) = load(&cx.app, cx.space, endpoint.number, seq).await? {
+            if before.state == DeliveryState::Held {
+                let needs = "its turn: redeliver the earlier one of its customer";
+                return Err(Failure::WrongState { is: before.state.as_str(), needs });
+            }
             let goes_on = before.manual.unwrap_or(before.due);
             let after = Delivery {
                 due: Some(now),
@@ -278,48 +314,30 @@ pub async fn redeliver(cx: &Cx, id: &str) -> Result<Saved<Delivery>, Failure> {
         }
         let entry = cx.app.store.entry(cx.space, seq).await.map_err(failure)?;
         let entry = entry.ok_or(Failure::NotFound { noun: Noun::Delivery })?;
-        let (noun, subject) = (documents::word(&entry), entry.subject);
-        if !endpoint.wants(&noun, &entry.action, subject, &entry.changed) {
+        let subscription = Subscription::of(&cx.app, endpoint.record.clone())?;
+        if !telling::is_wanted(&subscription, &entry) {
             return Err(Failure::NotFound { noun: Noun::Delivery });
         }
+        if keeps_order && cursor.as_ref().is_none_or(|cursor| cursor.position < seq) {
+            let needs = "its turn: the endpoint keeps order";
+            return Err(Failure::WrongState { is: "not told yet", needs });
+        }
+        let nth = match &cursor {
+            Some(cursor) => cursor::nth(&cx.app, &subscription, cursor, seq).await?,
+            None => 0,
+        };
         let number = cx.app.store.reserve("webhook_delivery", 1).await.map_err(failure)?.start;
-        draft.create(Delivery {
-            number,
-            uuid: uuid_of(endpoint.number, seq),
-            space: cx.space,
-            endpoint: endpoint.number,
-            seq,
-            nth: 0,
-            kind: super::told(&noun, &entry.action),
-            state: DeliveryState::Retrying,
-            tries: 0,
-            due: Some(now),
-            manual: Some(None),
-            count: 0,
-            attempts: Vec::new(),
-            created_at: cx.now,
-            updated_at: cx.now,
-        })
+        let new = fresh(endpoint.number, &entry, nth, cx.now);
+        draft.create(Delivery { number, due: Some(now), manual: Some(None), ..new })
     })
     .await
-}
-
-/// What is not found belongs to nobody.
-///
-/// # Errors
-/// `NotFound` when there is no such endpoint.
-pub async fn refuse_strange(cx: &Cx, endpoint: i64) -> Result<(), Failure> {
-    match get(cx, Id::Number(endpoint)).await {
-        Ok(_) => Ok(()),
-        Err(Failure::NotFound { .. }) => Err(not_found()),
-        Err(failure) => Err(failure),
-    }
 }
 
 /// Cancels what is still to be tried at an endpoint that is told nothing any more.
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn cancel(app: &std::sync::Arc<App>, space: i64, endpoint: i64) -> Result<(), Failure> {
     let cx = app.operator(space, "webhooks");
     loop {
@@ -334,7 +352,13 @@ pub async fn cancel(app: &std::sync::Arc<App>, space: i64, endpoint: i64) -> Res
                 let number = Id::Number(before.number);
                 let before: Loaded<Delivery> = record::load(&cx, record::Look::at(number)).await?;
                 let state = DeliveryState::Cancelled;
-                let after = Delivery { due: None, manual: None, state, ..before.record.clone() };
+                let after = Delivery {
+                    due: None,
+                    manual: None,
+                    replay: None,
+                    state,
+                    ..before.record.clone()
+                };
                 draft.replace(&before, &after, UntoldEvent::Updated, &[])?;
             }
             Ok((draft, ()))
@@ -351,36 +375,40 @@ pub(super) fn waiting(endpoint: i64) -> Filter {
 }
 
 /// A delivery that was not there before.
-pub fn fresh(
-    endpoint: (i64, i64),
-    (seq, nth): (i64, i64),
-    kind: String,
-    now: Timestamp,
-) -> Delivery {
-    let (space, endpoint) = endpoint;
+pub fn fresh(endpoint: i64, entry: &Entry, nth: i64, now: Timestamp) -> Delivery {
     Delivery {
         number: 0,
-        uuid: new_uuid(),
-        space,
+        uuid: uuid_of(endpoint, entry.seq),
+        space: entry.tenant,
         endpoint,
-        seq,
+        seq: entry.seq,
+        subject: entry.subject,
         nth,
-        kind,
+        kind: super::told(&documents::word(entry), &entry.action),
         state: DeliveryState::Retrying,
         tries: 0,
         due: None,
         manual: None,
+        replay: None,
         count: 0,
         attempts: Vec::new(),
         created_at: now,
         updated_at: now,
     }
-    .identified()
 }
 
 impl Delivery {
-    fn identified(self) -> Delivery {
-        Delivery { uuid: uuid_of(self.endpoint, self.seq), ..self }
+    /// What those behind it have to know of it; none where it is over.
+    pub fn open(&self) -> Option<Open> {
+        let Delivery { subject, seq, state, .. } = *self;
+        match state {
+            DeliveryState::Retrying => Some(Open { subject, seq, is_held: false }),
+            DeliveryState::Held => Some(Open { subject, seq, is_held: true }),
+            DeliveryState::Delivered
+            | DeliveryState::Failed
+            | DeliveryState::Cancelled
+            | DeliveryState::Withheld => None,
+        }
     }
 
     /// The delivery with one attempt more.
@@ -411,6 +439,7 @@ mod tests {
                     (8, uuid::Variant::RFC4122)
                 );
                 assert!(all.insert(uuid), "{endpoint} {seq}");
+                assert_eq!(numbers_of(uuid), Some((endpoint, seq)));
                 assert_eq!(parse_id(&id_of(endpoint, seq)).unwrap(), (endpoint, seq));
             }
         }
@@ -428,7 +457,8 @@ mod tests {
     #[test]
     fn old_attempts_are_counted_only() {
         let now = Timestamp::from_micros(1);
-        let mut delivery = fresh((1, 2), (3, 4), "customer.created".into(), now);
+        let entry = super::super::trial::made_up(1, now);
+        let mut delivery = fresh(2, &entry, 4, now);
         for _ in 0..25 {
             let trigger = Trigger::Schedule;
             delivery = delivery.attempted(Attempt {

@@ -61,19 +61,20 @@ pub(super) async fn load(app: &App) -> Result<Option<Loaded<Roll>>, Failure> {
     row.map(|row| decode(&row)).transpose()
 }
 
-/// Notes that an endpoint changes with this draft.
-pub(super) async fn note(cx: &Cx, draft: &mut Draft<'_>, number: i64) -> Result<(), Failure> {
-    let changed = (cx.space, number);
+/// Notes that endpoints change with this draft; once a draft.
+pub(super) async fn note(cx: &Cx, draft: &mut Draft<'_>, numbers: &[i64]) -> Result<(), Failure> {
+    let changed: Vec<(i64, i64)> = numbers.iter().map(|number| (cx.space, *number)).collect();
+    let count = i64::try_from(changed.len()).unwrap_or(i64::MAX);
     match load(&cx.app).await? {
         None => {
             draft.taken_is_raced();
-            let latest = vec![changed];
-            draft.insert(&Roll { number: Roll::NUMBER, uuid: new_uuid(), count: 1, latest })
+            let latest = changed.into_iter().take(LATEST_MAX).collect();
+            draft.insert(&Roll { number: Roll::NUMBER, uuid: new_uuid(), count, latest })
         }
         Some(before) => {
             let mut after = before.record.clone();
-            after.count += 1;
-            after.latest.insert(0, changed);
+            after.count += count;
+            after.latest.splice(0..0, changed);
             after.latest.truncate(LATEST_MAX);
             draft.replace(&before, &after, UntoldEvent::Updated, &[])
         }

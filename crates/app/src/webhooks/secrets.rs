@@ -2,6 +2,7 @@
 //! over id, time and body), and what else of it is secret. All of an endpoint's secrets are one
 //! sealed record, outside the journal.
 
+use async_recursion::async_recursion;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use patron_model::{
     Failure, Noun, Timestamp, Why,
@@ -10,11 +11,17 @@ use patron_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Issued, get, issued, note, roll, sealed_again};
+use super::{
+    Issued, get, issued, note,
+    notifier::{Headers, Signed, SignsWith, Subscription},
+    roll, sealed_again,
+    signers::{self, Signers},
+    space_keys::{self, SpaceKey},
+};
 use crate::{
     App, Cx,
     commit::{Draft, Saved},
-    keys::NewSecret,
+    keys::{self, NewSecret},
     record::{Id, Loaded},
     secrets::hmac_sha256,
     vault::{self, Kept, Opened},
@@ -49,6 +56,21 @@ impl Signing {
         Signing(rand::random::<[u8; RANDOM_BYTES]>().to_vec())
     }
 
+    /// A text that signs as it is.
+    pub fn text(text: String) -> Signing {
+        Signing(text.into_bytes())
+    }
+
+    /// One that is made of something else.
+    pub fn of(bytes: impl Into<Vec<u8>>) -> Signing {
+        Signing(bytes.into())
+    }
+
+    /// What signs.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Reads one as it is shown: `whsec_` and 24 to 64 bytes in base64.
     ///
     /// # Errors
@@ -73,10 +95,14 @@ impl Signing {
 
     /// The signature of a message.
     pub fn sign(&self, id: &str, at: Timestamp, body: &[u8]) -> String {
-        let head = format!("{id}.{}.", at.seconds());
-        let message = [head.as_bytes(), body].concat();
-        format!("v1,{}", BASE64.encode(hmac_sha256(&self.0, &message)))
+        format!("v1,{}", BASE64.encode(hmac_sha256(&self.0, &message(id, at, body))))
     }
+}
+
+/// What is signed, by whichever scheme.
+pub(super) fn message(id: &str, at: Timestamp, body: &[u8]) -> Vec<u8> {
+    let head = format!("{id}.{}.", at.seconds());
+    [head.as_bytes(), body].concat()
 }
 
 /// What of an endpoint is secret.
@@ -96,14 +122,17 @@ pub(super) struct Found {
 }
 
 /// What an attempt of an endpoint is made with.
-#[derive(Clone)]
 pub struct Keys {
     held: Held,
+    key: Option<Vec<u8>>,
+    space: Option<SpaceKey>,
+    signers: Option<Signers>,
 }
 
 impl Held {
-    pub(super) fn new(secret: &Signing, headers: Vec<(String, String)>) -> Held {
-        Held { secrets: vec![(1, BASE64.encode(&secret.0))], headers }
+    pub(super) fn new(secret: Option<&Signing>, headers: Vec<(String, String)>) -> Held {
+        let secrets = secret.map(|secret| (1, BASE64.encode(&secret.0)));
+        Held { secrets: secrets.into_iter().collect(), headers }
     }
 
     /// As it is put into the vault.
@@ -151,34 +180,73 @@ impl Found {
 ///
 /// # Errors
 /// Where it cannot be opened.
-pub async fn keys(app: &App, number: i64) -> Result<Keys, Failure> {
-    Ok(Keys { held: of(app, number).await?.held })
+#[async_recursion]
+pub async fn keys(app: &App, subscription: &Subscription) -> Result<Keys, Failure> {
+    let Subscription { endpoint, notifier } = subscription;
+    let held = of(app, endpoint.number).await?.held;
+    let key = match (notifier.signs_with, endpoint.key) {
+        (SignsWith::Key, Some(key)) => keys::signing_secret(app, key).await?,
+        (SignsWith::Key, None) | (SignsWith::Own | SignsWith::Space, _) => None,
+    };
+    let space = match notifier.signs_with {
+        SignsWith::Space => space_keys::of(app, endpoint.space).await?,
+        SignsWith::Own | SignsWith::Key => None,
+    };
+    let signers = match endpoint.signature.has_keys() {
+        true => Some(signers::of(app, endpoint.space).await?),
+        false => None,
+    };
+    Ok(Keys { held, key, space, signers })
 }
 
 impl Keys {
-    /// The headers of an attempt: those of the endpoint, then ours.
-    pub fn headers(
-        &self,
-        endpoint: &Endpoint,
-        id: &str,
-        at: Timestamp,
-        body: &[u8],
-    ) -> Vec<(String, String)> {
+    /// The endpoint's own secrets that sign at a moment, newest first.
+    pub fn own(&self, endpoint: &Endpoint, at: Timestamp) -> Vec<Signing> {
         let of = |note: &SecretNote| {
             let known = self.held.secrets.iter().find(|(n, _)| *n == note.n)?;
             BASE64.decode(&known.1).ok().map(Signing)
         };
         let living = endpoint.secrets.iter().filter(|note| note.expires_at.is_none_or(|e| e > at));
-        let signed: Vec<String> =
-            living.filter_map(of).map(|secret| secret.sign(id, at, body)).collect();
+        living.filter_map(of).collect()
+    }
+
+    /// The secret of the key that signs too.
+    pub fn key(&self) -> Option<&[u8]> {
+        self.key.as_deref()
+    }
+
+    /// The signatures of a message by the schemes that an endpoint asks for.
+    pub fn signatures(&self, signed: &Signed<'_>) -> Vec<String> {
+        let Signed { endpoint, id, at, body, .. } = *signed;
+        let mut signatures = Vec::new();
+        if endpoint.signature.has_secrets() {
+            signatures.extend(self.own(endpoint, at).iter().map(|one| one.sign(id, at, body)));
+        }
+        signatures.extend(self.signers.iter().flat_map(|signers| signers.sign(id, at, body)));
+        signatures
+    }
+
+    /// The key of the space.
+    pub fn space(&self) -> Option<&SpaceKey> {
+        self.space.as_ref()
+    }
+
+    /// The headers of an attempt: those of the endpoint, then those of its API.
+    ///
+    /// # Errors
+    /// `Internal` where it cannot be signed.
+    pub fn headers(
+        &self,
+        subscription: &Subscription,
+        id: &str,
+        at: Timestamp,
+        body: &[u8],
+    ) -> Result<Headers, Failure> {
+        let Subscription { endpoint, notifier } = subscription;
         let mut headers = self.held.headers.clone();
-        headers.extend([
-            ("content-type".to_owned(), "application/json".to_owned()),
-            ("webhook-id".to_owned(), id.to_owned()),
-            ("webhook-timestamp".to_owned(), at.seconds().to_string()),
-            ("webhook-signature".to_owned(), signed.join(" ")),
-        ]);
-        headers
+        headers.push(("content-type".to_owned(), "application/json".to_owned()));
+        headers.extend((notifier.sign)(&Signed { endpoint, id, at, body, keys: self })?);
+        Ok(headers)
     }
 }
 
@@ -186,6 +254,7 @@ impl Keys {
 ///
 /// # Errors
 /// `NotFound`; `Invalid` for an overlap that is too long.
+#[async_recursion]
 pub async fn rotate(
     cx: &Cx,
     id: Id,
@@ -213,19 +282,20 @@ pub async fn rotate(
         held.secrets.push((n, BASE64.encode(&secret.0)));
         held.secrets.retain(|(n, _)| notes.iter().any(|note| note.n == *n));
         found.replace(cx, &mut draft, &held).await?;
-        roll::note(cx, &mut draft, before.number).await?;
+        roll::note(cx, &mut draft, &[before.number]).await?;
         let after = Endpoint { secrets: notes, ..before.record.clone() }.changed(cx.now);
         let again = sealed_again(cx, &secret)?;
         let decided = draft.change(&before, after, EndpointEvent::Rotated, &["secrets"])?;
         Ok(decided.sealing(again))
     });
-    issued(cx, rotated.await?, &secret)
+    issued(cx, rotated.await?, Some(secret))
 }
 
 /// Ends a secret at once.
 ///
 /// # Errors
 /// `NotFound`; `WrongState` for the only one.
+#[async_recursion]
 pub async fn end(cx: &Cx, id: Id, n: i64) -> Result<Saved<Endpoint>, Failure> {
     cx.settle(|mut draft| async {
         let before = get(cx, id).await?;
@@ -242,7 +312,7 @@ pub async fn end(cx: &Cx, id: Id, n: i64) -> Result<Saved<Endpoint>, Failure> {
         let mut held = found.held.clone();
         held.secrets.retain(|(n, _)| notes.iter().any(|note| note.n == *n));
         found.replace(cx, &mut draft, &held).await?;
-        roll::note(cx, &mut draft, before.number).await?;
+        roll::note(cx, &mut draft, &[before.number]).await?;
         let after = Endpoint { secrets: notes, ..before.record.clone() }.changed(cx.now);
         draft.change(&before, after, EndpointEvent::Rotated, &["secrets"])
     })

@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
+use async_recursion::async_recursion;
 use patron_model::{
     Failure, Permission,
     webhook::{Endpoint, Payload},
 };
 use patron_store::{EMPTY, Entry};
+use serde::Deserialize;
+use serde_json::Value;
+use uuid::Uuid;
 
+use super::notifier::Subscription;
 use crate::{App, customers, documents, failure, record::Id};
 
 /// Bytes of a body; a larger one is told thin.
@@ -16,6 +21,8 @@ pub const BODY_BYTES_MAX: usize = 256 * 1024;
 /// What is to be told.
 #[derive(Debug, Clone, Copy)]
 pub struct Happening<'a> {
+    /// To whom.
+    pub endpoint: &'a Endpoint,
     /// The entry.
     pub entry: &'a Entry,
     /// It is the endpoint's nth.
@@ -28,38 +35,50 @@ pub struct Happening<'a> {
     pub is_test: bool,
 }
 
-/// Writes a body in the words of an API.
-pub type Tell = fn(&Happening<'_>) -> Result<Vec<u8>, Failure>;
-
 /// The id of what happened: the same for every endpoint and attempt.
 pub fn id_of(entry: &Entry) -> String {
     format!("evt_{}_{}", entry.tenant, entry.seq)
 }
 
-/// What an endpoint is told of an entry; none where it may not be told any more.
+/// The UUID of the record that an entry is about.
+///
+/// # Errors
+/// `Internal` where the record cannot be read.
+pub fn uuid_of(entry: &Entry) -> Result<Uuid, Failure> {
+    #[derive(Deserialize)]
+    struct Named {
+        uuid: Uuid,
+    }
+    let named: Named = serde_json::from_str(&entry.doc).map_err(Failure::internal)?;
+    Ok(named.uuid)
+}
+
+/// What an endpoint is told of an entry; nothing where it may not be told any more.
 ///
 /// # Errors
 /// Whatever the store says; `Internal` where the record cannot be read.
-pub async fn body(
+#[async_recursion]
+pub async fn bodies(
     app: &Arc<App>,
-    tell: Tell,
-    endpoint: &Endpoint,
+    subscription: &Subscription,
     entry: &Entry,
     nth: i64,
-) -> Result<Option<Vec<u8>>, Failure> {
+) -> Result<Vec<Vec<u8>>, Failure> {
+    let Subscription { endpoint, notifier } = subscription;
     if entry.doc == EMPTY || !is_seen(endpoint, entry) {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let is_gone = ["deleted", "absorbed"].contains(&entry.action.as_str());
     let is_thin = endpoint.payload == Payload::Thin
         || is_gone
         || !endpoint.sees.has(Permission::CustomerPast) && !is_present(app, entry).await?;
-    let happening = Happening { entry, nth, is_thin, is_truncated: false, is_test: false };
-    let body = tell(&happening)?;
-    if body.len() <= BODY_BYTES_MAX {
-        return Ok(Some(body));
+    let happening =
+        Happening { endpoint, entry, nth, is_thin, is_truncated: false, is_test: false };
+    let bodies = (notifier.tell)(&happening)?;
+    if bodies.iter().all(|body| body.len() <= BODY_BYTES_MAX) {
+        return Ok(bodies);
     }
-    tell(&Happening { is_thin: true, is_truncated: true, ..happening }).map(Some)
+    (notifier.tell)(&Happening { is_thin: true, is_truncated: true, ..happening })
 }
 
 /// Whether an endpoint may be told of an entry.
@@ -69,9 +88,24 @@ pub fn is_seen(endpoint: &Endpoint, entry: &Entry) -> bool {
 }
 
 /// Whether an endpoint asked for an entry, and may be told of it.
-pub fn is_wanted(endpoint: &Endpoint, entry: &Entry) -> bool {
+pub fn is_wanted(subscription: &Subscription, entry: &Entry) -> bool {
+    let Subscription { endpoint, notifier } = subscription;
     let noun = documents::word(entry);
-    endpoint.wants(&noun, &entry.action, entry.subject, &entry.changed) && is_seen(endpoint, entry)
+    endpoint.wants(&noun, &entry.action, entry.subject, &entry.changed)
+        && is_seen(endpoint, entry)
+        && has_metadata(endpoint, entry)
+        && (notifier.wants)(endpoint, entry)
+}
+
+/// Whether the record in an entry has the metadata that an endpoint asks for.
+fn has_metadata(endpoint: &Endpoint, entry: &Entry) -> bool {
+    let wanted = &endpoint.filter.metadata;
+    if wanted.is_empty() {
+        return true;
+    }
+    let Ok(record) = serde_json::from_str::<Value>(&entry.doc) else { return false };
+    let metadata = &record["metadata"];
+    wanted.iter().all(|(key, value)| metadata[key.as_str()] == value.as_str())
 }
 
 /// Whether the record is what the entry says, and the customer it hangs on is still there: all that

@@ -2,16 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use async_recursion::async_recursion;
 use patron_model::{Failure, Timestamp};
 use patron_store::Entry;
 use serde_json::json;
 
 use super::{
-    Attempt,
-    carrier::Posted,
-    deliveries::Trigger,
-    get, secrets,
-    telling::{Happening, Tell},
+    Attempt, carrier::Posted, deliveries::Trigger, get, notifier::Subscription, secrets,
+    telling::Happening,
 };
 use crate::{Cx, customers::CUSTOMER, ids::new_uuid, record::Id};
 
@@ -19,17 +17,28 @@ use crate::{Cx, customers::CUSTOMER, ids::new_uuid, record::Id};
 ///
 /// # Errors
 /// `NotFound`; whatever the store says.
-pub async fn send(cx: &Cx, id: Id, tell: Tell) -> Result<Attempt, Failure> {
+#[async_recursion]
+pub async fn send(cx: &Cx, id: Id) -> Result<Attempt, Failure> {
     let endpoint = get(cx, id).await?;
     let mut attempt =
         Attempt { n: 1, at: cx.now, trigger: Trigger::Test, status: None, error: None, ms: 0 };
     let entry = made_up(cx.space, cx.now);
-    let happening =
-        Happening { entry: &entry, nth: 0, is_thin: true, is_truncated: false, is_test: true };
-    let body = tell(&happening)?;
-    let keys = secrets::keys(&cx.app, endpoint.number).await?;
+    let subscription = Subscription::of(&cx.app, endpoint.record)?;
+    let happening = Happening {
+        endpoint: &subscription,
+        entry: &entry,
+        nth: 0,
+        is_thin: true,
+        is_truncated: false,
+        is_test: true,
+    };
+    let body = (subscription.notifier.tell)(&happening)?.into_iter().next();
+    let nothing = Failure::WrongState { is: "told nothing about customers", needs: "told of them" };
+    let body = body.ok_or(nothing)?;
+    let keys = secrets::keys(&cx.app, &subscription).await?;
     let id = format!("evt_{}_test_{}", cx.space, new_uuid().simple());
-    let headers = keys.headers(&endpoint, &id, cx.now, &body);
+    let headers = keys.headers(&subscription, &id, cx.now, &body)?;
+    let endpoint = &subscription.endpoint;
     let within = Duration::from_secs(u64::try_from(endpoint.timeout_seconds).unwrap_or(1));
     if cx.dry_run {
         return Ok(attempt);
@@ -45,7 +54,7 @@ pub async fn send(cx: &Cx, id: Id, tell: Tell) -> Result<Attempt, Failure> {
 }
 
 /// An entry about a customer that never was.
-fn made_up(space: i64, now: Timestamp) -> Entry {
+pub(super) fn made_up(space: i64, now: Timestamp) -> Entry {
     let doc = json!({"uuid": new_uuid(), "version": 1});
     Entry {
         tenant: space,

@@ -1,11 +1,7 @@
 //! What those who deliver read and write. Nothing is decided here.
 
-use patron_model::{
-    Failure, Timestamp,
-    card::Found,
-    event::UntoldEvent,
-    webhook::{Endpoint, EndpointState},
-};
+use async_recursion::async_recursion;
+use patron_model::{Failure, Timestamp, card::Found, event::UntoldEvent, webhook::Endpoint};
 use patron_store::{Batch, Entry, Kind, StoreError, Value, Write};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -13,7 +9,7 @@ use uuid::Uuid;
 use super::{
     Cursor, DELIVERY, Delivery, ENDPOINT, Roll,
     cursor::load as load_cursor,
-    deliveries::{self, DeliveryState, retry, waiting},
+    deliveries::{self, DeliveryState, HELD, retry, waiting},
     roll,
 };
 use crate::{
@@ -36,7 +32,19 @@ const CHUNK: u32 = 500;
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn active(app: &App) -> Result<Vec<Endpoint>, Failure> {
+    let mut all = all(app).await?;
+    all.retain(Endpoint::is_told);
+    Ok(all)
+}
+
+/// Every endpoint, whatever its state.
+///
+/// # Errors
+/// Whatever the store says.
+#[async_recursion]
+pub async fn all(app: &App) -> Result<Vec<Endpoint>, Failure> {
     let (mut all, mut after) = (Vec::new(), 0);
     loop {
         let records = app.store.records_after(&ENDPOINT, after, CHUNK).await.map_err(failure)?;
@@ -44,10 +52,7 @@ pub async fn active(app: &App) -> Result<Vec<Endpoint>, Failure> {
         after = last.number;
         for record in &records {
             let json = record.doc.json().map_err(Failure::internal)?;
-            let endpoint = Endpoint::from_document(&json).map_err(Failure::internal)?;
-            if endpoint.state == EndpointState::Active {
-                all.push(endpoint);
-            }
+            all.push(Endpoint::from_document(&json).map_err(Failure::internal)?);
         }
     }
 }
@@ -56,6 +61,7 @@ pub async fn active(app: &App) -> Result<Vec<Endpoint>, Failure> {
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn endpoint(
     app: &App,
     space: i64,
@@ -65,10 +71,22 @@ pub async fn endpoint(
     row.map(|row| decode(&row)).transpose()
 }
 
+/// An endpoint of whichever space, unless it is deleted.
+///
+/// # Errors
+/// Whatever the store says.
+#[async_recursion]
+pub async fn anywhere(app: &App, number: i64) -> Result<Option<Endpoint>, Failure> {
+    let row = app.store.get_anywhere(&ENDPOINT, number).await.map_err(failure)?;
+    let found = row.map(|row| decode::<Endpoint>(&row)).transpose()?;
+    Ok(found.map(|found| found.record).filter(|endpoint| !endpoint.is_gone()))
+}
+
 /// Which endpoints changed; none when there never was one.
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn changes(app: &App) -> Result<Option<Roll>, Failure> {
     Ok(roll::load(app).await?.map(|roll| roll.record))
 }
@@ -77,6 +95,7 @@ pub async fn changes(app: &App) -> Result<Option<Roll>, Failure> {
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn cursor(app: &App, space: i64, number: i64) -> Result<Option<Loaded<Cursor>>, Failure> {
     load_cursor(app, space, number).await
 }
@@ -85,6 +104,7 @@ pub async fn cursor(app: &App, space: i64, number: i64) -> Result<Option<Loaded<
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn retrying(app: &App, space: i64, number: i64) -> Result<(u64, Option<i64>), Failure> {
     let predicate = waiting(number);
     let count = app.store.count(&DELIVERY, &[space], &predicate).await.map_err(failure)?;
@@ -99,6 +119,7 @@ pub async fn retrying(app: &App, space: i64, number: i64) -> Result<(u64, Option
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn due(
     app: &App,
     space: i64,
@@ -107,7 +128,9 @@ pub async fn due(
     limit: u32,
 ) -> Result<Vec<Loaded<Delivery>>, Failure> {
     let column = || Field::Column("retry");
-    let until = Filter::Compare(column(), Compare::AtMost, retry(number, now).into());
+    // What is held is nobody's to try before its turn.
+    let until = retry(number, now.min(HELD - 1));
+    let until = Filter::Compare(column(), Compare::AtMost, until.into());
     let predicate = waiting(number).and(until);
     let order = Order::by(column(), false);
     let query = Query { predicate, order, limit, ..Query::of(space) };
@@ -115,10 +138,62 @@ pub async fn due(
     found.rows.iter().map(decode).collect()
 }
 
+/// A delivery that is not over, as far as those behind it care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Open {
+    /// Number of the record that its entry hangs on.
+    pub subject: i64,
+    /// Position of its entry.
+    pub seq: i64,
+    /// Whether it waits for its turn.
+    pub is_held: bool,
+}
+
+/// What of an endpoint is not over: that is to be tried again, or waits for its turn.
+///
+/// # Errors
+/// Whatever the store says.
+#[async_recursion]
+pub async fn open(app: &App, space: i64, number: i64) -> Result<Vec<Open>, Failure> {
+    let (mut all, mut after) = (Vec::new(), 0);
+    loop {
+        let behind = Filter::Compare(Field::Number, Compare::Greater, after.into());
+        let predicate = waiting(number).and(behind);
+        let query = Query { predicate, limit: CHUNK, ..Query::of(space) };
+        let found = app.store.find(&DELIVERY, &query).await.map_err(failure)?;
+        let Some(last) = found.rows.last() else { return Ok(all) };
+        after = last.number;
+        for row in &found.rows {
+            let delivery: Loaded<Delivery> = decode(row)?;
+            all.extend(delivery.open());
+        }
+    }
+}
+
+/// Deliveries of an endpoint by the positions of their entries; those that are not there are left
+/// out.
+///
+/// # Errors
+/// Whatever the store says.
+#[async_recursion]
+pub async fn at(
+    app: &App,
+    space: i64,
+    number: i64,
+    seqs: &[i64],
+) -> Result<Vec<Loaded<Delivery>>, Failure> {
+    let mut all = Vec::with_capacity(seqs.len());
+    for seq in seqs {
+        all.extend(deliveries::load(app, space, number, *seq).await?);
+    }
+    Ok(all)
+}
+
 /// Entries of a space behind a position.
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn entries(app: &App, space: i64, after: i64, limit: u32) -> Result<Vec<Entry>, Failure> {
     app.store.entries(space, after, limit).await.map_err(failure)
 }
@@ -127,6 +202,7 @@ pub async fn entries(app: &App, space: i64, after: i64, limit: u32) -> Result<Ve
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn heads(app: &App, spaces: &[i64]) -> Result<Vec<(i64, i64)>, Failure> {
     app.store.heads(spaces).await.map_err(failure)
 }
@@ -135,6 +211,7 @@ pub async fn heads(app: &App, spaces: &[i64]) -> Result<Vec<(i64, i64)>, Failure
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn entry(app: &App, space: i64, seq: i64) -> Result<Option<Entry>, Failure> {
     app.store.entry(space, seq).await.map_err(failure)
 }
@@ -171,6 +248,7 @@ pub enum Flushed {
 }
 
 /// Writes results, those of each endpoint whole or not at all.
+#[async_recursion]
 pub async fn flush(app: &App, all: &[Results]) -> Vec<Flushed> {
     let mut batches = Vec::with_capacity(all.len());
     for results in all {
@@ -222,7 +300,7 @@ async fn batch(app: &App, results: &Results) -> Result<Batch, Failure> {
     Ok(Batch { tenant: after.space, writes, ..Batch::default() })
 }
 
-fn replaced<T: Document>(before: &Loaded<T>, after: &T) -> Result<Write, Failure> {
+pub(super) fn replaced<T: Document>(before: &Loaded<T>, after: &T) -> Result<Write, Failure> {
     Ok(Write::Replace {
         kind: T::KIND,
         after: record_of(after, before.revision + 1)?,
@@ -236,6 +314,7 @@ fn replaced<T: Document>(before: &Loaded<T>, after: &T) -> Result<Write, Failure
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn take(
     app: &App,
     cursor: &Loaded<Cursor>,
@@ -256,6 +335,7 @@ pub async fn take(
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn forget(
     app: &App,
     space: i64,
@@ -322,6 +402,7 @@ impl Node {
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn join(app: &App) -> Result<Loaded<Node>, Failure> {
     let number = app.store.reserve("webhook_node", 1).await.map_err(failure)?.start;
     let record = Node { number, uuid: new_uuid(), at: app.clock.now() };
@@ -335,6 +416,7 @@ pub async fn join(app: &App) -> Result<Loaded<Node>, Failure> {
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn beat(app: &App, node: &Loaded<Node>) -> Result<Option<Loaded<Node>>, Failure> {
     let after = Node { at: app.clock.now(), ..node.record.clone() };
     let writes = vec![replaced(node, &after)?];
@@ -350,6 +432,7 @@ pub async fn beat(app: &App, node: &Loaded<Node>) -> Result<Option<Loaded<Node>>
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn leave(app: &App, number: i64, revision: i64) -> Result<(), Failure> {
     let writes = vec![Write::Remove { kind: &NODE, tenant: DEPLOYMENT, number, revision }];
     let batch = Batch { tenant: DEPLOYMENT, writes, ..Batch::default() };
@@ -363,6 +446,7 @@ pub async fn leave(app: &App, number: i64, revision: i64) -> Result<(), Failure>
 ///
 /// # Errors
 /// Whatever the store says.
+#[async_recursion]
 pub async fn nodes(app: &App) -> Result<Vec<(i64, i64)>, Failure> {
     let query = Query { limit: CHUNK, ..Query::of(DEPLOYMENT) };
     let found = app.store.find(&NODE, &query).await.map_err(failure)?;

@@ -3,14 +3,17 @@
 //! that hang, fail, lie and end. Whatever happens, everything that was asked for arrives, nothing
 //! before its commit, and what a node that lost an endpoint found out is not written.
 
+#[path = "tests/checks.rs"]
+mod checks;
 #[path = "tests/world.rs"]
 mod world;
 
+use patron_app::webhooks::DeliveryState;
 use rand::RngExt as _;
 
-use self::world::{HOUR, Manner, Step, World};
+use self::world::{BRIEF, HOUR, Manner, Step, TINY, World};
 use crate::{
-    lane::{MS, SECOND, WAITING_MAX},
+    lane::{MS, RETRYING_MAX, SECOND, WAITING_MAX},
     schedule,
 };
 
@@ -136,4 +139,62 @@ fn a_failing_endpoint_is_probed_and_goes_on() {
     world.run(world.now + 2 * HOUR);
     world.all_arrived();
     assert_eq!(world.cursors[&1].health.failures, 0);
+}
+
+/// What was given up is said with the next of its record, until that arrives.
+#[test]
+fn the_next_after_one_that_was_given_up_says_so() {
+    let mut world = World::new(2, 2, 1);
+    world.is_told_all(2, &BRIEF);
+    let (space, start) = (world.endpoints[1].space, HOUR + SECOND);
+    world.run(start);
+    world.manners.insert(2, Manner::Fails(100));
+    world.commit(space);
+    world.run(start + 2 * SECOND);
+    world.manners.insert(2, Manner::Good);
+    (0..10).for_each(|_| world.commit(space));
+    world.run(start + 4 * SECOND);
+    let state = |world: &World, seq: i64| world.rows.get(&(2, seq)).map(|row| row.state);
+    assert_eq!(state(&world, 1), Some(DeliveryState::Retrying));
+    assert_eq!(state(&world, 6), Some(DeliveryState::Held), "it hangs on the same record");
+    assert_eq!((state(&world, 2), world.taken.contains(&(2, 2))), (None, true));
+    world.manners.insert(2, Manner::Fails(100));
+    world.run(start + 7 * SECOND);
+    assert_eq!(state(&world, 1), Some(DeliveryState::Failed));
+    world.manners.insert(2, Manner::Good);
+    world.run(start + 20 * SECOND);
+    assert!([6, 11].iter().all(|seq| world.taken.contains(&(2, *seq))));
+    assert_eq!((world.gaps[&(2, 6)], world.gaps[&(2, 11)]), (Some(1), None));
+    assert!(world.cursors[&2].gaps.is_empty());
+}
+
+/// Behind one that fails only what hangs on the same record waits, and no more than so many.
+#[test]
+fn what_is_held_holds_nothing_else_up_and_is_bounded() {
+    let mut world = World::new(11, 2, 1);
+    world.is_told_all(2, &TINY);
+    world.manners.insert(2, Manner::Refuses(1));
+    world.run(HOUR + SECOND);
+    let space = world.endpoints[1].space;
+    let open = |world: &World| {
+        let of_lane = world.rows.values().filter(|row| row.endpoint == 2);
+        of_lane.filter(|row| row.open().is_some()).count()
+    };
+    let mut most = 0;
+    for second in 2..80 {
+        (0..100).for_each(|_| world.commit(space));
+        world.run(HOUR + second * SECOND);
+        let held = open(&world);
+        assert!(held as u64 <= RETRYING_MAX + WAITING_MAX as u64, "{held}");
+        if held > 0 && (held as u64) < RETRYING_MAX {
+            let others = world.nodes[0].core.lanes().map(|(_, lane)| lane.held()).max();
+            assert!(others.unwrap_or(0) < WAITING_MAX, "the others go on");
+        }
+        most = most.max(held as u64);
+    }
+    assert!(most >= RETRYING_MAX, "nothing was at stake: {most}");
+    world.manners.insert(2, Manner::Good);
+    world.run(world.now + HOUR);
+    world.run(world.now + HOUR);
+    world.all_arrived();
 }

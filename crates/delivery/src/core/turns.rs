@@ -63,6 +63,14 @@ impl Core {
             let results = Box::new(results);
             self.actions.push(Action::Flush { lane: number, epoch, results });
         }
+        lane.ask_again(now);
+        if lane.wants_open() {
+            lane.begin_open();
+            self.actions.push(Action::Open { lane: number, epoch, space });
+        }
+        if let Some(seqs) = lane.wants_held() {
+            self.actions.push(Action::Held { lane: number, epoch, space, seqs });
+        }
         if lane.wants_due(now) {
             lane.is_asking_due = true;
             let limit = lane.due_limit();
@@ -148,13 +156,14 @@ impl Core {
         let (space, epoch, is_slow) = (lane.endpoint.space, lane.epoch, lane.is_slow(now));
         if let Some(what) = lane.next(now) {
             let endpoint = Arc::clone(&lane.endpoint);
+            let gap = lane.gap_before(&what);
             self.in_flight += 1;
             *self.by_space.entry(space).or_default() += 1;
             if is_slow {
                 self.slow_count += 1;
                 *self.slow_in_flight.entry((number, epoch)).or_default() += 1;
             }
-            self.actions.push(Action::Attempt { endpoint, epoch, what });
+            self.actions.push(Action::Attempt { endpoint, epoch, what, gap });
         }
         self.tend(number, now);
     }

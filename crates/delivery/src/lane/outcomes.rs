@@ -5,7 +5,7 @@ use patron_model::Timestamp;
 
 use super::{
     FLUSH_FAILURES, FLUSH_PROGRESS, Lane, MS, Outcome, SECOND, Slot, Verdict, What, held, is_good,
-    kind_of, results::after,
+    results::after,
 };
 use crate::schedule;
 
@@ -33,6 +33,7 @@ impl Lane {
         let is_probe = self.is_open();
         let verdict = self.note_health(outcome, (started, now));
         let seq = what.seq();
+        let plan = self.endpoint.notifier.schedule;
         match what {
             What::First { entry, nth } => {
                 if let Some((_, slot)) = self.window.get_mut(&seq) {
@@ -44,15 +45,14 @@ impl Lane {
                     self.done_before.insert(seq);
                 }
                 if !is_good(outcome) {
-                    let place = (self.endpoint.space, self.endpoint.number);
-                    let kind = kind_of(&entry);
                     let at = Timestamp::from_micros(started);
-                    let delivery = fresh(place, (seq, nth), kind, at);
-                    let after = after(delivery, outcome, is_probe, (started, now), jitter);
+                    let delivery = fresh(self.endpoint.number, &entry, nth, at);
+                    let after = after(&plan, delivery, outcome, is_probe, (started, now), jitter);
                     self.retrying += u64::from(after.due.is_some());
                     self.note_due(after.due);
                     self.results.push(Written::New(after));
                 }
+                self.turn_over(entry.subject, seq, !is_good(outcome));
                 self.advance();
                 let is_failure = !is_good(outcome);
                 self.flush_by(now + if is_failure { FLUSH_FAILURES } else { FLUSH_PROGRESS });
@@ -60,9 +60,10 @@ impl Lane {
             What::Again(before) => {
                 self.flying_again.remove(&seq);
                 let delivery = before.record.clone();
-                let after = after(delivery, outcome, is_probe, (started, now), jitter);
+                let after = after(&plan, delivery, outcome, is_probe, (started, now), jitter);
                 self.retrying = self.retrying.saturating_sub(u64::from(after.due.is_none()));
                 self.note_due(after.due);
+                self.turn_again(&before, true, is_good(outcome));
                 self.results.push(Written::Changed(Box::new((*before, after))));
                 self.flush_by(now + FLUSH_FAILURES);
             }
@@ -70,6 +71,7 @@ impl Lane {
         if self.is_open() {
             self.rewind();
         }
+        self.hold_blocked(now);
         verdict
     }
 
@@ -91,6 +93,7 @@ impl Lane {
             }
             What::Again(before) => {
                 self.flying_again.remove(&before.seq);
+                self.turn_again(&before, false, false);
                 self.note_due(Some(now + SECOND));
             }
         }

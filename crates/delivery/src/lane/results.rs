@@ -2,7 +2,10 @@
 
 use patron_app::{
     Loaded,
-    webhooks::{Attempt, Cursor, Delivery, DeliveryState, deliveries::Trigger, work::Results},
+    webhooks::{
+        Attempt, Cursor, Delivery, DeliveryState, deliveries::Trigger, notifier::Schedule,
+        work::Results,
+    },
 };
 use patron_model::Timestamp;
 
@@ -29,6 +32,7 @@ impl Lane {
             return None;
         }
         self.flush_at = None;
+        self.note_gaps();
         let after = self.cursor_now();
         if self.results.is_empty() && after == self.cursor.record {
             return None;
@@ -49,13 +53,24 @@ impl Lane {
         // Whoever is told nothing more here may be told by another node.
         let is_free = self.is_halted && self.flying == 0;
         let node = if is_free { 0 } else { self.cursor.node };
-        Cursor { position, matched, done, node, health: self.health, ..self.cursor.record.clone() }
+        let before = &self.cursor.record;
+        let (asks, marks) = match self.counts_from {
+            None => (before.asks, before.marked(position, matched)),
+            Some((from, count)) if position >= from => (self.asks, vec![(from, count)]),
+            Some(_) => (0, Vec::new()),
+        };
+        let (health, gaps) = (self.health, self.gaps());
+        Cursor { position, matched, done, node, health, asks, marks, gaps, ..before.clone() }
     }
 
     /// The store took what was written.
     pub(crate) fn flushed(&mut self) {
         let Some(results) = self.flushing.take() else { return };
         let revision = results.cursor.revision + 1;
+        self.end_written(&results.deliveries);
+        if results.after.asks == self.asks {
+            self.counts_from = None;
+        }
         self.cursor = Loaded { record: results.after, revision };
         self.is_stuck = false;
     }
@@ -79,6 +94,7 @@ impl Lane {
 
 /// A delivery after an attempt.
 pub(super) fn after(
+    plan: &Schedule,
     delivery: Delivery,
     outcome: Outcome,
     is_probe: bool,
@@ -90,13 +106,14 @@ pub(super) fn after(
         Outcome::Fault(class) => (None, Some(class.to_owned()), None),
         Outcome::Withheld => {
             let state = DeliveryState::Withheld;
-            return Delivery { state, due: None, manual: None, ..delivery };
+            return Delivery { state, due: None, manual: None, replay: None, ..delivery };
         }
     };
-    let trigger = match (delivery.manual, is_probe) {
-        (Some(_), _) => Trigger::Manual,
-        (None, true) => Trigger::Probe,
-        (None, false) => Trigger::Schedule,
+    let trigger = match (delivery.manual, delivery.replay, is_probe) {
+        (Some(_), ..) => Trigger::Manual,
+        (None, Some(_), _) => Trigger::Replay,
+        (None, None, true) => Trigger::Probe,
+        (None, None, false) => Trigger::Schedule,
     };
     let ms = (now - started) / MS;
     let at = Timestamp::from_micros(started);
@@ -110,7 +127,7 @@ pub(super) fn after(
         (false, _, Some(None)) => (DeliveryState::Failed, None, delivery.tries),
         (false, _, None) => {
             let tries = delivery.tries + 1;
-            match schedule::next(tries, jitter) {
+            match schedule::next(plan, tries, jitter) {
                 Some(pause) => {
                     let wait = wait.unwrap_or(0).min(schedule::WAIT_MAX);
                     (DeliveryState::Retrying, Some(now + pause.max(wait)), tries)
@@ -119,5 +136,5 @@ pub(super) fn after(
             }
         }
     };
-    Delivery { state, due, tries, manual: None, ..delivery }
+    Delivery { state, due, tries, manual: None, replay: None, ..delivery }
 }

@@ -89,6 +89,11 @@ where
         self.open_to(Access::AnyKey)
     }
 
+    /// Every person who signed in may call it: it is about that person and nobody else.
+    pub fn own(self) -> Operation {
+        self.open_to(Access::Own)
+    }
+
     /// Everybody may call it: no credentials are looked at.
     pub fn public(self) -> Operation {
         self.open_to(Access::Public)

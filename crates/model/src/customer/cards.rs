@@ -4,13 +4,7 @@
 use rust_decimal::Decimal;
 
 use super::{Customer, Portal};
-use crate::{
-    address::{Address, Postal},
-    card::Found,
-    email::Email,
-    phone::Phone,
-    text::Line,
-};
+use crate::{address::Postal, card::Found, email::Email, phone::Phone, text::Line};
 
 impl Customer {
     /// Searches everything that was not made by the server itself.
@@ -90,7 +84,7 @@ impl Customer {
         found.joined("family_name", &[given, family]);
         found.joined("family_name", &[family, given]);
         for address in self.addresses() {
-            search_address(address, found);
+            search_postal(&address.postal, found);
         }
     }
 }
@@ -128,7 +122,14 @@ fn search_phone(field: &str, phone: Option<&Phone>, found: &mut Found) {
     }
 }
 
-fn search_address(address: &Address, found: &mut Found) {
+impl Postal {
+    /// Looks for card data in every text.
+    pub fn search_cards(&self, found: &mut Found) {
+        search_postal(self, found);
+    }
+}
+
+fn search_postal(postal: &Postal, found: &mut Found) {
     let Postal {
         given_name,
         middle_name,
@@ -153,7 +154,7 @@ fn search_address(address: &Address, found: &mut Found) {
         sales_tax_number,
         social_security_number,
         legal_organization_form,
-    } = &address.postal;
+    } = postal;
     let mut look = |field: &'static str, text: Option<&str>| {
         if let Some(text) = text {
             found.text(field, text);

@@ -5,11 +5,19 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    Account, Deletion, EXPIRY_SECONDS_MAX, EarlierKey, Key, NETWORKS_MAX, PublicRights, Space,
+    Account, Deletion, EXPIRY_SECONDS_MAX, EarlierKey, Key, NETWORKS_MAX, PublicRights,
+    REQUEST_LIMIT_MAX, SUBACCOUNTS_MAX, Space, TECHNICAL_CONTACTS_MAX,
 };
 use crate::{
-    Failure, Identity, Patch, Permissions, Problems, Timestamp, Why, country::Country,
-    customer::Changes, network::Network, text::Name,
+    Failure, Identity, Patch, Permissions, Problems, Timestamp, Why,
+    address::PostalPatch,
+    country::Country,
+    currency::Currency,
+    customer::{Changes, differing},
+    email::Email,
+    network::Network,
+    text::Name,
+    time_zone::TimeZone,
 };
 
 /// Most secrets of one user that are good at once.
@@ -30,6 +38,16 @@ pub struct SpacePatch {
     pub audit_reads: Option<bool>,
     /// Where its customers are at home.
     pub default_country: Patch<Country>,
+    /// The time zone of the business.
+    pub time_zone: Patch<TimeZone>,
+    /// The currency it mostly works in.
+    pub currency: Patch<Currency>,
+    /// Requests in two minutes that are answered, 1 or more.
+    pub request_limit: Patch<i64>,
+    /// Who is written to when something about it is out of order.
+    pub technical_contacts: Option<Vec<Email>>,
+    /// Where the business is.
+    pub address: PostalPatch,
     /// Switches of single dialects; each named dialect's switches are replaced.
     pub dialects: Option<BTreeMap<String, Value>>,
     /// Whether it is archived.
@@ -41,6 +59,8 @@ pub struct SpacePatch {
 pub struct AccountPatch {
     /// Its name.
     pub name: Option<Name>,
+    /// How many living accounts it may have directly below it.
+    pub subaccount_limit: Patch<i64>,
     /// Whether it is archived.
     pub archived: Option<bool>,
 }
@@ -53,30 +73,78 @@ fn archived(before: Option<Timestamp>, wanted: Option<bool>, now: Timestamp) -> 
     }
 }
 
+/// People tell accounts and spaces apart by their names.
+fn check_name(name: &Name, problems: &mut Problems) {
+    if name.as_str().trim().is_empty() {
+        problems.add("name", Why::TooShort { min: 1 });
+    }
+}
+
+fn check_range(
+    name: &'static str,
+    value: Option<i64>,
+    (min, max): (i64, i64),
+    problems: &mut Problems,
+) {
+    if value.is_some_and(|value| !(min..=max).contains(&value)) {
+        problems.add(name, Why::OutOfRange { min, max });
+    }
+}
+
 impl Account {
     /// The account after a change, and what differs.
-    pub fn apply(&self, patch: AccountPatch, now: Timestamp) -> (Account, Changes) {
-        let AccountPatch { name, archived: wanted } = patch;
+    ///
+    /// # Errors
+    /// Every problem.
+    pub fn apply(
+        &self,
+        patch: AccountPatch,
+        now: Timestamp,
+    ) -> Result<(Account, Changes), Problems> {
+        let AccountPatch { name, subaccount_limit, archived: wanted } = patch;
         let mut next = self.clone();
         next.name = name.unwrap_or(next.name);
+        subaccount_limit.change(&mut next.subaccount_limit);
         next.archived_at = archived(next.archived_at, wanted, now);
+        let mut problems = Problems::new();
+        check_name(&next.name, &mut problems);
+        let limits = (0, SUBACCOUNTS_MAX);
+        check_range("subaccount_limit", next.subaccount_limit, limits, &mut problems);
+        problems.into_result()?;
         if next == *self {
-            return (next, Changes::new());
+            return Ok((next, Changes::new()));
         }
-        next.version += 1;
-        next.updated_at = now.max(next.updated_at);
-        (next, vec!["settings"])
+        Ok((next.changed(now), vec!["settings"]))
+    }
+
+    /// The account once it is deleted. What is left is its number and its name, for whom it was
+    /// known to.
+    #[must_use]
+    pub fn deleted(&self, by: Option<i64>, now: Timestamp) -> Account {
+        Account { deleted_at: Some(now), deleted_by: by, ..self.clone() }.changed(now)
+    }
+
+    fn changed(self, now: Timestamp) -> Account {
+        Account { version: self.version + 1, updated_at: now.max(self.updated_at), ..self }
     }
 }
 
 impl Space {
     /// The space after a change, and what differs.
-    pub fn apply(&self, patch: SpacePatch, now: Timestamp) -> (Space, Changes) {
+    ///
+    /// # Errors
+    /// Every problem.
+    pub fn apply(&self, patch: SpacePatch, now: Timestamp) -> Result<(Space, Changes), Problems> {
         let SpacePatch {
             name,
             require_precondition,
             audit_reads,
             default_country,
+            time_zone,
+            currency,
+            request_limit,
+            technical_contacts,
+            address,
             dialects,
             archived: wanted,
         } = patch;
@@ -85,13 +153,30 @@ impl Space {
         next.require_precondition = require_precondition.unwrap_or(next.require_precondition);
         next.audit_reads = audit_reads.unwrap_or(next.audit_reads);
         default_country.change(&mut next.default_country);
+        time_zone.change(&mut next.time_zone);
+        currency.change(&mut next.currency);
+        request_limit.change(&mut next.request_limit);
+        next.technical_contacts = technical_contacts.unwrap_or(next.technical_contacts);
+        next.address = next.address.changed(address);
         next.dialects.extend(dialects.unwrap_or_default());
         next.dialects.retain(|_, switches| !switches.is_null());
         next.archived_at = archived(next.archived_at, wanted, now);
+        next.check()?;
         if next == *self {
-            return (next, Changes::new());
+            return Ok((next, Changes::new()));
         }
-        (next.changed(now), vec!["settings"])
+        Ok((next.changed(now), vec!["settings"]))
+    }
+
+    /// What no type checks.
+    fn check(&self) -> Result<(), Problems> {
+        let mut problems = Problems::new();
+        check_name(&self.name, &mut problems);
+        check_range("request_limit", self.request_limit, (1, REQUEST_LIMIT_MAX), &mut problems);
+        if self.technical_contacts.len() > TECHNICAL_CONTACTS_MAX {
+            problems.add("technical_contacts", Why::TooMany { max: TECHNICAL_CONTACTS_MAX });
+        }
+        problems.into_result()
     }
 
     /// The space once it is deleted for good: its number, its account, and what went with it.
@@ -99,15 +184,14 @@ impl Space {
     /// # Errors
     /// `Internal` only when the name it gets then is none.
     pub fn deleted(&self, deletion: Deletion, now: Timestamp) -> Result<Space, Failure> {
+        let name = Name::parse(NAME_OF_DELETED).map_err(Failure::internal)?;
+        let gone = Space::new(self.number, self.uuid, self.account, name, self.created_at);
         let next = Space {
-            name: Name::parse(NAME_OF_DELETED).map_err(Failure::internal)?,
-            require_precondition: false,
-            default_country: None,
-            dialects: BTreeMap::new(),
-            audit_reads: false,
-            archived_at: None,
+            version: self.version,
+            updated_at: self.updated_at,
+            created_by: self.created_by,
             deletion: Some(deletion),
-            ..self.clone()
+            ..gone
         };
         Ok(next.changed(now))
     }
@@ -166,15 +250,14 @@ impl Key {
             public_rights: public_rights.unwrap_or(self.public_rights),
             ..self.clone()
         };
-        let members = [
+        let changes = differing([
             ("name", self.name != next.name),
             ("permissions", self.cap != next.cap),
             ("addresses", self.addresses != next.addresses),
             ("expires_at", self.expires_at != next.expires_at),
             ("public_rights", self.public_rights != next.public_rights),
-        ];
-        let changes = members.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
-        (next, changes.collect())
+        ]);
+        (next, changes)
     }
 
     /// Whether it may become another.
@@ -383,22 +466,20 @@ mod tests {
     #[test]
     fn what_changes_nothing_does_not_count() {
         let name = Name::parse("Shop").expect("a name");
-        let account = Account {
-            number: 1,
-            uuid: Uuid::nil(),
-            version: 1,
-            parent: None,
-            name: name.clone(),
-            created_at: at(0),
-            updated_at: at(0),
-            archived_at: None,
-        };
-        let same = AccountPatch { name: Some(name), archived: Some(false) };
-        assert_eq!(account.apply(same, at(1)), (account.clone(), Changes::new()));
-        let archive = AccountPatch { name: None, archived: Some(true) };
-        let (next, changes) = account.apply(archive.clone(), at(1));
+        let account = Account::new(1, Uuid::nil(), name.clone(), at(0));
+        let same =
+            AccountPatch { name: Some(name), archived: Some(false), ..AccountPatch::default() };
+        assert_eq!(account.apply(same, at(1)), Ok((account.clone(), Changes::new())));
+        let archive = AccountPatch { archived: Some(true), ..AccountPatch::default() };
+        let (next, changes) = account.apply(archive.clone(), at(1)).expect("allowed");
         assert_eq!((next.version, next.archived_at, changes), (2, Some(at(1)), vec!["settings"]));
-        assert_eq!(next.apply(archive, at(2)).0.archived_at, Some(at(1)), "the first time counts");
+        let (again, _) = next.apply(archive, at(2)).expect("allowed");
+        assert_eq!(again.archived_at, Some(at(1)), "the first time counts");
+        for wrong in [-1, SUBACCOUNTS_MAX + 1] {
+            let patch =
+                AccountPatch { subaccount_limit: Patch::Set(wrong), ..AccountPatch::default() };
+            assert!(account.apply(patch, at(1)).is_err(), "{wrong}");
+        }
     }
 
     #[test]
@@ -410,7 +491,7 @@ mod tests {
         let dialects = serde_json::json!({"a": {"x": 5}, "b": null});
         let dialects = serde_json::from_value(dialects).expect("switches");
         let patch = SpacePatch { dialects: Some(dialects), ..SpacePatch::default() };
-        let (next, changes) = space.apply(patch, at(1));
+        let (next, changes) = space.apply(patch, at(1)).expect("allowed");
         let wanted = serde_json::json!({"a": {"x": 5}});
         assert_eq!(serde_json::to_value(&next.dialects).expect("JSON"), wanted);
         assert_eq!((next.version, changes), (2, vec!["settings"]));

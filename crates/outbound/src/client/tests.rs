@@ -101,6 +101,27 @@ async fn nothing_is_followed() {
 }
 
 #[tokio::test]
+async fn documents_are_read_whole_or_not_at_all() {
+    let (address, _, heard) = receiver(b"HTTP/1.1 404 x\r\ncontent-length: 5\r\n\r\nlines").await;
+    let client = plain();
+    let target = client.check(&format!("http://{address}/keys")).unwrap();
+    let ask = async |max, within| {
+        let body = Bytes::from_static(b"{}");
+        client.ask(Method::PUT, &target, HeaderMap::new(), body, (max, within)).await
+    };
+    let whole = Document { status: 404, body: b"lines".to_vec() };
+    assert_eq!(ask(5, WITHIN).await, Ok(whole));
+    assert_eq!(ask(4, WITHIN).await, Err(Fault::TooLarge));
+    assert!(heard.lock().unwrap().starts_with("PUT /keys HTTP/1.1\r\n"));
+    let (stalls, _, _) = receiver(b"HTTP/1.1 200 x\r\ncontent-length: 9\r\n\r\nz").await;
+    let target = client.check(&format!("http://{stalls}/")).unwrap();
+    let bounds = (9, Duration::from_millis(200));
+    let late =
+        client.ask(Method::POST, &target, HeaderMap::new(), Bytes::from_static(b"{}"), bounds);
+    assert_eq!(late.await, Err(Fault::Timeout));
+}
+
+#[tokio::test]
 async fn answers_are_bounded() {
     let short = Duration::from_millis(200);
     // A head that does not end, and one that is too long.

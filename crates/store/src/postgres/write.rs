@@ -17,7 +17,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::Client;
-use futures_util::future::{MaybeDone, maybe_done};
+use futures_util::future::{MaybeDone, join_all, maybe_done};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Error, Row as SqlRow, Statement};
 
@@ -373,8 +373,10 @@ fn judge(plan: &Plan<'_>, answers: &mut Answers) -> Result<Verdict, Failure> {
 }
 
 /// Runs futures side by side, each started strictly after the one before it, which for this driver
-/// means that the server gets the statements in this order. `join_all` does not promise that. The
-/// answers come in the same order, so each is waited for in turn.
+/// means that the server gets their first statements in this order; `join_all` alone does not
+/// promise that. From then on each goes on as soon as it can: the driver hands over what the server
+/// says in its order and waits for whoever does not take it, so nobody may wait for somebody whose
+/// answer lies behind one that he himself leaves there.
 pub(super) async fn pipelined<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
     let mut running: Vec<Pin<Box<MaybeDone<F>>>> =
         futures.into_iter().map(|future| Box::pin(maybe_done(future))).collect();
@@ -386,12 +388,8 @@ pub(super) async fn pipelined<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
         Poll::Ready(())
     })
     .await;
-    let mut outputs = Vec::with_capacity(running.len());
-    for future in &mut running {
-        future.as_mut().await;
-        outputs.extend(future.as_mut().take_output());
-    }
-    outputs
+    join_all(running.iter_mut().map(Pin::as_mut)).await;
+    running.iter_mut().filter_map(|future| future.as_mut().take_output()).collect()
 }
 
 /// Why a batch is refused whose statement failed. A violation of uniqueness names the index, and

@@ -74,7 +74,7 @@ fn outcome_of(outcome: &str) -> Vec<(String, i64, i64)> {
     named.into_iter().map(|(number, revision)| ("customer".to_owned(), number, revision)).collect()
 }
 
-const ALL: Replay = Replay { until: None, record_of, outcome_of };
+const ALL: Replay = Replay { until: None, record_of, outcome_of, left_out: &[] };
 
 fn until(at: i64) -> Replay {
     Replay { until: Some(Until { at, entry: None }), ..ALL }

@@ -240,3 +240,30 @@ const DAMAGE: &str = r#"
     INSERT INTO "mention" ("tenant", "number", "seq") VALUES (1, 4711, 1);
 "#;
 const DAMAGE_FINDINGS: usize = 6;
+
+/// Far longer than a restore of some records takes on the slowest machine.
+const ENDLESS: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// What the server answers comes in as many pieces as the network likes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restore_ends_though_answers_come_in_pieces() {
+    let memory = Stand::memory().await.open().await;
+    for number in 1..=20 {
+        let record = customer(1, number);
+        let mut written = batch(1, vec![insert(&record)]);
+        // Entries that are found in two more histories: several statements each.
+        written.entries[0].related = vec![number + 1_000, number + 2_000];
+        memory.commit(written).await.unwrap();
+    }
+    let mut dump = Vec::new();
+    memory.dump(&mut dump).await.unwrap();
+    let database = crate::support::postgres::Database::create().await;
+    let behind = crate::support::pieces::before(&database.url()).await;
+    let options = Options::default();
+    let store = Store::open(&Location::Postgres(behind), KINDS, options).await.unwrap();
+    let dump = String::from_utf8(dump).unwrap();
+    let restored = tokio::time::timeout(ENDLESS, restore(&store, &dump)).await;
+    let summary = restored.expect("the restore waits for itself").unwrap();
+    assert_eq!(summary.rows["journal"], 20);
+    store.close().await;
+}

@@ -68,7 +68,7 @@ pub async fn retrieve(request: Request) -> Result<Reply, Failure> {
         seen => seen?,
     };
     let render = |customer: &Customer| Reply::written(&CustomerObject::of(customer));
-    Ok(Reply::bytes(200, "application/json", seen.answer(cx, NAME, "", render)?))
+    Ok(Reply::bytes(200, "application/json", seen.answer(cx, NAME, (), render)?))
 }
 
 /// `GET /v2/merchants/customers/{merchant_customer_id}`

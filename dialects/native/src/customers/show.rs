@@ -176,7 +176,8 @@ pub struct PostalOut<'a> {
 }
 
 impl<'a> PostalOut<'a> {
-    fn of(postal: &'a Postal) -> Self {
+    /// What an address says, as this API shows it.
+    pub fn of(postal: &'a Postal) -> Self {
         PostalOut {
             given_name: text(&postal.given_name),
             middle_name: text(&postal.middle_name),

@@ -5,8 +5,8 @@ use patron_gateway::{
     operation::{IdempotencyRule, Parameter, delete, get, group, patch, post},
 };
 use patron_model::Permission::{
-    AccountRead, AccountWrite, AuditExport, AuditRead, KeyRead, KeyWrite, SpaceDelete, SpaceRead,
-    SpaceWrite,
+    AccessOwn, AccountDelete, AccountRead, AccountWrite, AuditExport, AuditRead, KeyRead, KeyWrite,
+    SpaceDelete, SpaceRead, SpaceWrite,
 };
 
 use super::{CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, MERGED};
@@ -15,6 +15,7 @@ use crate::{
     audit_log::{self, AuditOut},
     customers::show::ListOut,
     keys::{self, KeyIn, KeyOut, RotateIn},
+    mails::{self, MailOut},
     spaces::{self, LeavingOut, SpaceIn, SpaceOut},
 };
 
@@ -37,9 +38,27 @@ pub(super) fn of_accounts() -> Vec<Operation> {
             .needs(AccountWrite).body::<AccountIn>().replies::<AccountOut<'_>>(201),
         get(ONE, accounts::get).named("get_account", "Get an account")
             .needs(AccountRead).replies::<AccountOut<'_>>(200),
-        patch(ONE, accounts::update).named("update_account", "Rename or archive an account")
+        patch(ONE, accounts::update).named("update_account", "Change or archive an account")
             .needs(AccountWrite).takes(&[IF_MATCH]).body::<AccountIn>()
             .replies::<AccountOut<'_>>(200),
+        delete(ONE, accounts::delete)
+            .named("delete_account", "Delete an account without spaces and accounts below it")
+            .needs(AccountDelete).step_up().takes(&[IF_MATCH]).replies_empty(204),
+    ])
+}
+
+#[rustfmt::skip]
+pub(super) fn of_mails() -> Vec<Operation> {
+    const ALL: &str = "/v1/sandbox/mails";
+    deployment("Mail tray", [
+        get(ALL, mails::list)
+            .named("list_mails", "Mails that a sandbox would have sent, newest first")
+            .needs(AccessOwn).replies::<ListOut<MailOut>>(200),
+        get("/v1/sandbox/mails/{mail}", mails::get)
+            .named("get_mail", "Get a mail that a sandbox would have sent")
+            .needs(AccessOwn).replies::<MailOut>(200),
+        delete(ALL, mails::empty).named("delete_mails", "Empty the mail tray of a sandbox")
+            .needs(AccessOwn).replies_empty(204),
     ])
 }
 
@@ -64,7 +83,7 @@ pub(super) fn of_spaces() -> Vec<Operation> {
         delete(ONE, spaces::delete)
             .named("delete_space",
                 "Delete a space for good, with everything in it; a dry run says what would go")
-            .needs(SpaceDelete).takes(&[IF_MATCH.required()]).takes(&KEPT)
+            .needs(SpaceDelete).step_up().takes(&[IF_MATCH.required()]).takes(&KEPT)
             .replies::<LeavingOut<'_>>(200).replies::<LeavingOut<'_>>(202),
     ])
 }
@@ -134,17 +153,19 @@ pub(super) fn of_keys() -> Vec<Operation> {
             .replies::<ListOut<KeyOut<'_>>>(200),
         post(ALL, keys::create)
             .named("create_key", "Make a key for any of the APIs; its credentials are shown once")
-            .needs(KeyWrite).idempotent(SHOWN_AGAIN).body::<KeyIn>().replies::<KeyOut<'_>>(201),
+            .needs(KeyWrite).step_up().idempotent(SHOWN_AGAIN).body::<KeyIn>()
+            .replies::<KeyOut<'_>>(201),
         get(ONE, keys::get).named("get_key", "Get a key")
             .needs(KeyRead).takes(&[IF_NONE_MATCH]).replies::<KeyOut<'_>>(200).replies_empty(304),
         patch(ONE, keys::update)
             .named("update_key",
                 "Change name, rights, networks or end of a key (JSON Merge Patch)")
-            .needs(KeyWrite).takes(&[IF_MATCH]).body::<KeyIn>().media(MERGED)
+            .needs(KeyWrite).step_up().takes(&[IF_MATCH]).body::<KeyIn>().media(MERGED)
             .replies::<KeyOut<'_>>(200),
         delete(ONE, keys::revoke).named("revoke_key", "Revoke a key")
             .needs(KeyWrite).replies_empty(204),
         post(ROTATE, keys::rotate).named("rotate_key", ROTATED)
-            .needs(KeyWrite).idempotent(SHOWN_AGAIN).body::<RotateIn>().replies::<KeyOut<'_>>(201),
+            .needs(KeyWrite).step_up().idempotent(SHOWN_AGAIN).body::<RotateIn>()
+            .replies::<KeyOut<'_>>(201),
     ])
 }

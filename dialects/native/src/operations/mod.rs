@@ -2,6 +2,7 @@
 
 mod admin;
 mod people;
+mod sign_in;
 mod webhooks;
 
 use http::Method;
@@ -85,6 +86,7 @@ pub fn all() -> Vec<Operation> {
         of_events(),
         webhooks::of_endpoints(),
         webhooks::of_deliveries(),
+        webhooks::of_webhook_keys(),
         admin::of_accounts(),
         admin::of_spaces(),
         admin::of_the_audit_log(),
@@ -92,15 +94,22 @@ pub fn all() -> Vec<Operation> {
         people::of_users(),
         people::of_assignments(),
         people::of_roles(),
+        people::of_providers(),
+        admin::of_mails(),
     ];
-    groups.into_iter().flatten().map(kept).map(strict).collect()
+    let all = groups.into_iter().flatten().map(kept);
+    // What is about signing in is never remembered.
+    let signing_in =
+        [sign_in::all(), sign_in::of_links(), sign_in::of_second_factors(), sign_in::of_linked()];
+    all.chain(signing_in.into_iter().flatten()).map(strict).collect()
 }
 
 /// Query parameters that are not named are refused, here or, where any field filters, by the
 /// handler.
 fn strict(operation: Operation) -> Operation {
     match operation.id {
-        "list_customers" => operation,
+        // Providers add parameters of their own.
+        "list_customers" | "sign_in_by_provider" => operation,
         _ => operation.strict(),
     }
 }
@@ -251,10 +260,22 @@ fn of_events() -> Vec<Operation> {
         Parameter::query("after", "integer", "position after which to continue; 0 is the start");
     const WAIT: Parameter =
         Parameter::query("wait", "integer", "seconds to wait for the first event, at most 60");
+    const STREAM: [Parameter; 6] = [
+        Parameter::query("types", "string",
+            "customer.updated, customer.*, *: all but webhook_endpoint; comma separated"),
+        Parameter::query("subject", "integer", "number of the record that events hang on"),
+        Parameter::query("from", "string", "of a stream: now begins with what happens from now on"),
+        Parameter::query("as", "string",
+            "of a stream: delivery shows signed requests, as a webhook endpoint would be told"),
+        Parameter::query("dialect", "string", "with as=delivery: native"),
+        Parameter::header("Last-Event-ID", "of a stream: position after which to continue"),
+    ];
     group("Events", [
         get("/v1/events", events::list)
             .named("list_events",
-                "Everything that happened in the space, in order and without gaps")
-            .needs(EventRead).takes(&[AFTER, LIMIT, WAIT, RECORD]).replies::<EventsOut>(200),
+                "Everything that happened in the space, in order and without gaps; a stream of it \
+                 with Accept: text/event-stream")
+            .needs(EventRead).takes(&[AFTER, LIMIT, WAIT, RECORD]).takes(&STREAM)
+            .replies::<EventsOut>(200),
     ])
 }

@@ -5,8 +5,8 @@ use patron_gateway::{
     operation::{Parameter, delete, get, group, patch, post},
 };
 use patron_model::Permission::{
-    self, AccessGrant, AccessRead, ApplicationRead, ApplicationWrite, PersonRead, PersonWrite,
-    RoleRead, RoleWrite,
+    self, AccessGrant, AccessRead, ApplicationRead, ApplicationWrite, PersonEnd, PersonRead,
+    PersonWrite, ProviderRead, ProviderWrite, RoleRead, RoleWrite,
 };
 
 use super::{CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, MERGED, admin::deployment};
@@ -14,7 +14,10 @@ use crate::{
     assignments::{self, AssignmentIn, AssignmentOut},
     customers::show::ListOut,
     permissions::{self, PermissionOut},
+    providers::{self, ProviderIn, ProviderOut},
     roles::{self, RoleIn, RoleOut},
+    second_factor,
+    sessions::{self, EndedOut},
     users::{self, MeOut, UserIn, UserOut},
 };
 
@@ -38,7 +41,7 @@ pub(super) fn of_users() -> Vec<Operation> {
             .needs_any(SEE).takes(&[LIMIT, CURSOR]).takes(&FILTERS)
             .replies::<ListOut<UserOut<'_>>>(200),
         post(ALL, users::create).named("create_user", "Invite a person, or make an application")
-            .needs_any(CHANGE).body::<UserIn>().replies::<UserOut<'_>>(201),
+            .needs_any(CHANGE).step_up().body::<UserIn>().replies::<UserOut<'_>>(201),
         get(ONE, users::get).named("get_user", "Get a user")
             .needs_any(SEE).takes(&[IF_NONE_MATCH]).replies::<UserOut<'_>>(200).replies_empty(304),
         patch(ONE, users::update)
@@ -47,7 +50,13 @@ pub(super) fn of_users() -> Vec<Operation> {
             .replies::<UserOut<'_>>(200),
         delete(ONE, users::delete)
             .named("delete_user", "Delete a user: its keys end, it holds no role any more")
-            .needs_any(CHANGE).takes(&[IF_MATCH]).replies_empty(204),
+            .needs_any(CHANGE).step_up().takes(&[IF_MATCH]).replies_empty(204),
+        post("/v1/users/{user}/end-sessions", sessions::end_of_user)
+            .named("end_sessions_of_user", "End all sessions of a person")
+            .needs(PersonEnd).replies::<EndedOut>(200),
+        delete("/v1/users/{user}/factors", second_factor::remove_of_user)
+            .named("delete_factors_of_user", "Remove codes and passkeys of a person who lost them")
+            .needs(PersonWrite).step_up().replies_empty(204),
         get("/v1/me", users::me).named("get_me", "Who asks, and what he may do where")
             .any_key().replies::<MeOut<'_>>(200),
     ])
@@ -73,13 +82,13 @@ pub(super) fn of_assignments() -> Vec<Operation> {
             .needs(AccessRead).takes(&[LIMIT, CURSOR]).replies::<ListOut<AssignmentOut>>(200),
         post(OF_USER, assignments::create)
             .named("create_assignment", "Give a user a role at a place")
-            .needs(AccessGrant).body::<AssignmentIn>().replies::<AssignmentOut>(201),
+            .needs(AccessGrant).step_up().body::<AssignmentIn>().replies::<AssignmentOut>(201),
         get(ONE, assignments::get).named("get_assignment", "Get a role that a user holds")
             .needs(AccessRead).takes(&[IF_NONE_MATCH]).replies::<AssignmentOut>(200)
             .replies_empty(304),
         delete(ONE, assignments::withdraw)
             .named("delete_assignment", "Take a role from a user")
-            .needs(AccessGrant).replies_empty(204),
+            .needs(AccessGrant).step_up().replies_empty(204),
     ])
 }
 
@@ -91,15 +100,15 @@ pub(super) fn of_roles() -> Vec<Operation> {
         get(ALL, roles::list).named("list_roles", "List roles, the built-in ones first")
             .needs(RoleRead).takes(&[LIMIT, CURSOR]).replies::<ListOut<RoleOut>>(200),
         post(ALL, roles::create).named("create_role", "Make a role of an account")
-            .needs(RoleWrite).body::<RoleIn>().replies::<RoleOut>(201),
+            .needs(RoleWrite).step_up().body::<RoleIn>().replies::<RoleOut>(201),
         get(ONE, roles::get).named("get_role", "Get a role")
             .needs(RoleRead).takes(&[IF_NONE_MATCH]).replies::<RoleOut>(200).replies_empty(304),
         patch(ONE, roles::update)
             .named("update_role", "Change a role for all who hold it (JSON Merge Patch)")
-            .needs(RoleWrite).takes(&[IF_MATCH]).body::<RoleIn>().media(MERGED)
+            .needs(RoleWrite).step_up().takes(&[IF_MATCH]).body::<RoleIn>().media(MERGED)
             .replies::<RoleOut>(200),
         delete(ONE, roles::delete).named("delete_role", "Delete a role that nobody holds")
-            .needs(RoleWrite).takes(&[IF_MATCH]).replies_empty(204),
+            .needs(RoleWrite).step_up().takes(&[IF_MATCH]).replies_empty(204),
     ]);
     let permissions = group("Permissions", [
         get("/v1/permissions", permissions::list)
@@ -110,4 +119,28 @@ pub(super) fn of_roles() -> Vec<Operation> {
             .any_key().replies::<PermissionOut>(200),
     ]);
     roles.into_iter().chain(permissions).collect()
+}
+
+#[rustfmt::skip]
+pub(super) fn of_providers() -> Vec<Operation> {
+    const ALL: &str = "/v1/providers";
+    const ONE: &str = "/v1/providers/{provider}";
+    deployment("Providers", [
+        get(ALL, providers::list)
+            .named("list_providers", "List the providers that people sign in by")
+            .needs(ProviderRead).takes(&[LIMIT, CURSOR]).replies::<ListOut<ProviderOut<'_>>>(200),
+        post(ALL, providers::create)
+            .named("create_provider", "Set up a provider of OpenID Connect for an account")
+            .needs(ProviderWrite).step_up().body::<ProviderIn>().replies::<ProviderOut<'_>>(201),
+        get(ONE, providers::get).named("get_provider", "Get a provider")
+            .needs(ProviderRead).takes(&[IF_NONE_MATCH]).replies::<ProviderOut<'_>>(200)
+            .replies_empty(304),
+        patch(ONE, providers::update)
+            .named("update_provider", "Change a provider (JSON Merge Patch)")
+            .needs(ProviderWrite).step_up().takes(&[IF_MATCH]).body::<ProviderIn>().media(MERGED)
+            .replies::<ProviderOut<'_>>(200),
+        delete(ONE, providers::delete)
+            .named("delete_provider", "Delete a provider: nobody signs in by it any more")
+            .needs(ProviderWrite).step_up().takes(&[IF_MATCH]).replies_empty(204),
+    ])
 }

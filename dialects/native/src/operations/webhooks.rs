@@ -1,5 +1,6 @@
 //! Operations on webhook endpoints and deliveries.
 
+use patron_app::webhooks::DeliveryState;
 use patron_gateway::{
     Operation,
     operation::{Parameter, delete, get, group, patch, post},
@@ -10,7 +11,10 @@ use super::{CURSOR, IF_MATCH, LIMIT, MERGED, admin::SHOWN_AGAIN};
 use crate::{
     customers::show::ListOut,
     webhook_deliveries::{self as deliveries, AttemptOut, DeliveryOut},
-    webhook_endpoints::{self as endpoints, EndpointIn, EndpointOut, SecretIn, SecretOut},
+    webhook_endpoints::{
+        self as endpoints, EndpointIn, EndpointOut, EventTypeOut, ReplayIn, ReplayOut, SecretIn,
+        SecretOut, WebhookKeyIn, WebhookKeyOut, keys, replays, types,
+    },
 };
 
 #[rustfmt::skip]
@@ -20,7 +24,13 @@ pub(super) fn of_endpoints() -> Vec<Operation> {
     const TEST: &str = "/v1/webhook-endpoints/{id}/test";
     const SECRETS: &str = "/v1/webhook-endpoints/{id}/secrets";
     const SECRET: &str = "/v1/webhook-endpoints/{id}/secrets/{n}";
+    const REPLAYS: &str = "/v1/webhook-endpoints/{id}/replays";
+    const REPLAY: &str = "/v1/webhook-endpoints/{id}/replays/{replay}";
     group("Webhook endpoints", [
+        get("/v1/event-types", types::list)
+            .named("list_event_types",
+                "Everything that webhook endpoints can be told, with an example of each")
+            .any_key().replies::<ListOut<EventTypeOut>>(200),
         get(ALL, endpoints::list).named("list_webhook_endpoints", "List webhook endpoints")
             .needs(WebhookRead).takes(&[LIMIT, CURSOR]).replies::<ListOut<EndpointOut>>(200),
         post(ALL, endpoints::create)
@@ -52,6 +62,31 @@ pub(super) fn of_endpoints() -> Vec<Operation> {
         delete(SECRET, endpoints::end_secret)
             .named("end_webhook_secret", "End a secret at once")
             .needs(WebhookWrite).replies_empty(204),
+        get(REPLAYS, replays::list)
+            .named("list_webhook_replays", "List the replays of a webhook endpoint, latest first")
+            .needs(WebhookRead).takes(&[LIMIT, CURSOR]).replies::<ListOut<ReplayOut>>(200),
+        post(REPLAYS, replays::begin)
+            .named("replay_webhook_endpoint",
+                "Tell a webhook endpoint once more what has happened, behind what is fresh")
+            .needs(WebhookRedeliver).body::<ReplayIn>().replies::<ReplayOut>(202),
+        get(REPLAY, replays::get).named("get_webhook_replay", "Get a replay")
+            .needs(WebhookRead).replies::<ReplayOut>(200),
+        delete(REPLAY, replays::cancel)
+            .named("cancel_webhook_replay", "End a replay; what is on its way already arrives")
+            .needs(WebhookRedeliver).replies_empty(204),
+    ])
+}
+
+#[rustfmt::skip]
+pub(super) fn of_webhook_keys() -> Vec<Operation> {
+    group("Webhook keys", [
+        get("/v1/webhook-keys", keys::list)
+            .named("list_webhook_keys", "List the keys that sign webhooks by v1a, newest first")
+            .needs(WebhookRead).replies::<ListOut<WebhookKeyOut>>(200),
+        post("/v1/webhook-keys/rotate", keys::rotate)
+            .named("rotate_webhook_key",
+                "Make a new key that signs; those before sign beside it for the overlap")
+            .needs(WebhookWrite).step_up().body::<WebhookKeyIn>().replies::<WebhookKeyOut>(201),
     ])
 }
 
@@ -64,7 +99,7 @@ pub(super) fn of_deliveries() -> Vec<Operation> {
     const FILTERS: [Parameter; 4] = [
         Parameter::query("endpoint", "integer", "number of an endpoint"),
         Parameter::query("seq", "integer", "position of an entry of the feed"),
-        Parameter::query("state", "string", "retrying, delivered, failed, cancelled, withheld"),
+        Parameter::query("state", "string", DeliveryState::WORDS),
         Parameter::query("type", "string", "what happened: customer.updated"),
     ];
     group("Webhook deliveries", [

@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 use patron_app::webhooks::{EndpointPatch, EventType, Payload, ResumeFrom, secrets::Signing};
-use patron_gateway::{Fields, Member, Reading};
-use patron_model::{Patch, Why, text::Note, webhook::URL_CHARS_MAX};
+use patron_gateway::{Fields, Member, Reading, own_headers};
+use patron_model::{
+    Patch, Why,
+    text::Note,
+    webhook::{Order, Scheme, URL_CHARS_MAX},
+};
 
 use super::wire::{EndpointIn, ResumeIn};
 
@@ -16,10 +20,10 @@ fn set<T>(patch: Patch<T>) -> Option<T> {
 }
 
 /// A list that `null` empties.
-fn listed<T>(patch: Patch<Vec<T>>) -> Option<Vec<T>> {
+fn listed<T: Default>(patch: Patch<T>) -> Option<T> {
     match patch {
         Patch::Set(value) => Some(value),
-        Patch::Clear => Some(Vec::new()),
+        Patch::Clear => Some(T::default()),
         Patch::Keep => None,
     }
 }
@@ -30,61 +34,43 @@ pub fn patch(body: EndpointIn, fields: &mut Fields) -> EndpointPatch {
     };
     let payload =
         |word: &str| Payload::parse(word).ok_or_else(|| Why::not_one_of(word, Payload::WORDS));
-    let (subjects, changed) = match body.filter {
-        Member::Absent => (None, None),
-        Member::Null => (Some(Vec::new()), Some(Vec::new())),
+    let order = |word: &str| Order::parse(word).ok_or_else(|| Why::not_one_of(word, Order::WORDS));
+    let scheme =
+        |word: &str| Scheme::parse(word).ok_or_else(|| Why::not_one_of(word, Scheme::WORDS));
+    let (subjects, changed, metadata) = match body.filter {
+        Member::Absent => (None, None, None),
+        Member::Null => (Some(Vec::new()), Some(Vec::new()), Some(BTreeMap::new())),
         Member::Value(filter) => fields.within("filter", Reading::NullClears, |fields| {
             let subjects = fields.parse("subjects", filter.subjects, Ok);
-            (listed(subjects), listed(fields.parse("changed", filter.changed, Ok)))
+            let changed = fields.parse("changed", filter.changed, Ok);
+            let metadata = fields.parse("metadata", filter.metadata, Ok);
+            (listed(subjects), listed(changed), listed(metadata))
         }),
     };
     let url = |text: String| match text.chars().count() > URL_CHARS_MAX {
         true => Err(Why::TooLong { max: URL_CHARS_MAX }),
         false => Ok(text),
     };
+    let types = listed(fields.parse("types", body.types, types));
+    if types.as_ref().is_some_and(Vec::is_empty) {
+        fields.refuse("types", Why::Required);
+    }
     EndpointPatch {
         url: set(fields.parse("url", body.url, url)),
         description: fields.text("description", body.description, Note::parse),
-        types: listed(fields.parse("types", body.types, types)),
+        types,
         subjects,
         changed,
+        metadata,
         payload: set(fields.text("payload", body.payload, payload)),
-        headers: listed(fields.parse("headers", body.headers, headers)),
+        order: set(fields.text("order", body.order, order)),
+        signature: set(fields.text("signature", body.signature, scheme)),
+        headers: listed(fields.parse("headers", body.headers, own_headers::read)),
         timeout_seconds: set(fields.parse("timeout_seconds", body.timeout_seconds, Ok)),
         parallel: set(fields.parse("parallel", body.parallel, Ok)),
         enabled: set(fields.parse("enabled", body.enabled, Ok)),
+        own: None,
     }
-}
-
-/// Headers that an endpoint may have of its own: none that frames a request or is ours.
-fn headers(all: BTreeMap<String, String>) -> Result<Vec<(String, String)>, Why> {
-    const OURS: [&str; 10] = [
-        "host",
-        "connection",
-        "keep-alive",
-        "transfer-encoding",
-        "te",
-        "trailer",
-        "upgrade",
-        "expect",
-        "user-agent",
-        "accept-encoding",
-    ];
-    const BEGIN: [&str; 5] = ["content-", "proxy-", "sec-", "webhook-", "patron-"];
-    let mut read = Vec::with_capacity(all.len());
-    for (name, value) in all {
-        let expected = "names of headers that do not frame the request, with visible ASCII values";
-        let bad = Why::Malformed { expected };
-        let lower = name.to_ascii_lowercase();
-        let is_name = lower.parse::<http::HeaderName>().is_ok();
-        let is_ours = OURS.contains(&lower.as_str()) || BEGIN.iter().any(|b| lower.starts_with(b));
-        let is_text = value.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-        if !is_name || is_ours || !is_text {
-            return Err(bad);
-        }
-        read.push((lower, value));
-    }
-    Ok(read)
 }
 
 pub fn own_secret(member: Member<String>, fields: &mut Fields) -> Option<Signing> {

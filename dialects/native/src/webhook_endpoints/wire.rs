@@ -27,6 +27,8 @@ pub struct EndpointOut {
     pub id: uuid::Uuid,
     /// Number.
     pub number: i64,
+    /// The API in whose words it is told. Those of another one are changed there.
+    pub dialect: String,
     /// Where it is; its query is masked for keys without `webhook:write`.
     pub url: String,
     /// What people say of it.
@@ -39,6 +41,13 @@ pub struct EndpointOut {
     /// `full`: the record as GET answers it. `thin`: its id, number and version.
     #[schemars(with = "words::WebhookPayload")]
     pub payload: &'static str,
+    /// `none`: several at a time. `customer`: what hangs on one customer, one after the other as it
+    /// happened; a later one waits until the one before arrived or was given up.
+    #[schemars(with = "words::WebhookOrder")]
+    pub order: &'static str,
+    /// `v1`: with its secrets. `v1a`: with the keys of its space (`/v1/webhook-keys`). `both`.
+    #[schemars(with = "words::WebhookScheme")]
+    pub signature: &'static str,
     /// Whether it is told anything.
     pub enabled: bool,
     /// `active`, `paused`, `ended`.
@@ -78,6 +87,8 @@ pub struct FilterOut {
     pub subjects: Vec<i64>,
     /// Names of fields of which one has changed; new records always count.
     pub changed: Vec<String>,
+    /// Metadata that a customer must have; other records have none.
+    pub metadata: BTreeMap<String, String>,
 }
 
 /// How an endpoint fares.
@@ -109,6 +120,9 @@ pub struct HealthOut {
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "WebhookEndpointInput")]
 pub struct EndpointIn {
+    /// Creation only: the API in whose words it is told, where that has no way to say it itself;
+    /// `native` when absent.
+    pub dialect: Member<String>,
     /// Where it is: `https`, a public host.
     pub url: Member<String>,
     /// What people say of it.
@@ -120,6 +134,10 @@ pub struct EndpointIn {
     pub filter: Member<FilterIn>,
     /// `full` or `thin`.
     pub payload: Member<String>,
+    /// `none` (when absent) or `customer`.
+    pub order: Member<String>,
+    /// `v1` (when absent), `v1a` or `both`.
+    pub signature: Member<String>,
     /// Whether it is told anything.
     pub enabled: Member<bool>,
     /// Headers of its own, at most 10; all of them together are replaced.
@@ -155,6 +173,9 @@ pub struct FilterIn {
     pub subjects: Member<Vec<i64>>,
     /// Names of fields, at most 100.
     pub changed: Member<Vec<String>>,
+    /// Keys and values that the metadata of a customer must have, at most 100; all of them together
+    /// are replaced.
+    pub metadata: Member<BTreeMap<String, String>>,
 }
 
 /// How a secret is replaced.
@@ -203,14 +224,18 @@ impl EndpointOut {
         EndpointOut {
             id: endpoint.uuid,
             number: endpoint.number,
+            dialect: endpoint.dialect.clone(),
             url,
             description: endpoint.description.as_ref().map(|text| text.as_str().to_owned()),
             types: endpoint.types.iter().map(|one| one.as_str().to_owned()).collect(),
             filter: FilterOut {
                 subjects: endpoint.filter.subjects.clone(),
                 changed: endpoint.filter.changed.clone(),
+                metadata: endpoint.filter.metadata.clone(),
             },
             payload: endpoint.payload.as_str(),
+            order: endpoint.order.as_str(),
+            signature: endpoint.signature.as_str(),
             enabled: endpoint.state == patron_model::webhook::EndpointState::Active,
             state: endpoint.state.as_str(),
             state_reason: endpoint.reason.map(|reason| reason.as_str()),

@@ -93,10 +93,9 @@ pub async fn retrieve(request: Request) -> Result<Reply, Failure> {
     let cx = &request.cx;
     let found = customers::see(cx, Look::at(id_of(&request)?).following()).await?;
     auth::check_own(&request, found.number()).await?;
-    let beside = if auth::is_sandbox(cx) { "sandbox" } else { "live" };
     let outcome = envelopes::accepted("Customer retrieved");
     let render = |customer: &Customer| Ok(one(&request, outcome, customer)?.body.into());
-    let answer = found.answer(cx, NAME, beside, render)?;
+    let answer = found.answer(cx, NAME, auth::is_sandbox(cx), render)?;
     Ok(Reply::bytes(outcome.code, "application/json", answer))
 }
 

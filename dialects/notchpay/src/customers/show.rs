@@ -15,7 +15,7 @@ use crate::{
         addresses::{self, AddressView},
         phones,
     },
-    ids,
+    ids, js,
 };
 
 /// A customer.
@@ -45,6 +45,7 @@ pub struct CustomerView {
     /// Where goods go.
     shipping: Option<AddressView>,
     /// The integrator's own pairs.
+    #[serde(serialize_with = "js::pairs")]
     metadata: BTreeMap<String, Value>,
     /// Whether the customer may not pay.
     blocked: bool,

@@ -13,6 +13,7 @@ use crate::{
     },
     customers::show::CustomerView,
     payment_methods::MethodView,
+    webhook_endpoints::EndpointView,
 };
 
 /// How the content of an answer is described.
@@ -88,6 +89,18 @@ answer!(
 answer!(
     /// Payment methods of a customer.
     MethodList, Many of MethodView, false, ["items", "data"]
+);
+answer!(
+    /// A page of webhook endpoints.
+    EndpointList, Many of EndpointView, true, ["endpoints", "items", "data"]
+);
+answer!(
+    /// One webhook endpoint.
+    EndpointAnswer, One of EndpointView, false, ["endpoint", "data"]
+);
+answer!(
+    /// A deleted webhook endpoint.
+    GoneAnswer, Nothing of EndpointView, false, []
 );
 answer!(
     /// Channels.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Drives the customer and channel calls of the Python SDK (notchpay 0.1.0) against a server.
+"""Drives the customer, channel and webhook calls of the Python SDK (notchpay 0.1.0) against a server.
 
     notchpay_sdk.py --credentials FILE
 
@@ -10,8 +10,15 @@ The SDK has no setting for the host, so the base URL of its HTTP client is repla
 
 import argparse
 import asyncio
+import hmac
+import http.server
 import json
+import queue
+import subprocess
 import sys
+import threading
+import time
+import urllib.request
 import uuid
 
 from notchpay import AsyncNotchPay, NotchPay
@@ -196,11 +203,90 @@ async def asynchronous(keys):
     await sdk._client.aclose()
 
 
+class Receiver:
+    """Takes what comes, and hands it out."""
+
+    def __init__(self):
+        got = self.got = queue.Queue()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                got.put((self.headers, self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+# Signs what JavaScript makes of a body, as several clients do.
+SIGNS = """
+const { createHmac } = require('crypto');
+const text = require('fs').readFileSync(0, 'utf8');
+const again = JSON.stringify(JSON.parse(text));
+console.log(createHmac('sha256', process.argv[1]).update(again).digest('hex'));
+"""
+
+
+def webhooks(keys):
+    sdk = client(keys, grant_key=keys["private_key"])
+    receiver = Receiver()
+    made = sdk.webhooks.create({"url": receiver.url, "events": ["customer.created", "payment.complete"]})
+    check("webhook: create", made.code == 201 and made.endpoint.url == receiver.url)
+    is_sandbox = keys["public_key"].startswith("pk_test.")
+    check("webhook: active", made.endpoint.status == "active" and made.endpoint.sandbox == is_sandbox)
+    listed = sdk.webhooks.list(limit=100)
+    check("webhook: list", made.endpoint.id in [one.id for one in listed.endpoints])
+    check("webhook: retrieve", sdk.webhooks.retrieve(made.endpoint.id).endpoint == made.endpoint)
+    changed = sdk.webhooks.update(made.endpoint.id, {"description": "till"})
+    check("webhook: update", changed.code == 202 and changed.endpoint.description == "till")
+    raises("webhook: unknown event", NotchPayValidationError,
+           lambda: sdk.webhooks.update(made.endpoint.id, {"events": ["customer.create"]}), code=422)
+    # The SDK does not show the secret.
+    headers = {"Authorization": keys["public_key"], "X-Grant": keys["private_key"],
+               "Content-Type": "application/json"}
+    body = json.dumps({"url": receiver.url, "events": ["customer.created"]}).encode()
+    request = urllib.request.Request(keys["base_url"] + "/webhooks", body, headers)
+    with urllib.request.urlopen(request, timeout=25) as answer:
+        raw = json.load(answer)["endpoint"]
+    time.sleep(1.5)  # A node takes endpoints in within half a second.
+    customer = sdk.customers.create({"email": "hook@example.org", "name": "Žižek / 李"}).customer
+    for _ in range(2):
+        headers, body = receiver.got.get(timeout=30)
+        told = json.loads(body)
+        check("webhook: told", told["type"] == told["event"] == "customer.created")
+        check("webhook: data", told["data"]["id"] == customer.id)
+        for name in ["x-notch-signature", "X-Notchpay-Signature", "notchpay-signature"]:
+            check(f"webhook: {name}", len(headers[name]) == 64)
+        private = hmac.new(keys["private_key"].encode(), body, "sha256").hexdigest()
+        check("webhook: x-noth-signature", headers["x-noth-signature"] == private)
+        mine = hmac.new(raw["secret"].encode(), body, "sha256").hexdigest()
+        text, signature = body.decode(), headers["X-Notchpay-Signature"]
+        if NotchPay.verify_webhook_signature(text, signature, raw["secret"]):
+            check("webhook: x-notch-signature", headers["x-notch-signature"] == mine)
+            altered = NotchPay.verify_webhook_signature(text + " ", signature, raw["secret"])
+            check("webhook: altered", not altered)
+            command = ["node", "-e", SIGNS, raw["secret"]]
+            signed = subprocess.run(command, input=body, stdout=subprocess.PIPE, check=True)
+            check("webhook: as JavaScript writes it", signed.stdout.decode().strip() == mine)
+            break
+    else:
+        check("webhook: signed by the endpoint's secret", False)
+    check("webhook: delete", sdk.webhooks.delete(made.endpoint.id).code == 202)
+    raises("webhook: gone", NotchPayError, lambda: sdk.webhooks.retrieve(made.endpoint.id), code=404)
+    sdk.webhooks.delete(raw["id"])
+
+
 def main():
     keys = credentials()
     customers(keys)
     refusals(keys)
     channels(keys)
+    webhooks(keys)
     asyncio.run(asynchronous(keys))
     print(f"{passed} passed, {len(failures)} failed")
     sys.exit(1 if failures else 0)

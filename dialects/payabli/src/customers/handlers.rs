@@ -20,7 +20,7 @@ use crate::{
         show::Record,
     },
     envelopes,
-    payment_methods::{MethodsOf, StoredMethod},
+    payment_methods::MethodsOf,
     query::Parameters,
     spaces::{self, Paypoint},
 };
@@ -209,18 +209,19 @@ pub async fn get(request: Request) -> Result<Reply, Failure> {
     let look = Look::at(Id::Number(number(&request)?)).following();
     let seen = verbs::see(cx, look.within(&spaces(cx)?)).await?;
     let cx = &cx.in_space(seen.space());
-    let paypoint = spaces::here(cx)?;
+    let (space, account) = (spaces::space(cx)?, &spaces::caller(cx)?.account);
     let number = seen.number();
     let methods = MethodsOf::read(cx, &[cx.space], &[number]).await?;
     let methods = methods.of(number);
+    let versions: Vec<_> = methods.iter().map(|one| (one.number, one.version)).collect();
     // Hours of a time zone change on the minute.
     let minute = cx.now.seconds() / 60;
-    let stored: Vec<StoredMethod> = methods.iter().filter_map(StoredMethod::of).collect();
-    let stored = Reply::written(&stored)?;
-    let beside = format!("{minute} {paypoint:?} {}", String::from_utf8_lossy(&stored));
-    let render =
-        |customer: &Customer| Reply::written(&Record::of(customer, &paypoint, methods, cx.now));
-    Ok(Reply::bytes(200, "application/json", seen.answer(cx, NAME, &beside, render)?))
+    let named = (space.number, space.version, account.number, account.version);
+    let render = |customer: &Customer| {
+        Reply::written(&Record::of(customer, &spaces::here(cx)?, methods, cx.now))
+    };
+    let answer = seen.answer(cx, NAME, (minute, named, versions), render)?;
+    Ok(Reply::bytes(200, "application/json", answer))
 }
 
 /// Changes a customer; status −99 deletes it.

@@ -126,6 +126,24 @@ async function around(client, keys, tag) {
   equal("settings of the org", org.customFields, []);
 }
 
+async function notifications(client) {
+  const target = "http://127.0.0.1:9091/hook";
+  const made = await client.notification.addNotification({
+    content: { eventType: "CustomerUpdated" }, frequency: "untilcancelled", method: "web",
+    ownerType: 2, status: 1, target,
+  });
+  const one = String(made.responseData);
+  const record = await client.notification.getNotification(one);
+  equal("notification", [record.target, record.content.eventType, record.status],
+    [target, "CustomerUpdated", 1]);
+  await client.notification.updateNotification(one, {
+    frequency: "untilcancelled", method: "web", ownerType: 2, status: 0, target,
+  });
+  equal("notification: off", (await client.notification.getNotification(one)).status, 0);
+  await client.notification.deleteNotification(one);
+  await refused("notification: gone", () => client.notification.getNotification(one), 400);
+}
+
 async function ending(client, keys, id, tag) {
   equal("delete", (await client.customer.deleteCustomer(id)).responseData, " ");
   await refused("gone", () => client.customer.getCustomer(id), 400);
@@ -153,6 +171,7 @@ const tag = randomUUID().slice(0, 8);
 const id = await oneCustomer(client, keys.entry, tag);
 await lists(client, keys, id, tag);
 await around(client, keys, tag);
+await notifications(client);
 await ending(client, keys, id, tag);
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed ? 1 : 0);

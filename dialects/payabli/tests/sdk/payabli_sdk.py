@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Drives the customer calls of the Python SDK (payabli 1.0.19) against a server, signed in with a
-request token, with OAuth client credentials, and with a bearer token.
+"""Drives the calls of customers and notifications of the Python SDK (payabli 1.0.19) against a
+server, signed in with a request token, with OAuth client credentials, and with a bearer token.
 
     payabli_sdk.py --credentials FILE
 
@@ -15,7 +15,13 @@ import sys
 import uuid
 
 import httpx
-from payabli import Asyncpayabli, payabli
+from payabli import (
+    Asyncpayabli,
+    KeyValueDuo,
+    NotificationStandardRequest,
+    NotificationStandardRequestContent,
+    payabli,
+)
 from payabli.core.api_error import ApiError
 from payabli.errors import BadRequestError, UnauthorizedError
 
@@ -183,6 +189,32 @@ def lists(checks, client, keys, number, tag):
     checks.equal("plain filter", [r.customer_id for r in raw.records], [number])
 
 
+def notifications(checks, client):
+    url = "http://127.0.0.1:9091/hook"
+    content = NotificationStandardRequestContent(
+        event_type="customercreated", web_header_parameters=[KeyValueDuo(key="X-Shop", value="7")])
+    new = NotificationStandardRequest(
+        content=content, frequency="untilcancelled", method="web", owner_type=2, status=1,
+        target=url)
+    made = client.notification.add_notification(request=new)
+    checks.equal("notification", (made.is_success, made.response_text), (True, "Success"))
+    one = str(made.response_data)
+    record = client.notification.get_notification(one)
+    checks.equal(
+        "notification: read",
+        (record.notification_id, record.method, record.target, record.status, record.owner_type,
+         record.content.event_type),
+        (made.response_data, "web", url, 1, 2, "CustomerCreated"))
+    off = NotificationStandardRequest(
+        frequency="untilcancelled", method="web", owner_type=2, status=0, target=url,
+        owner_id=record.owner_id)
+    client.notification.update_notification(one, request=off)
+    checks.equal("notification: off", client.notification.get_notification(one).status, 0)
+    client.notification.delete_notification(one)
+    checks.refused(
+        "notification: gone", ApiError, lambda: client.notification.get_notification(one), 400)
+
+
 def around(checks, client, keys):
     entry, tag = keys["entry"], uuid.uuid4().hex[:10]
     csv = f"customerNumber,firstname\n{tag}-a,Anna\n{tag}-b,Bea\n,Nobody\n"
@@ -258,6 +290,7 @@ def main():
         number, tag = one_customer(checks, client, keys)
         lists(checks, client, keys, number, tag)
         around(checks, client, keys)
+        notifications(checks, client)
         ending(checks, client, keys, number, tag)
     checks.mode = "async"
     asyncio.run(asynchronous(checks, keys))

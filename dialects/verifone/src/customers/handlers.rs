@@ -16,7 +16,7 @@ pub async fn create(request: Request) -> Result<Reply, Failure> {
     let (body, mut faults) = body(&request)?;
     let Some(space) = faults.keep(spaces::named(&request.cx, &body))? else {
         // Whatever else is wrong is told by the rules of the key's first entity.
-        let space = spaces::caller(&request.cx)?.home()?;
+        let space = request.cx.caller()?.home()?;
         read::creation(&body, space, faults)?;
         return Err(Failure::invalid("entity_id", Why::Required));
     };
@@ -31,9 +31,9 @@ pub async fn retrieve(request: Request) -> Result<Reply, Failure> {
     let seen = customers::see(&cx, Look::at(id).following()).await?;
     let space = spaces::of_record(&cx, seen.space())?;
     // The names and switches of the space are shown, and say how long texts may be.
-    let beside = format!("{} {}", space.number, space.version);
+    let beside = (space.number, space.version);
     let render = |customer: &Customer| Reply::written(&show::customer(customer, space));
-    let answer = seen.answer(&cx, NAME, &beside, render)?;
+    let answer = seen.answer(&cx, NAME, beside, render)?;
     Ok(Reply::bytes(200, "application/json", answer))
 }
 
@@ -79,7 +79,7 @@ async fn find(request: &Request) -> Result<Loaded<Customer>, Failure> {
 /// Which customer the path names, and the space it is in, of those that the key opens.
 async fn place(request: &Request) -> Result<(Cx, Id), Failure> {
     let uuid = customer_id(request)?;
-    let spaces = &spaces::caller(&request.cx)?.spaces;
+    let spaces = &request.cx.caller()?.spaces;
     let space = match spaces.as_slice() {
         [only] => only.number,
         several => {

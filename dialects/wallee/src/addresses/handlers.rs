@@ -119,7 +119,9 @@ fn patch(
             None
         }
     });
-    let postal = address.as_ref().map(|address| address.0.patch(before, fields));
+    let postal = address.as_ref().map(|address| {
+        fields.within("address", fields.reading(), |fields| address.0.patch(before, fields))
+    });
     AddressPatch { purpose, is_default: None, postal: postal.unwrap_or_default() }
 }
 

@@ -181,40 +181,41 @@ macro_rules! replace {
 }
 
 impl PostalAddressCreate {
-    /// What is to become of the address: a whole replacement of what the provider knows of it. What
-    /// is sent as it was shown, or neither sent nor shown, stays.
+    /// What is to become of the address, its faults told by its own members: a whole replacement
+    /// of what the provider knows of it. What is sent as it was shown, or neither sent nor shown,
+    /// stays.
     pub fn patch(&self, before: &Postal, fields: &mut Fields) -> PostalPatch {
         let shown = PostalAddress::of(before);
         let mut patch = PostalPatch::default();
         let line = Line::parse;
         replace! { self, shown, fields, patch:
-            country = country("address.country", usize::MAX, Country::parse),
-            city = city("address.city", LINE_MAX, line),
+            country = country("country", usize::MAX, Country::parse),
+            city = city("city", LINE_MAX, line),
             dependent_locality =
-                dependent_locality("address.dependentLocality", LINE_MAX, line),
-            sorting_code = sorting_code("address.sortingCode", LINE_MAX, line),
-            postal_code = postcode("address.postcode", POSTCODE_MAX, line),
-            state = postal_state("address.postalState", STATE_MAX, line),
+                dependent_locality("dependentLocality", LINE_MAX, line),
+            sorting_code = sorting_code("sortingCode", LINE_MAX, line),
+            postal_code = postcode("postcode", POSTCODE_MAX, line),
+            state = postal_state("postalState", STATE_MAX, line),
             organization_name =
-                organization_name("address.organizationName", LINE_MAX, Name::parse),
-            given_name = given_name("address.givenName", LINE_MAX, Name::parse),
-            family_name = family_name("address.familyName", LINE_MAX, Name::parse),
-            salutation = salutation("address.salutation", SALUTATION_MAX, line),
-            gender = gender("address.gender", usize::MAX, parse_gender),
-            date_of_birth = date_of_birth("address.dateOfBirth", usize::MAX, Day::parse),
-            email = email_address("address.emailAddress", EMAIL_MAX, Email::lenient),
+                organization_name("organizationName", LINE_MAX, Name::parse),
+            given_name = given_name("givenName", LINE_MAX, Name::parse),
+            family_name = family_name("familyName", LINE_MAX, Name::parse),
+            salutation = salutation("salutation", SALUTATION_MAX, line),
+            gender = gender("gender", usize::MAX, parse_gender),
+            date_of_birth = date_of_birth("dateOfBirth", usize::MAX, Day::parse),
+            email = email_address("emailAddress", EMAIL_MAX, Email::lenient),
             commercial_register_number =
-                commercial_register_number("address.commercialRegisterNumber", LINE_MAX, line),
-            sales_tax_number = sales_tax_number("address.salesTaxNumber", LINE_MAX, line),
+                commercial_register_number("commercialRegisterNumber", LINE_MAX, line),
+            sales_tax_number = sales_tax_number("salesTaxNumber", LINE_MAX, line),
             social_security_number =
-                social_security_number("address.socialSecurityNumber", LINE_MAX, line),
+                social_security_number("socialSecurityNumber", LINE_MAX, line),
         }
         // A national phone number is read with the plan of the country it is sent with.
         let plan = patch.country.clone().apply(before.country.clone());
         let phone = |text: &str| Phone::parse(text, plan.as_ref());
         replace! { self, shown, fields, patch:
-            phone = phone_number("address.phoneNumber", LINE_MAX, phone),
-            mobile_phone = mobile_phone_number("address.mobilePhoneNumber", LINE_MAX, phone),
+            phone = phone_number("phoneNumber", LINE_MAX, phone),
+            mobile_phone = mobile_phone_number("mobilePhoneNumber", LINE_MAX, phone),
         }
         [patch.line1, patch.line2, patch.line3] = self.street_lines(&shown, fields);
         let form = self.legal_organization_form.as_ref().copied();
@@ -223,20 +224,15 @@ impl PostalAddressCreate {
     }
 
     fn street_lines(&self, shown: &PostalAddress<'_>, fields: &mut Fields) -> [Patch<Line>; 3] {
-        let lines = replaced(
-            fields,
-            ("address.street", STREET_MAX),
-            &self.street,
-            &shown.street,
-            |street| {
+        let lines =
+            replaced(fields, ("street", STREET_MAX), &self.street, &shown.street, |street| {
                 let lines = street.split('\n').map(|l| l.strip_suffix('\r').unwrap_or(l));
                 let lines: Vec<&str> = lines.collect();
                 if lines.len() > STREET_LINES_MAX {
                     return Err(Why::TooMany { max: STREET_LINES_MAX });
                 }
                 lines.into_iter().map(Line::parse).collect::<Result<Vec<Line>, Why>>()
-            },
-        );
+            });
         match lines {
             Patch::Keep => [Patch::Keep, Patch::Keep, Patch::Keep],
             Patch::Clear => [Patch::Clear, Patch::Clear, Patch::Clear],

@@ -10,23 +10,26 @@ use serde_json::value::RawValue;
 use crate::{
     MOUNT,
     customers::read::{CustomerActive, CustomerCreate},
-    errors::{self, ErrorBody, word_of_customer},
+    errors::{self, ErrorBody, Word, word_of_customer},
 };
 
 /// Most items of one request; the provider's limit is not known (dossier §3).
 pub const ITEMS_MAX: usize = 100;
+
+/// Where customers are, and their words for fields.
+const CUSTOMERS: (&str, Word) = ("customers", word_of_customer);
 
 /// The verdict on one item.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "RestApiBulkOperationResult")]
 pub struct BulkResult {
-    /// Number of the customer.
+    /// Number of the record.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<i64>,
     /// Status the single call would have answered.
     status_code: u16,
-    /// Where the customer can be fetched.
+    /// Where the record can be fetched.
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<String>,
     /// Why nothing was done.
@@ -35,7 +38,9 @@ pub struct BulkResult {
 }
 
 impl BulkResult {
-    fn of(
+    /// The verdict on an item of a collection, whose words for fields come with its path.
+    pub fn of(
+        (path, word): (&str, Word),
         id: Option<i64>,
         status: u16,
         outcome: Result<i64, Failure>,
@@ -47,28 +52,34 @@ impl BulkResult {
                 BulkResult { id: Some(id), status_code: status, ..BulkResult::default() }
             }
             Ok(id) => {
-                let link = Some(format!("{MOUNT}/customers/{id}"));
+                let link = Some(format!("{MOUNT}/{path}/{id}"));
                 BulkResult { id: Some(id), status_code: status, link, error: None }
             }
             Err(failure) => {
-                let (status_code, error) = errors::body(&failure, now, word_of_customer);
+                let (status_code, error) = errors::body(&failure, now, word);
                 BulkResult { id, status_code, link: None, error: Some(error) }
             }
         }
     }
 }
 
-/// The customer an item is for. The SDK's update model has no such member (dossier §3), so only
+/// What an item is for. The SDK's update model has no such member (dossier §3), so only
 /// callers of their own making can send it.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Target {
-    id: Member<i64>,
+pub struct Target {
+    /// Its number.
+    pub id: Member<i64>,
 }
 
-type Items = Vec<Box<RawValue>>;
+/// Items as they came.
+pub type Items = Vec<Box<RawValue>>;
 
-fn items(request: &Request) -> Result<Items, Failure> {
+/// The items of a request.
+///
+/// # Errors
+/// `TooLarge`, `Malformed`.
+pub fn items(request: &Request) -> Result<Items, Failure> {
     let items: Items = request.json()?;
     if items.len() > ITEMS_MAX {
         return Err(Failure::TooLarge { limit: ITEMS_MAX });
@@ -76,7 +87,11 @@ fn items(request: &Request) -> Result<Items, Failure> {
     Ok(items)
 }
 
-fn item<T: DeserializeOwned>(raw: &RawValue) -> Result<(T, Fields), Failure> {
+/// Reads an item.
+///
+/// # Errors
+/// `Malformed`.
+pub fn item<T: DeserializeOwned>(raw: &RawValue) -> Result<(T, Fields), Failure> {
     Fields::read(raw.get().as_bytes(), Reading::NullKeeps)
 }
 
@@ -90,7 +105,7 @@ pub async fn create(request: Request) -> Result<Reply, Failure> {
             Ok(patch) => customers::create(&request.cx, patch).await.map(|made| made.number),
             Err(failure) => Err(failure),
         };
-        results.push(BulkResult::of(None, 201, outcome, request.now));
+        results.push(BulkResult::of(CUSTOMERS, None, 201, outcome, request.now));
     }
     Reply::json(200, &results)
 }
@@ -103,7 +118,7 @@ pub async fn update(request: Request) -> Result<Reply, Failure> {
             Ok((target, fields)) => update_one(&request, target, fields, &raw).await,
             Err(failure) => (None, Err(failure)),
         };
-        results.push(BulkResult::of(id, 200, outcome, request.now));
+        results.push(BulkResult::of(CUSTOMERS, id, 200, outcome, request.now));
     }
     Reply::json(200, &results)
 }
@@ -143,7 +158,7 @@ pub async fn delete(request: Request) -> Result<Reply, Failure> {
             Ok(id) => delete_one(&request, id).await,
             Err(failure) => Err(failure),
         };
-        results.push(BulkResult::of(id, 204, outcome, request.now));
+        results.push(BulkResult::of(CUSTOMERS, id, 204, outcome, request.now));
     }
     Reply::json(200, &results)
 }

@@ -41,7 +41,7 @@ pub async fn search(request: Request) -> Result<Reply, Failure> {
 pub async fn retrieve(request: Request) -> Result<Reply, Failure> {
     let cx = &request.cx;
     let seen = customers::see(cx, Look::at(id(&request, "id")?)).await?;
-    let answer = seen.answer(cx, NAME, "", |customer| Reply::written(&Customer::of(customer)))?;
+    let answer = seen.answer(cx, NAME, (), |customer| Reply::written(&Customer::of(customer)))?;
     Ok(Reply::bytes(200, "application/json", answer))
 }
 

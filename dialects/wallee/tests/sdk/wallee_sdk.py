@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Drives every operation that is served with the official SDK: customers, addresses, comments, catalogues, records
-that are tables.
+that are tables, people, webhooks.
 
     python -m venv venv && venv/bin/pip install wallee==6.4.0 postfinancecheckout==6.4.0
     patron sandbox --print > sandbox.json        # the server must be running
@@ -11,10 +11,14 @@ Prints each failed check and `N passed, M failed`; the exit status is 1 when a c
 
 import argparse
 import base64
+import http.server
 import importlib
 import json
 import pathlib
+import queue
+import re
 import sys
+import threading
 import time
 import traceback
 import urllib.error
@@ -665,6 +669,52 @@ def records(check, sdk, space, credentials, mark):
                   lambda: metrics.post_subscriptions_metrics(space, unknown), "type")
 
 
+def places(check, sdk, credentials, mark):
+    """Accounts and spaces, by an administrator of the first account."""
+    configuration = sdk.Configuration(
+        host=credentials["host"], user_id=credentials["user_id"],
+        authentication_key=credentials["authentication_key"])
+    accounts, spaces = sdk.AccountsService(configuration), sdk.SpacesService(configuration)
+    master = accounts.get_accounts_id(1, expand=["scope"])
+    check.equal("master", (master.type, master.state, master.scope.id), (sdk.AccountType.MASTER, sdk.AccountState.ACTIVE, 1))
+    made = accounts.post_accounts(sdk.AccountCreate(scope=1, name=f"Branch {mark}", subaccount_limit=1))
+    check.equal("account", (made.name, made.type, made.parent_account.id, made.subaccount_limit),
+                (f"Branch {mark}", sdk.AccountType.SUBACCOUNT, 1, 1))
+    found = accounts.get_accounts_search(query=f"name:'Branch {mark}'", expand=["parentAccount"])
+    check.equal("account found", [(one.id, one.parent_account.type) for one in found.data],
+                [(made.id, sdk.AccountType.MASTER)])
+    check.that("accounts listed", made.id in [one.id for one in accounts.get_accounts(limit=100, order="DESC").data])
+    changed = accounts.patch_accounts_id(made.id, sdk.AccountUpdate(version=1, subaccount_limit=0))
+    check.equal("account changed", (changed.subaccount_limit, changed.version), (0, 2))
+    check.refused("one below too many", 422, "unprocessable_entity",
+                  lambda: accounts.post_accounts(sdk.AccountCreate(scope=1, parent_account=made.id)), "parentAccount")
+    accounts.post_accounts_id_deactivate(made.id)
+    check.equal("at rest", accounts.get_accounts_id(made.id).state, sdk.AccountState.INACTIVE)
+    accounts.post_accounts_id_activate(made.id)
+    check.equal("in use", accounts.get_accounts_id(made.id).active, True)
+    space = spaces.post_spaces(sdk.SpaceCreate(
+        account=made.id, name=f"Shop {mark}", request_limit=1000, time_zone="Europe/Zurich", primary_currency="CHF",
+        technical_contact_addresses=["it@example.com"],
+        postal_address=sdk.SpaceAddressCreate(street="Gasse 1", city="Bern", country="CH", given_name="Ada")))
+    check.equal("space", (space.name, space.request_limit, space.time_zone, space.primary_currency, space.account.id),
+                (f"Shop {mark}", 1000, "Europe/Zurich", "CHF", made.id))
+    check.equal("its address", (space.postal_address.city, space.postal_address.given_name), ("Bern", "Ada"))
+    changed = spaces.patch_spaces_id(space.id, sdk.SpaceUpdate(version=1, state=sdk.CreationEntityState.INACTIVE))
+    check.equal("space changed", (changed.state, changed.version), (sdk.CreationEntityState.INACTIVE, 2))
+    found = spaces.get_spaces_search(query=f"name:'Shop {mark}' state:INACTIVE", expand=["account"])
+    check.equal("space found", [(one.id, one.account.name) for one in found.data], [(space.id, f"Branch {mark}")])
+    check.that("spaces listed", space.id in [one.id for one in spaces.get_spaces(limit=100, order="DESC").data])
+    check.refused("an account with a space", 422, "unprocessable_entity", lambda: accounts.delete_accounts_id(made.id))
+    spaces.delete_spaces_id(space.id)
+    gone = spaces.get_spaces_id(space.id).state
+    check.that("space deleted", gone in (sdk.CreationEntityState.DELETING, sdk.CreationEntityState.DELETED))
+    accounts.delete_accounts_id(made.id)
+    check.equal("account deleted", accounts.get_accounts_id(made.id).state, sdk.AccountState.DELETED)
+    humans = sdk.HumanUsersService(configuration)
+    file = humans.get_human_users_export_without_preload_content(fields=["emailAddress", "id"], query=f"emailAddress:~{mark}")
+    check.equal("people as a file", file.data.decode().splitlines()[0], "emailAddress,id")
+
+
 def people(check, sdk, space, credentials, mark, raw):
     """Application users, who sign in with their keys, human users, roles, and who holds them."""
     configuration = sdk.Configuration(
@@ -748,6 +798,46 @@ def people(check, sdk, space, credentials, mark, raw):
     check.equal("role deleted", roles.get_roles_id(role.id).state, sdk.RoleState.DELETED)
 
 
+def single_sign_on(check, sdk, space, credentials, native, mark):
+    """People whom a provider brings. The provider is made natively: this API has no operation for that."""
+    configuration = sdk.Configuration(
+        host=credentials["host"], user_id=credentials["user_id"],
+        authentication_key=credentials["authentication_key"])
+    users = sdk.SingleSignOnUsersService(configuration)
+    held = sdk.SingleSignOnUsersRolesService(configuration)
+    provider = {"name": f"Staff {mark}", "issuer": "https://login.example.com", "client_id": mark}
+    request = urllib.request.Request(
+        credentials["host"].removesuffix("/api/v2.0") + "/v1/providers", json.dumps(provider).encode(),
+        {"Authorization": f"Bearer {native['api_key']}", "Content-Type": "application/json"}, method="POST")
+    with urllib.request.urlopen(request, timeout=25) as answer:
+        number = json.loads(answer.read())["number"]
+    made = users.post_single_sign_on_users(sdk.SingleSignOnUserCreate(
+        provider=number, firstname="Ada", lastname=f"Lovelace {mark}", language="en-US"))
+    check.equal("brought", (made.provider, made.firstname, made.primary_account, made.scope), (number, "Ada", 1, 1))
+    check.refused("nobody's provider", 422, "unprocessable_entity", lambda: users.post_single_sign_on_users(
+        sdk.SingleSignOnUserCreate(provider=number + 1000)), "provider")
+    found = users.get_single_sign_on_users_search_without_preload_content(query=f"lastname:'Lovelace {mark}'")
+    user = json.loads(found.data)["data"][0]
+    check.equal("brought found", (user["userType"], user["state"]), ("SINGLE_SIGN_ON_USER", "CREATE"))
+    check.that("brought listed", len(users.get_single_sign_on_users(limit=100).data) >= 1)
+    check.equal("searched", len(users.get_single_sign_on_users_search(query=f"provider:{number}").data), 1)
+    check.equal("brought read", users.get_single_sign_on_users_id(user["id"]).provider, number)
+    changed = users.patch_single_sign_on_users_id(
+        user["id"], sdk.SingleSignOnUserUpdate(version=1, firstname="Augusta"))
+    check.equal("brought changed", changed.firstname, "Augusta")
+    here = held.post_single_sign_on_users_user_id_space_roles(user["id"], 5, space)
+    listed = held.get_single_sign_on_users_user_id_space_roles(user["id"], space).data
+    check.equal("brought holds", [one.id for one in listed], [here.id])
+    held.delete_single_sign_on_users_user_id_space_roles(user["id"], 5, space)
+    wide = held.post_single_sign_on_users_user_id_account_roles(user["id"], 5, 1)
+    listed = held.get_single_sign_on_users_user_id_account_roles(user["id"], 1).data
+    check.equal("brought holds for the account", [one.id for one in listed], [wide.id])
+    held.delete_single_sign_on_users_user_id_account_roles(user["id"], 5, 1)
+    users.delete_single_sign_on_users_id(user["id"])
+    left = users.get_single_sign_on_users_search(query=f"provider:{number}").data
+    check.equal("brought deleted", left, [])
+
+
 def transport(check, sdk, space, service, credentials, raw):
     """Credentials, scope headers, media types, limits."""
     def refused_as(what, answer, status, code, *fields):
@@ -803,13 +893,120 @@ def transport(check, sdk, space, service, credentials, raw):
         check.equal("not served", (type(error).__name__, error.status), ("ServiceException", 501))
 
 
+class Receiver:
+    """Takes what comes, and hands it out."""
+
+    def __init__(self):
+        got = self.got = queue.Queue()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                got.put((self.headers.get("X-Signature"), body.decode()))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def next(self, kind):
+        while True:
+            signature, body = self.got.get(timeout=30)
+            if json.loads(body)["listenerEntityTechnicalName"] == kind:
+                return signature, body
+
+
+def webhooks(check, sdk, space, credentials, mark):
+    """URLs, listeners, what they are told, and that the SDK takes the signature."""
+    configuration = sdk.Configuration(
+        host=credentials["host"], user_id=credentials["user_id"],
+        authentication_key=credentials["authentication_key"])
+    urls, listeners = sdk.WebhookURLsService(configuration), sdk.WebhookListenersService(configuration)
+    keys = sdk.WebhookEncryptionKeysService(configuration)
+    customer_service, address_service, comment_service = services(sdk, credentials)
+    receiver, state = Receiver(), sdk.CreationEntityState
+    url = urls.post_webhooks_urls(space, sdk.WebhookUrlCreate(url=receiver.url, name=f"till {mark}"))
+    check.equal("url", (url.url, url.state, url.application_managed, url.version), (receiver.url, state.ACTIVE, False, 1))
+    check.equal("url read", urls.get_webhooks_urls_id(url.id, space), url)
+    check.that("urls listed", url.id in [one.id for one in urls.get_webhooks_urls(space, limit=100).data])
+    found = urls.get_webhooks_urls_search(space, query=f"name:'till {mark}'")
+    check.equal("url found", [one.id for one in found.data], [url.id])
+
+    def watch(entity, **more):
+        return listeners.post_webhooks_listeners(space, sdk.WebhookListenerCreate(
+            entity=entity, url=url.id, notify_every_change=True, **more))
+
+    made = [watch(1700000000000 + number) for number in (1, 2, 3)]
+    payments = listeners.post_webhooks_listeners(space, sdk.WebhookListenerCreate(
+        entity=1472041829003, url=url.id, name="payments", entity_states=["AUTHORIZED", "FULFILL"]), expand=["url"])
+    check.equal("listener", (payments.entity, payments.entity_states, payments.url.url, payments.state),
+                (1472041829003, ["AUTHORIZED", "FULFILL"], receiver.url, state.ACTIVE))
+    check.equal("signs", payments.enable_payload_signature_and_state, True)
+    read = listeners.get_webhooks_listeners_id(payments.id, space, expand=["group"])
+    check.equal("listener read", (read.name, read.url.id, read.url.url), ("payments", url.id, None))
+    found = listeners.get_webhooks_listeners_search(space, query="entity:1472041829003", order="id:DESC", limit=1)
+    check.equal("listener found", [one.id for one in found.data], [payments.id])
+    check.that("listeners listed", len(listeners.get_webhooks_listeners(space, limit=100).data) >= 4)
+    check.refused("unknown entity", 422, "unprocessable_entity",
+                  lambda: watch(17), "entity")
+    changed = listeners.patch_webhooks_listeners_id(
+        payments.id, space, sdk.WebhookListenerUpdate(version=1, state=state.INACTIVE))
+    check.equal("listener changed", (changed.state, changed.entity_states, changed.version),
+                (state.INACTIVE, ["AUTHORIZED", "FULFILL"], 2))
+
+    time.sleep(1.5)  # A node takes listeners in within half a second.
+    customer = customer_service.post_customers(space, sdk.CustomerCreate(given_name="Anna"))
+    signature, body = receiver.next("Customer")
+    told = json.loads(body)
+    check.equal("members", list(told), sorted(told))
+    check.equal("told", {name: told[name] for name in told if name not in ("eventId", "timestamp")}, {
+        "entityId": customer.id, "listenerEntityId": 1700000000001, "spaceId": space,
+        "listenerEntityTechnicalName": "Customer", "webhookListenerId": made[0].id})
+    check.that("time", bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+0000", told["timestamp"])))
+    check.equal("valid", keys.is_content_valid(signature, body), True)
+    check.equal("altered", keys.is_content_valid(signature, body + " "), False)
+    strange = re.sub("keyId=[^,]*", f"keyId={uuid.uuid4()}", signature)
+    check.refused("unknown key", 404, "not_found", lambda: keys.is_content_valid(strange, body))
+    address = address_service.post_customers_customer_id_addresses(
+        customer.id, space, sdk.CustomerAddressCreate(customer=customer.id, address_type="BILLING"))
+    check.equal("address", json.loads(receiver.next("CustomerAddress")[1])["entityId"], address.id)
+    comment = comment_service.post_customers_customer_id_comments(
+        customer.id, space, sdk.CustomerCommentCreate(content="hello", customer=customer.id))
+    check.equal("comment", json.loads(receiver.next("CustomerComment")[1])["entityId"], comment.id)
+
+    many = urls.post_webhooks_urls_bulk(space, [sdk.WebhookUrlCreate(url=receiver.url)] * 2)
+    check.equal("urls made", [one.status_code for one in many], [201, 201])
+    without = urls.patch_webhooks_urls_bulk(space, [sdk.WebhookUrlUpdate(version=1, name="x")])
+    check.equal("urls changed without id", [one.status_code for one in without], [422])
+    gone = urls.delete_webhooks_urls_bulk(space, [one.id for one in many] + [url.id])
+    check.equal("urls deleted", [one.status_code for one in gone], [204, 204, 409])
+    check.refused("url in use", 409, "conflict", lambda: urls.delete_webhooks_urls_id(url.id, space))
+    more = listeners.post_webhooks_listeners_bulk(space, [sdk.WebhookListenerCreate(entity=1472041839405, url=url.id)])
+    check.equal("listeners made", [one.status_code for one in more], [201])
+    without = listeners.patch_webhooks_listeners_bulk(space, [sdk.WebhookListenerUpdate(version=1)])
+    check.equal("listeners changed without id", [one.status_code for one in without], [422])
+    gone = listeners.delete_webhooks_listeners_bulk(space, [one.id for one in made] + [more[0].id])
+    check.equal("listeners deleted", [one.status_code for one in gone], [204] * 4)
+    listeners.delete_webhooks_listeners_id(payments.id, space)
+    check.equal("listener gone", listeners.get_webhooks_listeners_id(payments.id, space).state, state.DELETED)
+    changed = urls.patch_webhooks_urls_id(url.id, space, sdk.WebhookUrlUpdate(version=1, name="last"))
+    check.equal("url changed", (changed.name, changed.version), ("last", 2))
+    urls.delete_webhooks_urls_id(url.id, space)
+    check.equal("url gone", urls.get_webhooks_urls_id(url.id, space).state, state.DELETED)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--credentials", required=True, help="the sandbox JSON")
     parser.add_argument("--package", default="wallee", choices=["wallee", "postfinancecheckout"])
     arguments = parser.parse_args()
     with open(arguments.credentials, encoding="utf-8") as file:
-        credentials = json.load(file)["wallee"]
+        everything = json.load(file)
+    credentials, native = everything["wallee"], everything["native"]
     sdk = importlib.import_module(arguments.package)
     check = Checks()
     check.sdk = sdk
@@ -831,6 +1028,9 @@ def main():
         lambda: catalogues(check, sdk, credentials),
         lambda: records(check, sdk, space, credentials, mark),
         lambda: people(check, sdk, space, credentials, mark, raw),
+        lambda: single_sign_on(check, sdk, space, credentials, native, mark),
+        lambda: webhooks(check, sdk, space, credentials, mark),
+        lambda: places(check, sdk, credentials, mark),
         lambda: transport(check, sdk, space, customer_service, credentials, raw),
     ]:
         try:

@@ -44,6 +44,11 @@ pub mod user {
         Field::Column("state")
     }
 
+    /// The provider who brings a person.
+    pub fn provider() -> Field {
+        super::super::whole("provider")
+    }
+
     /// The e-mail address of a person, as typed.
     pub fn email() -> Field {
         Field::text(&["email"])
@@ -52,6 +57,16 @@ pub mod user {
 
 /// Fields of a role that an account has made for itself.
 pub mod role {
+    use patron_store::Field;
+
+    /// The account it belongs to; nothing once it is deleted.
+    pub fn account() -> Field {
+        Field::Column("account")
+    }
+}
+
+/// Fields of a provider of OpenID Connect.
+pub mod provider {
     use patron_store::Field;
 
     /// The account it belongs to; nothing once it is deleted.
@@ -82,5 +97,15 @@ pub mod assignment {
     /// The space where it holds.
     pub fn space() -> Field {
         Field::Column("space")
+    }
+}
+
+/// Fields of a mail.
+pub mod mail {
+    use patron_store::Field;
+
+    /// The account it is about.
+    pub fn account() -> Field {
+        Field::Column("account")
     }
 }

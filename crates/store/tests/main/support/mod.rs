@@ -1,5 +1,6 @@
 //! Kinds, records and places to keep them.
 
+pub mod pieces;
 pub mod postgres;
 
 use std::sync::Arc;
@@ -223,7 +224,8 @@ pub async fn together<T: Send + 'static, F: Future<Output = T> + Send + 'static>
 pub async fn restore(store: &Store, dump: &str) -> Result<DumpSummary, StoreError> {
     let reader = Box::new(std::io::Cursor::new(dump.to_owned().into_bytes()));
     let file = BackupFile { name: "dump".to_owned(), reader };
-    let replay = Replay { until: None, record_of: |_, _| None, outcome_of: |_| Vec::new() };
+    let (record_of, outcome_of) = (|_: &_, _: &_| None, |_: &str| Vec::new());
+    let replay = Replay { until: None, record_of, outcome_of, left_out: &[] };
     let restored = store.restore_here(vec![file], &replay).await?;
     Ok(restored[0].summary.clone())
 }

@@ -4,6 +4,7 @@ use patron_app::{
     documents::{self, Document as _},
     webhooks::{
         self,
+        notifier::{Headers, Notifier, Schedule, Signed, SignsWith},
         telling::{self, Happening},
     },
 };
@@ -14,9 +15,59 @@ use serde::Serialize;
 use serde_json::{Value, json, value::RawValue};
 
 use crate::{
+    NAME,
     customers::show::{CommentOut, CustomerOut},
     payment_methods::MethodOut,
 };
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// How this API tells endpoints what happened: five days of tries.
+pub static NOTIFIER: Notifier = Notifier {
+    dialect: NAME,
+    wants: |_, _| true,
+    tell: telling,
+    sign,
+    signs_with: SignsWith::Own,
+    offers: "*",
+    schedule: Schedule {
+        pauses: &[
+            5,
+            30,
+            2 * MINUTE,
+            10 * MINUTE,
+            30 * MINUTE,
+            HOUR,
+            3 * HOUR,
+            6 * HOUR,
+            12 * HOUR,
+            DAY,
+            DAY,
+            DAY,
+            DAY,
+        ],
+        spread: 0.2,
+    },
+    timeout_seconds: 15,
+};
+
+/// Standard Webhooks 1.0, the schemes that the endpoint asks for.
+fn sign(signed: &Signed<'_>) -> Result<Headers, Failure> {
+    let signatures = signed.keys.signatures(signed).join(" ");
+    let headers = signed_headers(signed.id, signed.at, signatures);
+    Ok(headers.map(|(name, value)| (name.to_owned(), value)).into())
+}
+
+/// The headers of a request that is signed so.
+pub fn signed_headers(id: &str, at: Timestamp, signed: String) -> [(&'static str, String); 3] {
+    [
+        ("webhook-id", id.to_owned()),
+        ("webhook-timestamp", at.seconds().to_string()),
+        ("webhook-signature", signed),
+    ]
+}
 
 /// What an endpoint is told.
 #[derive(Debug, Serialize)]
@@ -44,8 +95,8 @@ struct Told<'a> {
 ///
 /// # Errors
 /// `Internal` where the record in the entry cannot be read.
-pub fn telling(happening: &Happening<'_>) -> Result<Vec<u8>, Failure> {
-    let Happening { entry, nth, is_thin, is_truncated, is_test } = happening;
+fn telling(happening: &Happening<'_>) -> Result<Vec<Vec<u8>>, Failure> {
+    let Happening { endpoint: _, entry, nth, is_thin, is_truncated, is_test } = happening;
     let noun = documents::word(entry);
     let changed: &RawValue = serde_json::from_str(&entry.changed).map_err(Failure::internal)?;
     let whole: Value = serde_json::from_str(&entry.doc).map_err(Failure::internal)?;
@@ -69,7 +120,7 @@ pub fn telling(happening: &Happening<'_>) -> Result<Vec<u8>, Failure> {
         test: *is_test,
         data: if *is_thin { thin } else { data(happening, thin)? },
     };
-    serde_json::to_vec(&told).map_err(Failure::internal)
+    Ok(vec![serde_json::to_vec(&told).map_err(Failure::internal)?])
 }
 
 /// The record in an entry as GET answers it; thin where this API shows none of its kind.

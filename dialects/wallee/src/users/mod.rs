@@ -1,11 +1,14 @@
-//! Application users with their keys, and human users (dossier §9.1). Their handlers know which
-//! kind a path is of; a user of the other kind is not found there.
+//! Application users with their keys, human users, and single sign-on users (dossier §9.1). Their
+//! handlers know which family a path is of; a user of another one is not found there.
+
+pub mod show;
 
 use patron_app::{
-    Loaded,
+    Expect, Id, Loaded,
     keys::{self, Holder, NewKey},
-    places,
-    search::{Field, Query, fields::user as fields},
+    places, providers,
+    search::{Field, Filter, Query, fields::user as fields},
+    sign_in::invitations,
     spaces,
     users::{self, UserPatch},
 };
@@ -19,112 +22,54 @@ use patron_model::{
     space::{Key, Space},
     text::Name,
     time_zone::TimeZone,
-    user::{User, UserKind, UserState},
+    user::{User, UserKind},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::show::{ApplicationUser, Shown, SingleSignOnUser};
 use crate::{
     NAME, credentials,
     filters::{Check, Kind},
-    input::{expected, required},
+    input::{clearing, expected, request_limit, required},
     lists::{ListParams, SearchParams},
     transport::{id, number},
 };
 
-/// The word of a state.
-fn state(state: UserState) -> &'static str {
-    match state {
-        UserState::Invited => "CREATE",
-        UserState::Active => "ACTIVE",
-        UserState::Inactive => "INACTIVE",
-        UserState::Deleted => "DELETED",
-    }
+/// A family of users, each under a path of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Programs.
+    Application,
+    /// People who sign in here.
+    Human,
+    /// People whom a provider brings.
+    SingleSignOn,
 }
 
-/// An application user as it is shown.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ApplicationUser<'a> {
-    /// Number of the user.
-    id: i64,
-    /// Version a change must name.
-    version: i64,
-    /// Whether it may do anything.
-    state: &'static str,
-    /// `APPLICATION_USER`.
-    user_type: &'static str,
-    /// What people call it.
-    name: &'a str,
-    /// The account it is managed in.
-    primary_account: i64,
-    /// The secret of its first key, in the answer that made it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mac_key: Option<String>,
-}
-
-impl<'a> ApplicationUser<'a> {
-    fn of(user: &'a User) -> ApplicationUser<'a> {
-        ApplicationUser {
-            id: user.number,
-            version: user.version,
-            state: state(user.state),
-            user_type: "APPLICATION_USER",
-            name: &user.name,
-            primary_account: user.account,
-            mac_key: None,
+impl Family {
+    fn of(user: &User) -> Family {
+        match (user.kind, user.provider) {
+            (UserKind::Application, _) => Family::Application,
+            (UserKind::Human, None) => Family::Human,
+            (UserKind::Human, Some(_)) => Family::SingleSignOn,
         }
     }
-}
 
-/// A human user as it is shown.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct HumanUser<'a> {
-    /// Number of the user.
-    id: i64,
-    /// Version a change must name.
-    version: i64,
-    /// Whether it may do anything.
-    state: &'static str,
-    /// `HUMAN_USER`.
-    user_type: &'static str,
-    /// The account it is managed in.
-    primary_account: i64,
-    /// E-mail address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    email_address: Option<&'a str>,
-    /// Given name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    firstname: Option<&'a str>,
-    /// Family name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lastname: Option<&'a str>,
-    /// Phone number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mobile_phone_number: Option<&'a str>,
-    /// Language.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    language: Option<&'a str>,
-    /// Time zone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    time_zone: Option<&'a str>,
-}
+    fn kind(self) -> UserKind {
+        match self {
+            Family::Application => UserKind::Application,
+            Family::Human | Family::SingleSignOn => UserKind::Human,
+        }
+    }
 
-impl<'a> HumanUser<'a> {
-    fn of(user: &'a User) -> HumanUser<'a> {
-        HumanUser {
-            id: user.number,
-            version: user.version,
-            state: state(user.state),
-            user_type: "HUMAN_USER",
-            primary_account: user.account,
-            email_address: user.email.as_ref().map(Email::as_str),
-            firstname: user.given_name.as_ref().map(Name::as_str),
-            lastname: user.family_name.as_ref().map(Name::as_str),
-            mobile_phone_number: user.phone.as_ref().map(Phone::raw),
-            language: user.language.as_ref().map(Language::as_str),
-            time_zone: user.time_zone.as_ref().map(TimeZone::as_str),
+    fn filter(self) -> Filter {
+        let of_kind = Filter::equal(fields::kind(), self.kind().as_str());
+        let is_brought = || Filter::Not(Box::new(Filter::Missing(fields::provider())));
+        match self {
+            Family::Application => of_kind,
+            Family::Human => of_kind.and(Filter::Missing(fields::provider())),
+            Family::SingleSignOn => of_kind.and(is_brought()),
         }
     }
 }
@@ -137,11 +82,13 @@ pub struct UserIn {
     version: Member<i32>,
     /// Account it is managed in; creation only.
     primary_account: Member<i64>,
+    /// Provider who brings a person of single sign-on; creation only, and required then.
+    provider: Member<i64>,
     /// `ACTIVE` or `INACTIVE`.
     state: Member<String>,
     /// What people call an application.
     name: Member<String>,
-    /// Requests in two minutes: limits are the server's, none can be set here.
+    /// Requests of an application in two minutes that are answered; 0: any number.
     request_limit: Member<i64>,
     /// E-mail address of a person.
     email_address: Member<String>,
@@ -159,27 +106,10 @@ pub struct UserIn {
     time_zone: Member<String>,
 }
 
-/// A text as a patch; an empty one clears, for the SDK cannot send `null`.
-fn text<T>(
-    fields: &mut Fields,
-    name: &str,
-    member: Member<String>,
-    parse: impl FnOnce(&str) -> Result<T, Why>,
-) -> Patch<T> {
-    match member.value() {
-        None => Patch::Keep,
-        Some(sent) if sent.is_empty() => Patch::Clear,
-        Some(sent) => fields.text(name, Member::Value(sent), parse),
-    }
-}
-
 /// What a body says of a user. Faults are noted.
 fn patch(body: UserIn, fields: &mut Fields) -> UserPatch {
-    if body.request_limit.as_ref().is_some() {
-        fields.refuse("requestLimit", Why::Mismatch { with: "nothing: limits are the server's" });
-    }
     if body.two_factor_enabled.value() == Some(true) {
-        let why = Why::Mismatch { with: "false: nobody signs in by a second factor" };
+        let why = Why::Mismatch { with: "false: a person adds the second factor, nobody else" };
         fields.refuse("twoFactorEnabled", why);
     }
     let active = fields.text("state", body.state, |word| match word {
@@ -189,14 +119,15 @@ fn patch(body: UserIn, fields: &mut Fields) -> UserPatch {
     });
     UserPatch {
         name: body.name.value(),
-        given_name: text(fields, "firstname", body.firstname, Name::parse),
-        family_name: text(fields, "lastname", body.lastname, Name::parse),
-        email: text(fields, "emailAddress", body.email_address, Email::parse),
-        phone: text(fields, "mobilePhoneNumber", body.mobile_phone_number, |typed| {
+        given_name: clearing(fields, "firstname", body.firstname, Name::parse),
+        family_name: clearing(fields, "lastname", body.lastname, Name::parse),
+        email: clearing(fields, "emailAddress", body.email_address, Email::parse),
+        phone: clearing(fields, "mobilePhoneNumber", body.mobile_phone_number, |typed| {
             Phone::parse(typed, None)
         }),
-        language: text(fields, "language", body.language, Language::parse),
-        time_zone: text(fields, "timeZone", body.time_zone, TimeZone::parse),
+        language: clearing(fields, "language", body.language, Language::parse),
+        time_zone: clearing(fields, "timeZone", body.time_zone, TimeZone::parse),
+        request_limit: request_limit(body.request_limit),
         active: match active {
             Patch::Set(active) => Some(active),
             Patch::Keep | Patch::Clear => None,
@@ -204,17 +135,10 @@ fn patch(body: UserIn, fields: &mut Fields) -> UserPatch {
     }
 }
 
-fn answer(kind: UserKind, status: u16, user: &User) -> Result<Reply, Failure> {
-    match kind {
-        UserKind::Application => Reply::json(status, &ApplicationUser::of(user)),
-        UserKind::Human => Reply::json(status, &HumanUser::of(user)),
-    }
-}
-
-/// The user of the path, deleted or not, if it is of the kind.
-pub async fn found(request: &Request, kind: UserKind, name: &str) -> Result<Loaded<User>, Failure> {
+/// The user of the path, deleted or not, if it is of the family.
+pub async fn found(request: &Request, family: Family, name: &str) -> Result<Loaded<User>, Failure> {
     let user = users::get_ever(&request.cx, id(request, name)?).await?;
-    match user.kind == kind {
+    match Family::of(&user) == family {
         true => Ok(user),
         false => Err(Failure::NotFound { noun: Noun::User }),
     }
@@ -222,11 +146,13 @@ pub async fn found(request: &Request, kind: UserKind, name: &str) -> Result<Load
 
 // ---- reading --------------------------------------------------------------------------------
 
-fn resolve(name: &str) -> Option<(Field, Kind)> {
+/// The field of a user that a word of a search means.
+pub fn resolve(name: &str) -> Option<(Field, Kind)> {
     Some(match name {
         "id" => (fields::number(), Kind::Whole),
         "version" => (fields::version(), Kind::Whole),
         "primaryAccount" => (fields::account(), Kind::Whole),
+        "provider" => (fields::provider(), Kind::Whole),
         "name" => (fields::name(), Kind::Text),
         "emailAddress" => (fields::email(), Kind::Text),
         "firstname" => (fields::given_name(), Kind::Text),
@@ -235,54 +161,37 @@ fn resolve(name: &str) -> Option<(Field, Kind)> {
     })
 }
 
-/// The users of a kind that a question finds where the caller may see them.
-async fn page(
+/// The users of a family that a question finds where the caller may see them.
+pub async fn page(
     request: &Request,
-    kind: UserKind,
+    family: Family,
     query: Query,
 ) -> Result<(Vec<User>, bool), Failure> {
-    let reach = places::reach(&request.cx, users::seen_with(kind)).await?;
-    let of_kind = patron_app::search::Filter::equal(fields::kind(), kind.as_str());
-    let visible = reach.in_accounts(fields::account()).and(of_kind);
+    let reach = places::reach(&request.cx, users::seen_with(family.kind())).await?;
+    let visible = reach.in_accounts(fields::account()).and(family.filter());
     let predicate = visible.and(query.predicate);
     let found = users::list(&request.cx, Query { predicate, ..query }).await?;
     Ok((found.items.into_iter().map(|user| user.record).collect(), found.more))
 }
 
-/// `GET /application-users`, `GET /human-users`
-pub async fn list(kind: UserKind, request: Request) -> Result<Reply, Failure> {
+/// `GET /application-users`, `GET /human-users`, `GET /single-sign-on-users`
+pub async fn list(family: Family, request: Request) -> Result<Reply, Failure> {
     let params = ListParams::read(&request)?;
-    let (users, more) = page(&request, kind, params.query(0)).await?;
-    match kind {
-        UserKind::Application => {
-            let shown = users.iter().map(ApplicationUser::of).collect();
-            Reply::json(200, &params.page(shown, more))
-        }
-        UserKind::Human => {
-            Reply::json(200, &params.page(users.iter().map(HumanUser::of).collect(), more))
-        }
-    }
+    let (users, more) = page(&request, family, params.query(0)).await?;
+    Reply::json(200, &params.page(users.iter().map(Shown::of).collect(), more))
 }
 
-/// `GET /application-users/search`, `GET /human-users/search`
-pub async fn search(kind: UserKind, request: Request) -> Result<Reply, Failure> {
+/// `GET …/search` of each family.
+pub async fn search(family: Family, request: Request) -> Result<Reply, Failure> {
     let params = SearchParams::read(&request, &resolve)?;
     let compile = |field: &Field, check: &Check| check.filter(field.clone());
-    let (users, more) = page(&request, kind, params.query(0, compile, Clone::clone)).await?;
-    match kind {
-        UserKind::Application => {
-            let shown = users.iter().map(ApplicationUser::of).collect();
-            Reply::json(200, &params.page(shown, more))
-        }
-        UserKind::Human => {
-            Reply::json(200, &params.page(users.iter().map(HumanUser::of).collect(), more))
-        }
-    }
+    let (users, more) = page(&request, family, params.query(0, compile, Clone::clone)).await?;
+    Reply::json(200, &params.page(users.iter().map(Shown::of).collect(), more))
 }
 
-/// `GET /application-users/{id}`, `GET /human-users/{id}`
-pub async fn retrieve(kind: UserKind, request: Request) -> Result<Reply, Failure> {
-    answer(kind, 200, &found(&request, kind, "id").await?.record)
+/// `GET …/{id}` of each family.
+pub async fn retrieve(family: Family, request: Request) -> Result<Reply, Failure> {
+    Reply::json(200, &Shown::of(&found(&request, family, "id").await?.record))
 }
 
 // ---- writing --------------------------------------------------------------------------------
@@ -292,19 +201,35 @@ pub async fn create_human(request: Request) -> Result<Reply, Failure> {
     let (body, mut fields) = request.read::<UserIn>(Reading::NullKeeps)?;
     let account = match body.primary_account.as_ref() {
         Some(account) => *account,
-        None => caller(&request)?.key.account,
+        None => request.cx.caller()?.key.account,
     };
     let patch = patch(body, &mut fields);
     fields.finish()?;
-    let made = users::create(&request.cx, UserKind::Human, account, patch).await?;
-    answer(UserKind::Human, 201, &made.record)
+    let made = invitations::create(&request.cx, account, patch).await?;
+    Reply::json(201, &Shown::of(&made.record))
 }
 
-fn caller(request: &Request) -> Result<&patron_app::Caller, Failure> {
-    match &request.cx.actor {
-        patron_app::Actor::Caller(caller) => Ok(caller),
-        patron_app::Actor::Operator | patron_app::Actor::Anonymous => Err(Failure::Forbidden),
+/// `POST /single-sign-on-users`: in the account of the provider. The first sign-in through it finds
+/// the person by the e-mail address, which this API has no member for: `PATCH /v1/users/{id}` sets
+/// it.
+pub async fn create_single_sign_on(request: Request) -> Result<Reply, Failure> {
+    let (body, mut fields) = request.read::<UserIn>(Reading::NullKeeps)?;
+    let provider = required(&mut fields, "provider", body.provider.clone());
+    let account = body.primary_account.as_ref().copied();
+    let patch = patch(body, &mut fields);
+    fields.finish()?;
+    let provider = provider.ok_or_else(|| Failure::internal("no fault was noted"))?;
+    let found = providers::get(&request.cx, Id::Number(provider)).await;
+    let provider = found.map_err(|failure| match failure {
+        Failure::NotFound { .. } => Failure::invalid("provider", Why::Unknown { what: "provider" }),
+        other => other,
+    })?;
+    if account.is_some_and(|account| account != provider.account) {
+        let with = "the account of the provider";
+        return Err(Failure::invalid("account", Why::Mismatch { with }));
     }
+    let made = users::create_brought(&request.cx, &provider, patch).await?;
+    Reply::json(201, &SingleSignOnUser::of(&made))
 }
 
 /// `POST /application-users`: the user and its first key, whose secret is shown this once.
@@ -319,9 +244,17 @@ pub async fn create_application(request: Request) -> Result<Reply, Failure> {
     fields.finish()?;
     let account = account.ok_or_else(|| Failure::internal("no fault was noted"))?;
     users::may_make(&request.cx, UserKind::Application, account).await?;
+    // Seen first, as the key is made with the user.
+    let now = request.cx.now;
+    User::application(0, uuid::Uuid::nil(), account, &name, now).apply(patch.clone(), now)?;
     let (issued, secret) = issue(&request, account, Holder::Unassigned, name).await?;
-    let user = users::get(&request.cx, patron_app::Id::Number(issued.user)).await?;
-    let shown = ApplicationUser { mac_key: Some(secret), ..ApplicationUser::of(&user) };
+    let id = Id::Number(issued.user);
+    let user = match patch.request_limit.is_keep() {
+        true => users::get(&request.cx, id).await?.record,
+        false => users::update(&request.cx, id, Expect::Any, &patch).await?.record,
+    };
+    let mut shown = ApplicationUser::of(&user);
+    shown.mac_key = Some(secret);
     Reply::json(201, &shown)
 }
 
@@ -340,22 +273,22 @@ async fn issue(
     Ok((issued.key.record, minted.shown))
 }
 
-/// `PATCH /application-users/{id}`, `PATCH /human-users/{id}`
-pub async fn update(kind: UserKind, request: Request) -> Result<Reply, Failure> {
-    let user = found(&request, kind, "id").await?;
+/// `PATCH …/{id}` of each family.
+pub async fn update(family: Family, request: Request) -> Result<Reply, Failure> {
+    let user = found(&request, family, "id").await?;
     let (body, mut fields) = request.read::<UserIn>(Reading::NullKeeps)?;
     let expect = expected(&mut fields, body.version.clone());
     let patch = patch(body, &mut fields);
     fields.finish()?;
-    let saved = users::update(&request.cx, patron_app::Id::Number(user.number), expect, &patch);
-    answer(kind, 200, &saved.await?.record)
+    let saved = users::update(&request.cx, Id::Number(user.number), expect, &patch);
+    Reply::json(200, &Shown::of(&saved.await?.record))
 }
 
-/// `DELETE /application-users/{id}`, `DELETE /human-users/{id}`
-pub async fn delete(kind: UserKind, request: Request) -> Result<Reply, Failure> {
-    let user = found(&request, kind, "id").await?;
-    let id = patron_app::Id::Number(user.number);
-    users::delete(&request.cx, id, patron_app::Expect::Any).await?;
+/// `DELETE …/{id}` of each family.
+pub async fn delete(family: Family, request: Request) -> Result<Reply, Failure> {
+    let user = found(&request, family, "id").await?;
+    let id = Id::Number(user.number);
+    users::delete(&request.cx, id, Expect::Any).await?;
     Ok(Reply::empty(204))
 }
 
