@@ -1,7 +1,7 @@
 //! How keys are made, shown and tried out. A key is a user id and an API key (dossier §3.1).
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use patron_app::keys::NewSecret;
+use patron_app::{ids, keys::NewSecret};
 use patron_gateway::{
     Minted, SignRequest,
     dialect::{Example, Shown, SignIn, random_token},
@@ -36,7 +36,7 @@ pub fn sandbox() -> Minted {
 
 /// A random key.
 pub fn mint() -> Minted {
-    minted(uuid::Uuid::new_v4().to_string(), random_token("", 24))
+    minted(ids::passing(uuid::Uuid::new_v4).to_string(), random_token("", 24))
 }
 
 /// The credentials as they are shown.
