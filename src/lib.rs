@@ -90,9 +90,17 @@ enum Command {
     /// Make, list and revoke single keys.
     #[command(subcommand)]
     Key(commands::key::KeyCommand),
-    /// Make, list and stop people who work here, and applications.
+    /// Make, list, change, archive and delete accounts.
+    #[command(subcommand)]
+    Account(commands::account::AccountCommand),
+    /// Make, list and stop people who work here, and applications, and say which roles they hold.
     #[command(subcommand)]
     User(commands::user::UserCommand),
+    /// Make, list, change and delete roles of accounts.
+    #[command(subcommand)]
+    Role(commands::role::RoleCommand),
+    /// List the permissions there are to give, or what a user may do and where.
+    Permissions(commands::permissions::PermissionsArgs),
     /// Import customers from a CSV, XLSX or NDJSON file, and bring those that are there up to date.
     Import(commands::import::ImportArgs),
     /// Export customers to an NDJSON or CSV file.
@@ -154,7 +162,10 @@ async fn done(command: Command) -> Result<ExitCode> {
         Command::Serve(args) => serve::run(args).await,
         Command::Space(command) => commands::space::run(command).await,
         Command::Key(command) => commands::key::run(command).await,
+        Command::Account(command) => commands::account::run(command).await,
         Command::User(command) => commands::user::run(command).await,
+        Command::Role(command) => commands::role::run(command).await,
+        Command::Permissions(args) => commands::permissions::run(args).await,
         Command::Import(args) => commands::import::run(args).await,
         Command::Export(args) => commands::export::run(args).await,
         Command::Backup(args) => commands::backup::backup(args).await,

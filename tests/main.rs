@@ -2,6 +2,7 @@
 //! and the house rules.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail loudly")]
 
+mod accounts;
 mod answers;
 mod api;
 mod audit;

@@ -1,5 +1,6 @@
 //! Commands of the operator, one file each.
 
+pub mod account;
 pub mod audit;
 pub mod backup;
 pub mod config;
@@ -10,9 +11,11 @@ pub mod import;
 pub mod key;
 pub mod listen;
 pub mod manual;
+pub mod permissions;
 pub mod reindex;
 mod remote;
 pub mod restore;
+pub mod role;
 pub mod rotate;
 pub mod sign;
 pub mod space;
@@ -20,8 +23,42 @@ mod sse;
 pub mod user;
 pub mod webhook;
 
-use anyhow::anyhow;
+use anyhow::{Result, anyhow};
+use patron_app::{Cx, sign_in};
 use patron_model::Failure;
+use serde::Serialize;
+
+use crate::{Deployment, open};
+
+/// Works on a deployment that is there, as the operator, and closes it.
+///
+/// # Errors
+/// When there is none, or whatever the work says.
+async fn on(
+    deployment: &Deployment,
+    name: &str,
+    work: impl AsyncFnOnce(&Cx) -> Result<(), Failure>,
+) -> Result<()> {
+    let settings = deployment.settings()?;
+    let app = open::existing_app(&settings).await?;
+    app.signs_in_by(sign_in::Options { base_url: open::base_url(&settings) });
+    app.mails_go(settings.mail.transport());
+    let done = work(&app.operator(0, name)).await;
+    app.store.clone().close().await;
+    done.map_err(|failure| explain(&failure))
+}
+
+/// Prints a JSON document over several lines.
+fn show(shown: &impl Serialize) -> Result<(), Failure> {
+    println!("{}", serde_json::to_string_pretty(shown).map_err(Failure::internal)?);
+    Ok(())
+}
+
+/// Prints a JSON document on one line.
+fn line(shown: &impl Serialize) -> Result<(), Failure> {
+    println!("{}", serde_json::to_string(shown).map_err(Failure::internal)?);
+    Ok(())
+}
 
 /// A failure of a use case in words for the terminal.
 pub fn explain(failure: &Failure) -> anyhow::Error {

@@ -1,12 +1,11 @@
 //! `patron user`: people and applications, and how people sign in.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use patron_app::{
-    App, Cx, Expect, Id,
+    Cx, Expect, Id,
     assignments::{self, Where},
     search::{After, Query},
     sign_in::{self, invitations, passwords, second, sessions},
@@ -18,10 +17,11 @@ use patron_model::{
     permission::Role,
     user::{User, UserKind},
 };
+use patron_native::AssignmentOut;
 use serde_json::{Value, json};
 
-use super::explain;
-use crate::{Deployment, open};
+use super::{on, show};
+use crate::Deployment;
 
 /// Users read at a time.
 const USERS_AT_ONCE: u32 = 200;
@@ -86,6 +86,26 @@ pub enum UserCommand {
         #[command(flatten)]
         deployment: Deployment,
     },
+    /// Let a user hold a role at a place.
+    Grant {
+        /// Number of the user.
+        number: i64,
+        /// owner, administrator, support, developer, read-only, integration, or the number of a
+        /// role of an account.
+        #[arg(long, value_name = "ROLE", value_parser = super::role::number)]
+        role: i64,
+        #[command(flatten)]
+        place: PlaceArgs,
+        #[command(flatten)]
+        deployment: Deployment,
+    },
+    /// Take a role from the user who holds it.
+    Withdraw {
+        /// Number of the assignment, as patron permissions --of shows it.
+        assignment: i64,
+        #[command(flatten)]
+        deployment: Deployment,
+    },
     /// Let a user do nothing for now: sessions and keys are refused.
     Deactivate {
         /// Number of the user.
@@ -100,6 +120,28 @@ pub enum UserCommand {
         #[command(flatten)]
         deployment: Deployment,
     },
+}
+
+/// Where a role shall hold.
+#[derive(Debug, Args)]
+pub struct PlaceArgs {
+    /// Number of the account where it shall hold, with all its spaces.
+    #[arg(long, value_name = "NUMBER", required_unless_present = "space")]
+    account: Option<i64>,
+    /// In the accounts below it, too.
+    #[arg(long, conflicts_with = "space")]
+    subaccounts: bool,
+    /// Number of the one space where it shall hold.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "account")]
+    space: Option<i64>,
+}
+
+impl PlaceArgs {
+    fn place(&self) -> Option<Where> {
+        let subaccounts = self.subaccounts;
+        let account = self.account.map(|number| Where::Account { number, subaccounts });
+        self.space.map(Where::Space).or(account)
+    }
 }
 
 /// Carries the command out.
@@ -143,6 +185,24 @@ pub async fn run(command: UserCommand) -> Result<()> {
             })
             .await
         }
+        UserCommand::Grant { number, role, place, deployment } => {
+            let place = place.place().context("--account or --space says where")?;
+            on(&deployment, "user grant", async |cx| {
+                let held = assignments::grant(cx, Id::Number(number), role, place).await?;
+                show(&AssignmentOut::from(&held.record))
+            })
+            .await
+        }
+        UserCommand::Withdraw { assignment, deployment } => {
+            on(&deployment, "user withdraw", async |cx| {
+                let id = Id::Number(assignment);
+                let holder = assignments::get(cx, id).await?.user;
+                assignments::withdraw(cx, Id::Number(holder), id).await?;
+                println!("Assignment {assignment} of user {holder} is withdrawn.");
+                Ok(())
+            })
+            .await
+        }
         UserCommand::Deactivate { number, deployment } => {
             on(&deployment, "user deactivate", async |cx| set(cx, number, false).await).await
         }
@@ -150,21 +210,6 @@ pub async fn run(command: UserCommand) -> Result<()> {
             on(&deployment, "user activate", async |cx| set(cx, number, true).await).await
         }
     }
-}
-
-/// Works on a deployment that is there, and closes it.
-async fn on(
-    deployment: &Deployment,
-    name: &str,
-    work: impl AsyncFnOnce(&Cx) -> Result<(), Failure>,
-) -> Result<()> {
-    let settings = deployment.settings()?;
-    let app: Arc<App> = open::existing_app(&settings).await?;
-    app.signs_in_by(sign_in::Options { base_url: open::base_url(&settings) });
-    app.mails_go(settings.mail.transport());
-    let done = work(&app.operator(0, name)).await;
-    app.store.clone().close().await;
-    done.map_err(|failure| explain(&failure))
 }
 
 /// A new password: typed twice where somebody sits there, else the first line of standard input.

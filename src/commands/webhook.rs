@@ -20,7 +20,7 @@ use patron_delivery::Guarded;
 use patron_model::{Failure, Noun, Timestamp, space::Space};
 use patron_native::{AttemptOut, DeliveryOut, EndpointOut, ReplayOut};
 
-use super::explain;
+use super::{explain, line};
 use crate::{Deployment, dialects::DIALECTS, open, settings::Settings};
 
 /// List, try out, pause and resume webhook endpoints, and tell them once more what has happened.
@@ -189,11 +189,6 @@ async fn of(app: &Arc<App>, number: i64) -> Result<Cx> {
     Ok(app.operator(endpoint.space, "webhook"))
 }
 
-fn line(shown: &impl serde::Serialize) -> Result<(), Failure> {
-    println!("{}", serde_json::to_string(shown).map_err(Failure::internal)?);
-    Ok(())
-}
-
 async fn list(app: &Arc<App>, space: Option<i64>, json: bool) -> Result<(), Failure> {
     for endpoint in work::all(app).await? {
         if endpoint.is_gone() || space.is_some_and(|space| space != endpoint.space) {
@@ -216,8 +211,7 @@ async fn list(app: &Arc<App>, space: Option<i64>, json: bool) -> Result<(), Fail
 async fn show(cx: &Cx, number: i64) -> Result<(), Failure> {
     let endpoint = webhooks::get(cx, Id::Number(number)).await?;
     let shown = EndpointOut::of(cx, &endpoint).with_health(cx).await?;
-    println!("{}", serde_json::to_string_pretty(&shown).map_err(Failure::internal)?);
-    Ok(())
+    super::show(&shown)
 }
 
 async fn enable(

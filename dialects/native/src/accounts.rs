@@ -49,7 +49,8 @@ pub struct AccountOut<'a> {
 }
 
 impl<'a> AccountOut<'a> {
-    fn of(account: &'a Account) -> Self {
+    /// An account as it is shown.
+    pub fn of(account: &'a Account) -> Self {
         AccountOut {
             id: account.uuid,
             number: account.number,

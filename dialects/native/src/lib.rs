@@ -37,8 +37,12 @@ mod webhook_deliveries;
 mod webhook_endpoints;
 mod words;
 
+pub use accounts::AccountOut;
+pub use assignments::AssignmentOut;
 pub use customers::rows;
 pub use errors::problems;
+pub use permissions::PermissionOut;
+pub use roles::RoleOut;
 pub use webhook_deliveries::{AttemptOut, DeliveryOut};
 pub use webhook_endpoints::{EndpointOut, ReplayOut};
 
