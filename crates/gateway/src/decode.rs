@@ -147,8 +147,9 @@ fn broken(error: &serde_json::Error) -> Why {
 }
 
 fn dotted(path: &serde_path_to_error::Path) -> String {
-    let text = path.to_string();
-    if text == "." { String::new() } else { text.replace('[', ".").replace(']', "") }
+    // The whole document is a dot, and items of a list begin with one.
+    let text = path.to_string().replace('[', ".").replace(']', "");
+    text.strip_prefix('.').map_or(text.clone(), str::to_owned)
 }
 
 /// What serde says, in our words. Its text may quote the input, so only known parts are used.
