@@ -82,6 +82,7 @@ const OWN: &[&str] = &[
     "wallee/table",
     "wallee/tables",
     "wallee/transport",
+    "payabli/webhook_endpoints/logs",
     "wallee/webhook_endpoints/bulk",
     "wallee/webhook_endpoints/entities",
 ];

@@ -10,22 +10,22 @@ use serde_json::{Value, json};
 use super::receiver::{Got, Receiver};
 
 /// How long a node may take to see an endpoint.
-const SEEN: Duration = Duration::from_millis(1_500);
+pub const SEEN: Duration = Duration::from_millis(1_500);
 
-struct Shop {
-    server: TestServer,
-    receiver: Receiver,
+pub struct Shop {
+    pub server: TestServer,
+    pub receiver: Receiver,
     _engine: patron_delivery::Engine,
 }
 
 impl Shop {
-    async fn new() -> Shop {
+    pub async fn new() -> Shop {
         let server = TestServer::start(patron::dialects::DIALECTS).await;
         let _engine = server.deliver();
         Shop { server, receiver: Receiver::start().await, _engine }
     }
 
-    async fn call(
+    pub async fn call(
         &self,
         dialect: &'static Dialect,
         method: &str,
@@ -36,7 +36,7 @@ impl Shop {
         self.server.call(dialect, &keys, method, target, body).await
     }
 
-    async fn native(&self, method: &str, target: &str, body: Option<Value>) -> Value {
+    pub async fn native(&self, method: &str, target: &str, body: Option<Value>) -> Value {
         let answer = self.call(&patron_native::DIALECT, method, target, body).await;
         assert!(answer.status < 300, "{method} {target}: {}", answer.text());
         answer.json()

@@ -5,6 +5,7 @@ mod forms;
 mod guide;
 mod kills;
 mod listen;
+mod logs;
 mod order;
 mod receiver;
 mod replays;

@@ -394,6 +394,7 @@ impl Lane {
             && is_tried
             && self.hold_until <= now
             && self.flying < self.allowance
+            && self.results.len() < results::UNWRITTEN_MAX
     }
 
     /// Whether it has something to send now.

@@ -36,6 +36,7 @@ pub static NOTIFIER: Notifier = Notifier {
         spread: 0.0,
     },
     timeout_seconds: 10,
+    notes_all: false,
 };
 
 fn read(entry: &Entry) -> Result<PaymentMethod, Failure> {

@@ -1,5 +1,6 @@
 //! What became of what webhook endpoints were to be told: `/v1/webhook-deliveries`. What arrived at
-//! once has no delivery: the `position` of its endpoint is behind it.
+//! once has a delivery only where the API of its endpoint shows that; the `position` of the
+//! endpoint is behind it.
 
 use patron_app::{
     search::Query,

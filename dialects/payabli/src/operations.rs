@@ -5,7 +5,8 @@ use patron_gateway::{
     operation::{IdempotencyRule, Parameter, delete, get, group, post, put},
 };
 use patron_model::Permission::{
-    CustomerExport, CustomerImport, CustomerRead, CustomerWrite, WebhookRead, WebhookWrite,
+    CustomerExport, CustomerImport, CustomerRead, CustomerWrite, WebhookRead, WebhookRedeliver,
+    WebhookWrite,
 };
 
 use crate::{
@@ -19,7 +20,10 @@ use crate::{
     lists,
     settings::{self, SettingsRecord},
     tokens,
-    webhook_endpoints::{self as notifications, NotificationBody, NotificationRecord},
+    webhook_endpoints::{
+        self as notifications, NotificationBody, NotificationRecord,
+        logs::{self, LogDetail, LogRecord, LogSearch, Retried},
+    },
 };
 
 /// Seconds an idempotency key is remembered (dossier §3.4).
@@ -48,13 +52,25 @@ const EXPORTING: &[Parameter] = &[
 const IMPORTING: &[Parameter] =
     &[Parameter::query("replaceExisting", "integer", "1: overwrite customers that match.")];
 
+const PAGING: &[Parameter] = &[
+    Parameter::query("PageSize", "integer", "Rows of a page, 20 unless it is said, at most 100."),
+    Parameter::query("Page", "integer", "Which page, from 1; at most 1000."),
+];
+
 /// Repeats of an addition.
 const REPEATS: IdempotencyRule =
     IdempotencyRule { header: "idempotencykey", remembered_seconds: REMEMBERED_SECONDS };
 
 /// All operations.
 pub fn all() -> Vec<Operation> {
-    [of_one_customer(), of_many_customers(), of_the_account(), of_notifications()].concat()
+    [
+        of_one_customer(),
+        of_many_customers(),
+        of_the_account(),
+        of_notifications(),
+        of_notification_logs(),
+    ]
+    .concat()
 }
 
 #[rustfmt::skip]
@@ -129,6 +145,7 @@ fn of_the_account() -> Vec<Operation> {
 fn of_notifications() -> Vec<Operation> {
     const ALL: &str = "/api/Notification";
     const ONE: &str = "/api/Notification/{nId}";
+    const REPORT: &str = "/api/Export/notificationReport/{id}";
     group("Notifications", [
         post(ALL, notifications::add).named("add_notification", "Add notification")
             .needs(WebhookWrite).body::<NotificationBody>().replies::<Numbered>(200),
@@ -138,5 +155,28 @@ fn of_notifications() -> Vec<Operation> {
             .needs(WebhookWrite).body::<NotificationBody>().replies::<Numbered>(200),
         delete(ONE, notifications::delete).named("delete_notification", "Delete notification")
             .needs(WebhookWrite).replies::<Numbered>(200),
+        get(REPORT, notifications::report)
+            .named("get_report_file", "Export generated report by ID")
+            .needs(WebhookRead).replies::<String>(200),
+    ])
+}
+
+#[rustfmt::skip]
+fn of_notification_logs() -> Vec<Operation> {
+    const ALL: &str = "/api/v2/notificationlogs";
+    const ONE: &str = "/api/v2/notificationlogs/{uuid}";
+    const RETRY: &str = "/api/v2/notificationlogs/{uuid}/retry";
+    const RETRY_MANY: &str = "/api/v2/notificationlogs/retry";
+    group("Notification logs", [
+        post(ALL, logs::search).named("search_notification_logs", "Search notification logs")
+            .needs(WebhookRead).takes(PAGING).body::<LogSearch>().replies::<Vec<LogRecord>>(200),
+        get(ONE, logs::get).named("get_notification_log", "Get notification log")
+            .needs(WebhookRead).replies::<LogDetail>(200),
+        // A GET that writes, as the API has it.
+        get(RETRY, logs::retry).named("retry_notification_log", "Retry notification log")
+            .needs(WebhookRedeliver).replies::<Retried>(200),
+        post(RETRY_MANY, logs::retry_many)
+            .named("bulk_retry_notification_logs", "Bulk retry notification logs")
+            .needs(WebhookRedeliver).body::<Vec<String>>().replies::<String>(201),
     ])
 }

@@ -153,3 +153,80 @@ async fn what_cannot_be_is_refused() {
     party.get("/api/Notification/0").await.expect(400);
     party.get("/api/Notification/x").await.expect(400);
 }
+
+fn search() -> Value {
+    json!({"startDate": "2026-01-01T00:00:00Z", "endDate": "2026-01-31T23:59:59Z",
+           "paypointId": 1})
+}
+
+#[tokio::test]
+async fn searches_of_logs_that_cannot_be_are_refused() {
+    let party = Party::new().await;
+    let logs = "/api/v2/notificationlogs";
+    let answer = party.call("POST", logs, Some(search())).await.expect(200).json();
+    assert_eq!(answer, json!([]), "a bare array");
+    let with = |member: &str, value: Value| {
+        let mut body = search();
+        body[member] = value;
+        body
+    };
+    for (body, fields) in [
+        (json!({}), "startDate, endDate, paypointId"),
+        (with("startDate", json!("soon")), "startDate"),
+        (with("startDate", json!(7)), "startDate"),
+        (with("endDate", json!("2026-02-01T00:00:00Z")), "endDate"),
+        (with("endDate", json!("2025-12-31")), "endDate"),
+        (with("paypointId", json!(999_999)), "paypointId"),
+        (with("paypointId", json!("1")), "paypointId"),
+        (with("orgId", json!(999_999)), "orgId"),
+        (with("succeeded", json!("yes")), "succeeded"),
+        (with("notificationEvent", json!(7)), "notificationEvent"),
+    ] {
+        let answer = party.call("POST", logs, Some(body.clone())).await.expect(400).json();
+        let text = format!("Invalid parameter value: {fields}");
+        assert_eq!(answer["responseText"], text, "{body}");
+    }
+    for (query, field) in [
+        ("PageSize=0", "PageSize"),
+        ("PageSize=101", "PageSize"),
+        ("PageSize=x", "PageSize"),
+        ("Page=0", "Page"),
+        ("Page=1001", "Page"),
+    ] {
+        let target = format!("{logs}?{query}");
+        let answer = party.call("POST", &target, Some(search())).await.expect(400).json();
+        assert_eq!(answer["responseText"], format!("Invalid parameter value: {field}"));
+    }
+    let target = format!("{logs}?PageSize=100&Page=1000");
+    party.call("POST", &target, Some(search())).await.expect(200);
+}
+
+#[tokio::test]
+async fn logs_and_reports_that_are_not_there_are_refused() {
+    let party = Party::new().await;
+    let unknown = "550e8400-e29b-41d4-a716-446655440000";
+    for id in [unknown, "1", "dlv_1_1"] {
+        for tail in ["", "/retry"] {
+            let target = format!("/api/v2/notificationlogs/{id}{tail}");
+            let answer = party.get(&target).await.expect(400).json();
+            assert_eq!(answer["responseText"], "Invalid parameter value: notification log");
+        }
+    }
+    let retry = "/api/v2/notificationlogs/retry";
+    let many: Vec<String> = (0..51).map(|n| format!("{n}")).collect();
+    for (body, text) in [
+        (json!([]), "Invalid parameter value: ids"),
+        (json!(many), "Invalid parameter value: ids"),
+        (json!([unknown]), "Invalid parameter value: notification log"),
+        (json!({}), "Invalid parameter value: ids"),
+        (json!([7]), "Invalid parameter value: ids.0"),
+    ] {
+        let answer = party.call("POST", retry, Some(body)).await.expect(400).json();
+        assert_eq!(answer["responseText"], text);
+    }
+    for id in ["1", "x", "-1"] {
+        let target = format!("/api/Export/notificationReport/{id}");
+        let answer = party.get(&target).await.expect(400).json();
+        assert_eq!(answer["responseText"], "Invalid parameter value: id");
+    }
+}

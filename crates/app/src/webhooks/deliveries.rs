@@ -1,5 +1,5 @@
-//! What became of an entry that did not reach an endpoint at once. What did has no record: its
-//! endpoint's cursor is behind it.
+//! What became of an entry that did not reach an endpoint at once. What did has a record only where
+//! the endpoint's API shows that: its cursor is behind it.
 
 use async_recursion::async_recursion;
 use patron_model::{

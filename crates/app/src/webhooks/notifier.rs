@@ -32,6 +32,9 @@ pub struct Notifier {
     pub schedule: Schedule,
     /// Seconds an attempt may take, unless its endpoint says otherwise.
     pub timeout_seconds: i64,
+    /// Whether the API shows what arrived at once. Then that has a delivery too, which costs a
+    /// write each.
+    pub notes_all: bool,
 }
 
 /// What signs beside an endpoint's own secrets.

@@ -11,7 +11,7 @@ mod world;
 use patron_app::webhooks::DeliveryState;
 use rand::RngExt as _;
 
-use self::world::{BRIEF, HOUR, Manner, Step, TINY, World};
+use self::world::{BRIEF, HOUR, Manner, NOTING, Step, TINY, World};
 use crate::{
     lane::{MS, RETRYING_MAX, SECOND, WAITING_MAX},
     schedule,
@@ -24,6 +24,8 @@ fn whatever_happens_everything_arrives() {
     let (mut refused, mut repeats) = (0, 0);
     for seed in 0..seeds {
         let mut world = World::new(seed, 8, 3);
+        // One that keeps order and one that does not.
+        (7..=8).for_each(|number| world.is_told_all(number, &NOTING));
         world.commits(400, 60 * SECOND);
         for _ in 0..6 {
             let (at, n) =
@@ -53,6 +55,7 @@ fn whatever_happens_everything_arrives() {
         world.run(HOUR + 100 * SECOND);
         world.run(4 * HOUR);
         world.all_arrived();
+        (7..=8).for_each(|number| world.all_noted(number));
         refused += world.refused;
         repeats += world.repeats;
     }

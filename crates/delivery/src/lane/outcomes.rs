@@ -44,7 +44,8 @@ impl Lane {
                 } else if self.orphans.remove(&seq) {
                     self.done_before.insert(seq);
                 }
-                if !is_good(outcome) {
+                let is_failure = !is_good(outcome);
+                if is_failure || self.endpoint.notifier.notes_all {
                     let at = Timestamp::from_micros(started);
                     let delivery = fresh(self.endpoint.number, &entry, nth, at);
                     let after = after(&plan, delivery, outcome, is_probe, (started, now), jitter);
@@ -52,9 +53,8 @@ impl Lane {
                     self.note_due(after.due);
                     self.results.push(Written::New(after));
                 }
-                self.turn_over(entry.subject, seq, !is_good(outcome));
+                self.turn_over(entry.subject, seq, is_failure);
                 self.advance();
-                let is_failure = !is_good(outcome);
                 self.flush_by(now + if is_failure { FLUSH_FAILURES } else { FLUSH_PROGRESS });
             }
             What::Again(before) => {

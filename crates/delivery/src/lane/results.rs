@@ -14,6 +14,8 @@ use crate::schedule;
 
 /// Results that are written at once.
 const RESULTS_MAX: usize = 500;
+/// Results that wait to be written, beyond which nothing new is sent.
+pub(super) const UNWRITTEN_MAX: usize = 2 * RESULTS_MAX;
 /// How long a store that was away is left alone.
 const FLUSH_AGAIN: i64 = SECOND;
 

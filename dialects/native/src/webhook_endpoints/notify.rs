@@ -51,6 +51,7 @@ pub static NOTIFIER: Notifier = Notifier {
         spread: 0.2,
     },
     timeout_seconds: 15,
+    notes_all: false,
 };
 
 /// Standard Webhooks 1.0, the schemes that the endpoint asks for.

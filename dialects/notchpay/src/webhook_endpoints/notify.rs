@@ -35,6 +35,7 @@ pub static NOTIFIER: Notifier = Notifier {
         spread: 0.0,
     },
     timeout_seconds: 10,
+    notes_all: false,
 };
 
 fn wants(endpoint: &Endpoint, entry: &Entry) -> bool {

@@ -300,3 +300,15 @@ pub async fn delete(request: Request) -> Result<Reply, Failure> {
     webhooks::delete(&cx, Id::Number(before.number), Expect::Any).await?;
     envelopes::numbered(before.number)
 }
+
+/// `GET /Export/notificationReport/{id}`: reports are kept as notifications and never made, so
+/// there is none of any id.
+///
+/// # Errors
+/// `Malformed` for what is no id, else `Invalid`.
+pub async fn report(request: Request) -> Result<Reply, Failure> {
+    let expected = "a whole number";
+    let id: Result<u64, _> = request.param("id").parse();
+    id.map_err(|_| Failure::malformed("id", Why::WrongType { expected }))?;
+    Err(Failure::invalid("id", Why::Unknown { what: "report" }))
+}

@@ -30,6 +30,7 @@ pub static NOTIFIER: Notifier = Notifier {
     offers: "",
     schedule: Schedule { pauses: &[MINUTE, 10 * MINUTE, 60 * MINUTE], spread: 0.0 },
     timeout_seconds: 15,
+    notes_all: true,
 };
 
 /// All of the types it asked for: each notification has one event.

@@ -69,6 +69,17 @@ pub fn own_event(name: &str) -> Option<&'static OwnEvent> {
     OF_CUSTOMERS.iter().find(|event| event.name.eq_ignore_ascii_case(name))
 }
 
+/// What of the journal the event of a name is; nothing for those of the provider's.
+pub fn types_of(name: &str) -> &'static [&'static str] {
+    own_event(name).map(|event| event.types).unwrap_or_default()
+}
+
+/// The name of the event that a type of the journal is.
+pub fn event_of(kind: &str) -> Option<&'static str> {
+    let event = OF_CUSTOMERS.iter().find(|event| event.types.contains(&kind));
+    event.map(|event| event.name)
+}
+
 /// Reads the name of an event. The provider's list is open (two vocabularies, any case), so all
 /// words pass, but for those about customers that do not exist.
 ///
@@ -161,8 +172,7 @@ impl Own {
     /// # Errors
     /// `Internal` for types that the journal does not know.
     pub fn types(&self) -> Result<Vec<EventType>, Failure> {
-        let event = own_event(&self.event_type).filter(|_| self.is_web());
-        let words = event.map(|event| event.types).unwrap_or_default();
+        let words = if self.is_web() { types_of(&self.event_type) } else { &[] };
         let read = |word: &&str| EventType::parse(word).map_err(|_| Failure::internal(*word));
         words.iter().map(read).collect()
     }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Drives the calls of customers and notifications of the Python SDK (payabli 1.0.19) against a
-server, signed in with a request token, with OAuth client credentials, and with a bearer token.
+"""Drives the calls of customers, notifications and their logs of the Python SDK (payabli 1.0.19)
+against a server, signed in with a request token, with OAuth client credentials, and with a bearer
+token.
 
     payabli_sdk.py --credentials FILE
 
@@ -10,9 +11,13 @@ Prints `N passed, M failed`; ends with 1 when a check failed.
 
 import argparse
 import asyncio
+import datetime
 import json
 import sys
+import threading
+import time
 import uuid
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 from payabli import (
@@ -215,6 +220,79 @@ def notifications(checks, client):
         "notification: gone", ApiError, lambda: client.notification.get_notification(one), 400)
 
 
+class Receiver:
+    """Takes what is sent, and answers as it is told to."""
+
+    def __init__(self):
+        self.status, self.bodies = 200, []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                size = int(self.headers["content-length"])
+                receiver.bodies.append(self.rfile.read(size).decode())
+                self.send_response(receiver.status)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+def until(look, is_so):
+    """Asks until an answer is as wanted, half a minute at most."""
+    for _ in range(300):
+        found = look()
+        if is_so(found):
+            break
+        time.sleep(0.1)
+    return found
+
+
+def logs(checks, client, keys):
+    receiver, tag = Receiver(), uuid.uuid4().hex[:10]
+    made = client.notification.add_notification(request=NotificationStandardRequest(
+        content=NotificationStandardRequestContent(event_type="customercreated"),
+        frequency="untilcancelled", method="web", owner_type=2, status=1, target=receiver.url))
+    time.sleep(1.5)
+    receiver.status = 500
+    client.customer.add_customer(keys["entry"], **person(tag))
+    now = datetime.datetime.now(datetime.timezone.utc)
+
+    def search(**more):
+        found = client.notificationlogs.search_notification_logs(
+            start_date=now - datetime.timedelta(days=29), end_date=now + datetime.timedelta(days=1),
+            org_id=keys["org_id"], page_size=100, page=1, **more)
+        return [log for log in found if log.target == receiver.url]
+
+    failed = until(lambda: search(notification_event="customercreated", succeeded=False), len)
+    checks.equal("log: failed", [(log.response_status_code, log.response_status, log.success,
+                                  log.is_in_progress) for log in failed],
+                 [(500, "Dropped", False, True)])
+    log = failed[0]
+    checks.equal("log: body", log.job_data, receiver.bodies[0])
+    checks.true("log: dates", log.created_date and log.last_failed_date and not log.success_date)
+    detail = client.notificationlogs.get_notification_log(log.id)
+    checks.equal("log: read", (detail.id, detail.job_data, detail.response_content),
+                 (log.id, log.job_data, ""))
+    receiver.status = 200
+    retried = client.notificationlogs.retry_notification_log(log.id)
+    checks.true("log: retried", retried.message)
+    done = until(lambda: search(succeeded=True), len)
+    checks.equal("log: arrived", [(one.id, one.response_status_code, one.response_status)
+                                  for one in done], [(log.id, 200, "OK")])
+    client.notificationlogs.bulk_retry_notification_logs(request=[log.id])
+    checks.equal("log: once more", until(lambda: receiver.bodies, lambda all: len(all) == 3),
+                 receiver.bodies[:1] * 3)
+    checks.refused("log: unknown", BadRequestError,
+                   lambda: client.notificationlogs.get_notification_log(str(uuid.uuid4())), 400)
+    checks.refused("report", ApiError, lambda: client.notification.get_report_file(1), 400)
+    client.notification.delete_notification(str(made.response_data))
+
+
 def around(checks, client, keys):
     entry, tag = keys["entry"], uuid.uuid4().hex[:10]
     csv = f"customerNumber,firstname\n{tag}-a,Anna\n{tag}-b,Bea\n,Nobody\n"
@@ -291,6 +369,7 @@ def main():
         lists(checks, client, keys, number, tag)
         around(checks, client, keys)
         notifications(checks, client)
+        logs(checks, client, keys)
         ending(checks, client, keys, number, tag)
     checks.mode = "async"
     asyncio.run(asynchronous(checks, keys))

@@ -31,6 +31,7 @@ pub static NOTIFIER: Notifier = Notifier {
         spread: 0.0,
     },
     timeout_seconds: 15,
+    notes_all: false,
 };
 
 fn entity(endpoint: &Endpoint) -> Option<&'static Entity> {

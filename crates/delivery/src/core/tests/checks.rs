@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use patron_app::{journal::Entry, webhooks::notifier::Subscription};
+use patron_app::{
+    journal::Entry,
+    webhooks::{DeliveryState, notifier::Subscription},
+};
 
 use super::world::World;
 
@@ -59,6 +62,14 @@ impl World {
         }
         for row in self.rows.values() {
             assert!(row.open().is_none(), "seed {}: {row:?}", self.seed);
+        }
+    }
+
+    /// Of everything that an endpoint was told there is a delivery that says it arrived.
+    pub(super) fn all_noted(&self, number: i64) {
+        for (_, seq) in self.taken.iter().filter(|(endpoint, _)| *endpoint == number) {
+            let state = self.rows.get(&(number, *seq)).map(|row| row.state);
+            assert_eq!(state, Some(DeliveryState::Delivered), "seed {}: {seq}", self.seed);
         }
     }
 }

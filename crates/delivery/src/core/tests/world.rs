@@ -113,12 +113,15 @@ const QUIET: Notifier = Notifier {
         spread: 0.2,
     },
     timeout_seconds: 15,
+    notes_all: false,
 };
 
 pub(super) static TINY: Notifier = QUIET;
 /// The same, but it gives up after the second attempt.
 pub(super) static BRIEF: Notifier =
     Notifier { schedule: Schedule { pauses: &[5], spread: 0.0 }, ..QUIET };
+/// The same, but what arrives at once is noted too.
+pub(super) static NOTING: Notifier = Notifier { notes_all: true, ..QUIET };
 
 fn endpoint(number: i64, chance: &mut SmallRng) -> Arc<Subscription> {
     let id = Identity { number, uuid: uuid::Uuid::from_u128(number as u128) };
