@@ -26,6 +26,12 @@ async fn accounts_are_made_changed_archived_and_deleted() {
         (&changed["name"], &changed["subaccount_limit"], &changed["version"]),
         (&json!("Other"), &json!(0), &json!(2))
     );
+    assert_eq!(made["second_factor"], "roles");
+    let asked = parsed(&place.run(&["account", "update", "2", "--second-factor", "all"]));
+    assert_eq!(asked["second_factor"], "all");
+    assert!(
+        place.fail(&["account", "update", "2", "--second-factor", "some"]).contains("none, roles")
+    );
     let said = place.fail(&["account", "create", "Leaf", "--parent", "2"]);
     assert!(said.contains("as many below it as it may"), "{said}");
     let lifted = place.run(&["account", "update", "2", "--subaccount-limit", "none"]);

@@ -7,7 +7,11 @@ use patron_app::{
     search::{After, Query},
     spaces::{self, AccountPatch},
 };
-use patron_model::{Failure, Patch, Why, space::Account, text::Name};
+use patron_model::{
+    Failure, Patch, Why,
+    space::{Account, SecondFactor},
+    text::Name,
+};
 use patron_native::AccountOut;
 use serde_json::Value;
 
@@ -88,6 +92,10 @@ pub struct LimitArgs {
     /// How many living accounts it may have directly below it, up to 10000; none: any.
     #[arg(long, value_name = "NUMBER", value_parser = limit)]
     subaccount_limit: Option<Patch<i64>>,
+    /// Whom it asks for a second factor before roles held in it count: none, roles (who holds one
+    /// that demands it) or all. The strictest word of it and of those above it counts.
+    #[arg(long, value_name = "WHOM", value_parser = second_factor)]
+    second_factor: Option<SecondFactor>,
 }
 
 fn limit(text: &str) -> Result<Patch<i64>, String> {
@@ -95,6 +103,10 @@ fn limit(text: &str) -> Result<Patch<i64>, String> {
         "none" => Ok(Patch::Clear),
         number => number.parse().map(Patch::Set).map_err(|_| "a number, or none".to_owned()),
     }
+}
+
+fn second_factor(word: &str) -> Result<SecondFactor, String> {
+    SecondFactor::parse(word).ok_or_else(|| format!("one of {}", SecondFactor::WORDS))
 }
 
 /// Runs the command.
@@ -151,6 +163,7 @@ fn patch(name: Option<&str>, limits: LimitArgs) -> Result<AccountPatch, Failure>
     Ok(AccountPatch {
         name: name.map(Name::parse).transpose().map_err(refused)?,
         subaccount_limit: limits.subaccount_limit.unwrap_or_default(),
+        second_factor: limits.second_factor,
         ..AccountPatch::default()
     })
 }

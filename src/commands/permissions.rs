@@ -3,7 +3,10 @@
 use anyhow::Result;
 use clap::Args;
 use patron_app::{Cx, Id, users};
-use patron_model::{Failure, Permission, user::User};
+use patron_model::{
+    Failure, Permission,
+    user::{User, UserKind},
+};
 use patron_native::PermissionOut;
 use serde_json::json;
 
@@ -52,7 +55,10 @@ fn all(json: bool) -> Result<(), Failure> {
 /// The roles that a user holds, each at its place, with what it may do there.
 async fn held(cx: &Cx, number: i64, json: bool) -> Result<(), Failure> {
     let user: User = users::get(cx, Id::Number(number)).await?.record;
-    let held = cx.app.held_by(&[user.number]).await?;
+    let held = match user.kind {
+        UserKind::Human => cx.app.held_by_person(user.number).await?,
+        UserKind::Application => cx.app.held_by(&[user.number]).await?,
+    };
     let principal = held.principal(user.number);
     for (one, grant) in held.of(user.number).iter().zip(principal.grants()) {
         let (role, permissions) = held.role(one.role);

@@ -252,7 +252,7 @@ async fn create(
     owner: bool,
     password: &str,
 ) -> Result<(), Failure> {
-    passwords::check(&cx.app, password, &[email]).await?;
+    passwords::check(&cx.app, password, &[email], passwords::CHARS_MIN).await?;
     let email = Email::parse(email).map_err(|why: Why| Failure::invalid("email", why))?;
     let patch = UserPatch { email: Patch::Set(email), ..UserPatch::default() };
     let made = users::create(cx, UserKind::Human, account, patch).await?;

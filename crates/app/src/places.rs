@@ -1,9 +1,12 @@
 //! Places in the tree of accounts: which accounts are above one, and which a request reaches.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use async_recursion::async_recursion;
-use patron_model::{Failure, Permission, space::Account};
+use patron_model::{
+    Failure, Permission,
+    space::{Account, SecondFactor},
+};
 
 use crate::{
     App, Cx,
@@ -11,7 +14,7 @@ use crate::{
     failure,
     record::{Page, decode, page},
     rights::Place,
-    search::{After, Field, Filter, Query},
+    search::{After, Field, Filter, Query, fields},
 };
 
 /// Accounts below one another at most: a new account has no more than so many with those above it.
@@ -70,6 +73,41 @@ pub async fn path(app: &App, account: i64) -> Result<Vec<i64>, Failure> {
 #[async_recursion]
 pub async fn account(app: &App, number: i64) -> Result<Place, Failure> {
     path(app, number).await.map(Place::account)
+}
+
+/// Whom accounts ask for a second factor. Those above one are heard too: the strictest word counts,
+/// so nobody below asks for less.
+///
+/// # Errors
+/// Whatever the store says.
+pub(crate) async fn second_factors(
+    app: &App,
+    accounts: &[i64],
+) -> Result<HashMap<i64, SecondFactor>, Failure> {
+    let mut known: HashMap<i64, Account> = HashMap::new();
+    let mut level: BTreeSet<i64> = accounts.iter().copied().collect();
+    for _ in 0..FOLLOWED_MAX {
+        level.retain(|number| !known.contains_key(number));
+        if level.is_empty() {
+            break;
+        }
+        let numbers = level.iter().map(|number| (*number).into()).collect();
+        let predicate = Filter::OneOf(fields::account::number(), numbers);
+        let query = Query { predicate, limit: ACCOUNTS_AT_ONCE, ..Query::of(DEPLOYMENT) };
+        let found = app.store.find(&ACCOUNT, &query).await.map_err(failure)?;
+        level.clear();
+        for row in &found.rows {
+            let account = decode::<Account>(row)?.record;
+            level.extend(account.parent);
+            known.insert(account.number, account);
+        }
+    }
+    let strictest = |number: i64| {
+        let first = known.get(&number);
+        let line = std::iter::successors(first, |account| known.get(&account.parent?));
+        line.take(FOLLOWED_MAX).map(|account| account.second_factor).max().unwrap_or_default()
+    };
+    Ok(accounts.iter().map(|number| (*number, strictest(*number))).collect())
 }
 
 /// Where a request has a permission.

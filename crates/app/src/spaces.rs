@@ -142,10 +142,11 @@ async fn any<T: Document>(cx: &Cx, column: &'static str, value: i64) -> Result<b
     Ok(!found.items.is_empty())
 }
 
-/// A changed account.
+/// A changed account. Whom it asks for a second factor is said by who may grant roles there: it says
+/// when they count.
 ///
 /// # Errors
-/// `NotFound`, `Stale`, `Invalid`.
+/// `NotFound`, `Stale`, `Invalid`; `Forbidden` for who may not say that.
 #[async_recursion]
 pub async fn update_account(
     cx: &Cx,
@@ -158,6 +159,9 @@ pub async fn update_account(
         let before = get::<Account>(cx, number).await?;
         expect.check(before.version, before.revision)?;
         let (after, changes) = before.apply(patch.clone(), cx.now)?;
+        if after.second_factor != before.second_factor {
+            cx.may_at(Permission::AccessGrant, &places::account(&cx.app, number).await?)?;
+        }
         let event = match (before.is_open(), after.is_open()) {
             (false, true) => AccountEvent::Activated,
             (true, false) => AccountEvent::Deactivated,

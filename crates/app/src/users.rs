@@ -14,7 +14,7 @@ use patron_model::{
     permission::Role,
     provider::Provider,
     role::{Assignment, OwnRole},
-    space::{Key, Space},
+    space::{Key, SecondFactor, Space},
     user::{User, UserKind, UserState},
 };
 use patron_store::{Column, Index, Kind, Value};
@@ -334,6 +334,9 @@ async fn end(cx: &Cx, draft: &mut Draft<'_>, user: &User) -> Result<(), Failure>
 pub struct Held {
     assignments: HashMap<i64, Vec<Assignment>>,
     roles: HashMap<i64, HeldRole>,
+    /// Whom the accounts ask where the roles are held; nothing is known of it for applications,
+    /// whom nobody asks.
+    asked: HashMap<i64, SecondFactor>,
 }
 
 /// A role that somebody holds. One that is no more may do nothing.
@@ -361,12 +364,14 @@ impl Held {
 
     /// What a user may do, and where.
     pub fn principal(&self, user: i64) -> Principal {
+        let by_role = |role: i64| self.roles.get(&role).is_some_and(|role| role.second_factor);
+        let asked = |account: i64| self.asked.get(&account).copied().unwrap_or_default();
         let grant = |held: &Assignment| Grant {
             account: held.account,
             space: held.space,
             subaccounts: held.subaccounts,
             permissions: self.role(held.role).1,
-            second_factor: self.roles.get(&held.role).is_some_and(|role| role.second_factor),
+            second_factor: asked(held.account).demands(by_role(held.role)),
         };
         Principal::new(self.of(user).iter().map(grant).collect())
     }
@@ -441,6 +446,19 @@ impl App {
         for number in numbers {
             held.roles.insert(number, self.role(number).await?);
         }
+        Ok(held)
+    }
+
+    /// The roles that a person holds, and whom the accounts ask for a second factor where they are
+    /// held.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    #[async_recursion]
+    pub async fn held_by_person(&self, user: i64) -> Result<Held, Failure> {
+        let mut held = self.held_by(&[user]).await?;
+        let accounts: Vec<i64> = held.of(user).iter().map(|one| one.account).collect();
+        held.asked = places::second_factors(self, &accounts).await?;
         Ok(held)
     }
 

@@ -11,9 +11,11 @@ use crate::{
     network::Network, permission::Permissions, text::Name, time_zone::TimeZone,
 };
 
+mod account;
 mod changes;
 
-pub use self::changes::{AccountPatch, KeyPatch, NewHalf, SECRETS_MAX, SpacePatch};
+pub use self::account::{AccountPatch, SecondFactor};
+pub use self::changes::{KeyPatch, NewHalf, SECRETS_MAX, SpacePatch};
 pub use crate::permission::Role;
 
 /// Accounts that one account may be limited to have directly below it, at most: a caller reaches no
@@ -51,6 +53,9 @@ pub struct Account {
     /// How many living accounts it may have directly below it; any when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subaccount_limit: Option<i64>,
+    /// Whom it asks for a second factor.
+    #[serde(default, skip_serializing_if = "SecondFactor::is_default")]
+    pub second_factor: SecondFactor,
     /// Number of the user who made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<i64>,
@@ -151,6 +156,7 @@ impl Account {
             updated_at: now,
             archived_at: None,
             subaccount_limit: None,
+            second_factor: SecondFactor::default(),
             created_by: None,
             deleted_at: None,
             deleted_by: None,

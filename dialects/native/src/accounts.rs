@@ -6,13 +6,18 @@ use patron_app::{
     spaces::{self, AccountPatch},
 };
 use patron_gateway::{Fields, Member, Reading, Reply, Request};
-use patron_model::{Failure, Noun, Patch, Permission, Timestamp, Why, space::Account, text::Name};
+use patron_model::{
+    Failure, Noun, Patch, Permission, Timestamp, Why,
+    space::{Account, SecondFactor},
+    text::Name,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     conditions,
     customers::{PAGE_MAX, read, show::ListOut},
+    words,
 };
 
 /// An account.
@@ -33,6 +38,10 @@ pub struct AccountOut<'a> {
     /// How many living accounts it may have directly below it; any when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     subaccount_limit: Option<i64>,
+    /// Whom it asks for a second factor before roles held in it count: nobody, who holds a role that
+    /// demands one, or everybody. The strictest word of it and of those above it counts.
+    #[schemars(with = "words::SecondFactor")]
+    second_factor: &'static str,
     /// Number of the user who made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     created_by: Option<i64>,
@@ -58,6 +67,7 @@ impl<'a> AccountOut<'a> {
             name: account.name.as_str(),
             parent: account.parent,
             subaccount_limit: account.subaccount_limit,
+            second_factor: account.second_factor.as_str(),
             created_by: account.created_by,
             created_at: account.created_at.rfc3339_micros(),
             updated_at: account.updated_at.rfc3339_micros(),
@@ -80,6 +90,11 @@ pub struct AccountIn {
     parent: Member<i64>,
     /// How many living accounts it may have directly below it, up to 10000; `null`: any.
     subaccount_limit: Member<i64>,
+    /// Whom it asks for a second factor before roles held in it count; `null`: who holds a role that
+    /// demands one. The strictest word of it and of those above it counts; who says it needs
+    /// `access:grant`.
+    #[schemars(with = "Option<words::SecondFactor>")]
+    second_factor: Member<String>,
 }
 
 /// The account of the caller, when its key is for the whole account.
@@ -121,11 +136,20 @@ pub fn name(fields: &mut Fields, member: Member<String>) -> Option<Name> {
     }
 }
 
+fn second_factor(word: String) -> Result<SecondFactor, Why> {
+    SecondFactor::parse(&word).ok_or_else(|| Why::not_one_of(&word, SecondFactor::WORDS))
+}
+
 /// What a body says of an account. Faults are noted.
 fn patch(fields: &mut Fields, body: AccountIn) -> AccountPatch {
     AccountPatch {
         name: name(fields, body.name),
         subaccount_limit: fields.parse("subaccount_limit", body.subaccount_limit, Ok),
+        second_factor: match fields.parse("second_factor", body.second_factor, second_factor) {
+            Patch::Keep => None,
+            Patch::Clear => Some(SecondFactor::default()),
+            Patch::Set(whom) => Some(whom),
+        },
         archived: body.archived.value(),
     }
 }

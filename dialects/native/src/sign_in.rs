@@ -107,7 +107,8 @@ pub async fn by_password(request: Request) -> Result<Reply, Failure> {
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "OwnPassword")]
 pub struct OwnPasswordIn {
-    /// The password, at most 1024 bytes; a new one has at least 15 characters.
+    /// The password, at most 1024 bytes; a new one has at least 15 characters, 8 beside codes of an
+    /// app.
     password: Member<String>,
 }
 

@@ -38,6 +38,8 @@ words! {
     UserState: "invited" "active" "inactive";
     /// States of users that can be set.
     SettableUserState: "active" "inactive";
+    /// Whom an account asks for a second factor.
+    SecondFactor: "none" "roles" "all";
     /// States of keys.
     KeyState: "active" "expiring" "expired" "revoked";
     /// What became of what the audit log tells.

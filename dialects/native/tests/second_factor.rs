@@ -361,3 +361,97 @@ async fn who_lost_the_factor_is_helped_by_somebody_else() {
     assert_eq!(place.native.audited("factors.removed").await.len(), 1);
     place.native.call("DELETE", "/v1/users/9999/factors", None).await.expect(404);
 }
+
+#[tokio::test]
+async fn an_account_says_whom_it_asks_for_a_second_factor() {
+    let place = Place::start().await;
+    let (native, server) = (&place.native, &place.native.server);
+    server.app.excuses_owners(false);
+    let below = native.call("POST", "/v1/accounts", Some(json!({"name": "Branch"}))).await;
+    let below = below.expect(201).json();
+    assert_eq!(below["second_factor"], "roles");
+    let below = format!("/v1/accounts/{}", below["number"]);
+    let number = below.rsplit('/').next().unwrap().parse::<i64>().unwrap();
+    // Neither of these roles demands one.
+    native.person("ben@example.com", Some(json!({"role": 3, "space": 1}))).await;
+    native.person("cleo@example.com", Some(json!({"role": 5, "account": number}))).await;
+    let mut ben = native.browser("ben@example.com").await;
+    let mut cleo = native.browser("cleo@example.com").await;
+    let mut ada = native.browser(EMAIL).await;
+    let here = [("patron-space", "1")];
+    for (own, branch, [of_ada, of_ben, of_cleo]) in [
+        ("roles", "roles", [403, 200, 200]),
+        ("all", "none", [403, 403, 403]),
+        ("none", "none", [200, 200, 200]),
+        ("none", "all", [200, 200, 403]),
+        ("roles", "none", [403, 200, 200]),
+    ] {
+        for (path, word) in [("/v1/accounts/1", own), (&below, branch)] {
+            let patch = Some(json!({"second_factor": word}));
+            let changed = native.call("PATCH", path, patch).await.expect(200).json();
+            assert_eq!(changed["second_factor"], word);
+        }
+        let said = format!("{own}, {branch}");
+        let answer = ada.call(server, "GET", "/v1/customers", &here, None).await;
+        assert_eq!(answer.status, of_ada, "{said}: {}", answer.text());
+        let answer = ben.call(server, "GET", "/v1/customers", &here, None).await;
+        assert_eq!(answer.status, of_ben, "{said}: {}", answer.text());
+        let answer = cleo.call(server, "GET", &below, &[], None).await;
+        assert_eq!(answer.status, of_cleo, "{said}: {}", answer.text());
+    }
+    // Nobody asks keys, and what is asked for cannot be removed.
+    let patch = Some(json!({"second_factor": "all"}));
+    native.call("PATCH", "/v1/accounts/1", patch.clone()).await.expect(200);
+    native.call("GET", "/v1/customers", None).await.expect(200);
+    let (mut ada, _) = place.enrolled().await;
+    place.call(&mut ada, "DELETE /v1/me/totp", None).await.expect(409);
+    let wrong = Some(json!({"second_factor": "some"}));
+    native.call("PATCH", "/v1/accounts/1", wrong).await.expect(422);
+    // It says when roles count, so who may give none does not say it.
+    let role = json!({"name": "Clerk", "permissions": ["account:read", "account:write"]});
+    let role = native.call("POST", "/v1/roles", Some(role)).await.expect(201).json();
+    let held = json!({"role": role["number"], "account": number});
+    native.person("dora@example.com", Some(held)).await;
+    let off = Some(json!({"second_factor": "none"}));
+    native.call("PATCH", "/v1/accounts/1", off.clone()).await.expect(200);
+    let mut dora = native.browser("dora@example.com").await;
+    let name = Some(json!({"name": "Annex", "second_factor": "none"}));
+    dora.call(server, "PATCH", &below, &[], name).await.expect(200);
+    dora.call(server, "PATCH", &below, &[], patch).await.expect(403);
+    let cleared = Some(json!({"second_factor": null}));
+    let cleared = native.call("PATCH", "/v1/accounts/1", cleared).await.expect(200).json();
+    assert_eq!(cleared["second_factor"], "roles");
+}
+
+#[tokio::test]
+async fn few_characters_do_for_a_password_beside_codes_of_an_app() {
+    const SHORT: &str = "mf8 kd2q";
+    let place = Place::start().await;
+    let server = &place.native.server;
+    let mut plain = place.native.browser(EMAIL).await;
+    let own = "/v1/me/password";
+    let short = || json!({"password": SHORT});
+    place.post(&mut plain, own, short()).await.expect(422);
+    let (mut browser, secret) = place.enrolled().await;
+    place.post(&mut browser, own, json!({"password": "mf8kd2q"})).await.expect(422);
+    place.post(&mut browser, own, short()).await.expect(204);
+    let mut again = Browser::default();
+    let half = again.sign_in(server, EMAIL, SHORT).await.expect(200).json();
+    assert_eq!(half["second_factor"], json!(["totp"]));
+    let code = json!({"code": place.code(&secret, 0)});
+    place.post(&mut again, SECOND, code).await.expect(200);
+    // It never signs anybody in alone.
+    place.call(&mut again, &format!("DELETE {TOTP}"), None).await.expect(409);
+    let user = format!("/v1/users/{}", place.ada["number"]);
+    place.native.call("DELETE", &format!("{user}/factors"), None).await.expect(204);
+    Browser::default().sign_in(server, EMAIL, SHORT).await.expect(401);
+    let invited = place.native.call("POST", &format!("{user}/invite"), None).await.expect(200);
+    let url = invited.json()["invitation_url"].as_str().unwrap().to_owned();
+    let accept = async |password: &str| {
+        let body = json!({"token": url.split('#').nth(1), "password": password});
+        place.native.call("POST", "/v1/invitations/accept", Some(body)).await
+    };
+    accept(SHORT).await.expect(422);
+    accept(PASSWORD).await.expect(204);
+    Browser::default().sign_in(server, EMAIL, PASSWORD).await.expect(200);
+}

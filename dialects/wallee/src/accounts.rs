@@ -212,7 +212,7 @@ fn patch(body: AccountIn, fields: &mut Fields) -> AccountPatch {
     AccountPatch {
         name: fields.text("name", body.name, name).apply(None),
         subaccount_limit: body.subaccount_limit.value().map_or(Patch::Keep, Patch::Set),
-        archived: None,
+        ..AccountPatch::default()
     }
 }
 

@@ -174,7 +174,7 @@ pub async fn accept(
     passwords::bounded("password", password)?;
     let flow = flows::live(cx, Purpose::Invitation, token, browser).await?;
     let user = invited(cx, flow.user).await?;
-    passwords::check(&cx.app, password, &personal(&user)).await?;
+    passwords::check(&cx.app, password, &personal(&user), passwords::CHARS_MIN).await?;
     let hashed = passwords::hashed(&cx.app, password).await?;
     let cx = &Cx { actor: Actor::Person(user.number), ..cx.clone() };
     cx.write(|mut draft| async {

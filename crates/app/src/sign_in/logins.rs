@@ -44,6 +44,9 @@ pub struct Login {
     /// When the password was set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_at: Option<Timestamp>,
+    /// Whether it has fewer characters than one that signs in alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_password_short: bool,
     /// How many passkeys the person has.
     #[serde(default)]
     pub passkeys: u32,
@@ -206,6 +209,7 @@ pub(super) async fn change(
             account: user.account,
             address: address.clone(),
             password_at: None,
+            is_password_short: false,
             passkeys: 0,
             providers: 0,
             second: None,

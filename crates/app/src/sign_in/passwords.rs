@@ -26,6 +26,8 @@ use crate::{
 pub const BYTES_MAX: usize = 1_024;
 /// Characters of a password at least, where it is the only factor (NIST SP 800-63B-4 §3.1.1.2).
 pub const CHARS_MIN: usize = 15;
+/// The same where codes of an app are asked for after it.
+pub const CHARS_MIN_BESIDE_CODES: usize = 8;
 /// Characters that are left at least without words of the person and of this product.
 const BESIDE_CHARS_MIN: usize = 8;
 /// Different characters among them at least.
@@ -153,8 +155,16 @@ pub async fn set(cx: &Cx, user: &User, password: &str) -> Result<(), Failure> {
 /// `Invalid` for one that is refused.
 #[async_recursion]
 pub async fn choose(cx: &Cx, user: &User, password: &str) -> Result<(), Failure> {
-    check(&cx.app, password, &personal(user)).await?;
+    let least = chars_min(&plain(cx), user.number).await?;
+    check(&cx.app, password, &personal(user), least).await?;
     set(cx, user, password).await
+}
+
+/// Characters that a password of a person has at least: few do where it does not sign in alone.
+pub(super) async fn chars_min(cx: &Cx, user: i64) -> Result<usize, Failure> {
+    let login = logins::load(cx, user).await?;
+    let has_codes = login.is_some_and(|login| login.second.is_some());
+    Ok(if has_codes { CHARS_MIN_BESIDE_CODES } else { CHARS_MIN })
 }
 
 /// Sets the password of the person who asks. Every other session ends, and every browser is unknown
@@ -166,7 +176,8 @@ pub async fn choose(cx: &Cx, user: &User, password: &str) -> Result<(), Failure>
 pub async fn change_own(cx: &Cx, caller: &Caller, password: &str) -> Result<String, Failure> {
     let cx = &plain(cx);
     let standing = caller.person.as_ref().ok_or(Failure::Forbidden)?;
-    check(&cx.app, password, &personal(&caller.user)).await?;
+    let least = chars_min(cx, caller.user.number).await?;
+    check(&cx.app, password, &personal(&caller.user), least).await?;
     let hashed = hashed(&cx.app, password).await?;
     cx.write(|mut draft| async {
         let keep = Some(standing.session);
@@ -182,24 +193,29 @@ pub(super) fn personal(user: &User) -> Vec<&str> {
     names.chain(user.email.as_ref().map(Email::as_str)).collect()
 }
 
-/// Whether a password may be chosen: long enough, also without the words of the person and of this
+/// Whether a password may be chosen: of so many characters, long enough also without the words of the person and of this
 /// product, and none that many take or that was breached. What it is made of is nobody's business
 /// (NIST SP 800-63B-4 §3.1.1.2).
 ///
 /// # Errors
 /// `Invalid`; `Internal` when the list of breached ones cannot be read.
 #[async_recursion]
-pub async fn check(app: &App, password: &str, personal: &[&str]) -> Result<(), Failure> {
-    is_long(password, personal)?;
+pub async fn check(
+    app: &App,
+    password: &str,
+    personal: &[&str],
+    chars_min: usize,
+) -> Result<(), Failure> {
+    is_long(password, personal, chars_min)?;
     refused::check(app, "password", password).await
 }
 
 /// The part of it that asks nothing of anybody.
-fn is_long(password: &str, personal: &[&str]) -> Result<(), Failure> {
+fn is_long(password: &str, personal: &[&str], chars_min: usize) -> Result<(), Failure> {
     bounded("password", password)?;
     let refuse = |why| Err(Failure::invalid("password", why));
-    if password.chars().count() < CHARS_MIN {
-        return refuse(Why::TooShort { min: CHARS_MIN });
+    if password.chars().count() < chars_min {
+        return refuse(Why::TooShort { min: chars_min });
     }
     let mut left = password.to_lowercase();
     let words = personal.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
@@ -230,12 +246,20 @@ pub async fn is_of(app: &Arc<App>, address: &str, password: &str) -> Result<bool
     fits(app.sign_in.hashing.take().await?, kept, password).await
 }
 
+/// A new password as it is kept.
+pub(super) struct Hashed {
+    secret: NewSecret,
+    /// Whether it has fewer than [`CHARS_MIN`] characters.
+    is_short: bool,
+}
+
 /// The hash of a new password.
-pub(super) async fn hashed(app: &App, password: &str) -> Result<NewSecret, Failure> {
+pub(super) async fn hashed(app: &App, password: &str) -> Result<Hashed, Failure> {
+    let is_short = password.chars().count() < CHARS_MIN;
     let password = password.to_owned();
     let turn = app.sign_in.hashing.take().await?;
     let hash = in_turn(turn, move || secrets::hash_password(&password)).await??;
-    Ok(NewSecret::Signing(hash.into_bytes()))
+    Ok(Hashed { secret: NewSecret::Signing(hash.into_bytes()), is_short })
 }
 
 /// Notes another password for a person; sessions end, but the one that is named.
@@ -243,16 +267,21 @@ pub(super) async fn replace(
     cx: &Cx,
     draft: &mut Draft<'_>,
     user: &User,
-    hashed: &NewSecret,
+    hashed: &Hashed,
     keep: Option<i64>,
 ) -> Result<Login, Failure> {
-    vault::set(cx, draft, place(user.number), hashed).await?;
+    vault::set(cx, draft, place(user.number), &hashed.secret).await?;
     let mut is_first = true;
     let login = logins::change(cx, draft, user, keep, |login| {
         is_first = login.password_at.is_none();
         login.password_at = Some(cx.now);
+        login.is_password_short = hashed.is_short;
     })
     .await?;
+    // The codes that made few characters enough went meanwhile.
+    if login.is_password_short && login.second.is_none() {
+        return Err(Failure::invalid("password", Why::TooShort { min: CHARS_MIN }));
+    }
     if !is_first {
         notices::changed(cx, draft, user, Change::Password).await?;
     }
@@ -294,9 +323,15 @@ mod tests {
             ("adalovelacepatron1", false),
             ("LovelacePatronAda one two", true),
         ] {
-            assert_eq!(is_long(password, &personal).is_ok(), is_good, "{password}");
+            assert_eq!(is_long(password, &personal, CHARS_MIN).is_ok(), is_good, "{password}");
         }
-        assert!(is_long(&"long enough ".repeat(86), &[]).is_err(), "too long");
+        assert!(is_long(&"long enough ".repeat(86), &[], CHARS_MIN).is_err(), "too long");
+        for (password, is_good) in
+            [("mf8 kd2q", true), ("mf8kd2q", false), ("Ada mf8 kd2", false), ("aaaaaaaa", false)]
+        {
+            let is_long = is_long(password, &personal, CHARS_MIN_BESIDE_CODES);
+            assert_eq!(is_long.is_ok(), is_good, "{password}");
+        }
     }
 
     #[tokio::test]

@@ -98,7 +98,7 @@ impl App {
         let login = login.ok_or(refused("a session of nobody who signs in"))?;
         let second_factor = login.awaited(session.level);
         let is_whole = second_factor.is_empty();
-        let held = self.held_by(&[user.number]).await?;
+        let held = self.held_by_person(user.number).await?;
         let all = held.principal(user.number);
         // Half a proof holds no role.
         let (principal, withheld) = match is_whole {

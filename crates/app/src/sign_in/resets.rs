@@ -137,7 +137,8 @@ pub async fn reset(
     passwords::bounded("password", password)?;
     let flow = flows::live(cx, Purpose::PasswordReset, token, browser).await?;
     let (user, _) = in_use(&cx.app, flow.user).await?.ok_or_else(flows::not_good)?;
-    passwords::check(&cx.app, password, &personal(&user)).await?;
+    let least = passwords::chars_min(cx, user.number).await?;
+    passwords::check(&cx.app, password, &personal(&user), least).await?;
     let hashed = passwords::hashed(&cx.app, password).await?;
     let cx = &Cx { actor: Actor::Person(user.number), ..cx.clone() };
     cx.write(|mut draft| async {

@@ -365,7 +365,8 @@ pub async fn recover_by(cx: &Cx, caller: &Caller) -> Result<(Vec<String>, String
 /// other sessions end.
 ///
 /// # Errors
-/// `WrongState` for who has none; `Forbidden` for keys.
+/// `WrongState` for who has none, or whose password is too short to be the only factor; `Forbidden`
+/// for keys.
 #[async_recursion]
 pub async fn remove(cx: &Cx, caller: &Caller) -> Result<String, Failure> {
     let cx = &passkeys::unremembered(cx);
@@ -376,6 +377,10 @@ pub async fn remove(cx: &Cx, caller: &Caller) -> Result<String, Failure> {
         forget(cx, &mut draft, user.number).await?;
         let change = |login: &mut Login| login.second = None;
         let login = logins::change(cx, &mut draft, user, Some(session), change).await?;
+        if login.is_password_short {
+            let is = "the second factor beside a short password";
+            return Err(Failure::WrongState { is, needs: "a password of 15 characters first" });
+        }
         keeps_demanded(cx, &login).await?;
         notices::changed(cx, &mut draft, user, Change::CodesRemoved).await?;
         draft.tell(told("totp.removed", user));
@@ -384,19 +389,20 @@ pub async fn remove(cx: &Cx, caller: &Caller) -> Result<String, Failure> {
     .await
 }
 
-/// The last second factor cannot go where a role demands one.
+/// The last second factor cannot go where a role or an account demands one.
 pub(super) async fn keeps_demanded(cx: &Cx, login: &Login) -> Result<(), Failure> {
-    let held = cx.app.held_by(&[login.number]).await?.principal(login.number);
+    let held = cx.app.held_by_person(login.number).await?.principal(login.number);
     if login.has_second() || !held.grants().iter().any(|grant| grant.second_factor) {
         return Ok(());
     }
     let (is, needs) =
-        ("the last second factor of who holds a role that demands one", "another one");
+        ("the last second factor of who holds a role where one is demanded", "another one");
     Err(Failure::WrongState { is, needs })
 }
 
 /// Removes the second factor of a person who lost it, recovery codes and passkeys included. All
-/// sessions end; the password stays.
+/// sessions end; the password stays, unless it is too short to be the only factor: then the person
+/// is to be invited once more.
 ///
 /// # Errors
 /// Whatever the store says.
@@ -406,10 +412,16 @@ pub async fn remove_all(cx: &Cx, user: &User) -> Result<(), Failure> {
     cx.write(|mut draft| async {
         forget(cx, &mut draft, user.number).await?;
         passkeys::forget(cx, &mut draft, user.number).await?;
+        let mut was_short = false;
         logins::change(cx, &mut draft, user, None, |login| {
             (login.second, login.passkeys) = (None, 0);
+            was_short = std::mem::take(&mut login.is_password_short);
+            login.password_at = login.password_at.filter(|_| !was_short);
         })
         .await?;
+        if was_short {
+            passwords::forget(cx, &mut draft, user.number).await?;
+        }
         notices::changed(cx, &mut draft, user, Change::FactorsRemoved).await?;
         draft.tell(told("factors.removed", user));
         Ok((draft, ()))

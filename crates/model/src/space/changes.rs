@@ -1,12 +1,12 @@
-//! How accounts, spaces and keys change.
+//! How spaces and keys change.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::{
-    Account, Deletion, EXPIRY_SECONDS_MAX, EarlierKey, Key, NETWORKS_MAX, PublicRights,
-    REQUEST_LIMIT_MAX, SUBACCOUNTS_MAX, Space, TECHNICAL_CONTACTS_MAX,
+    Deletion, EXPIRY_SECONDS_MAX, EarlierKey, Key, NETWORKS_MAX, PublicRights, REQUEST_LIMIT_MAX,
+    Space, TECHNICAL_CONTACTS_MAX,
 };
 use crate::{
     Failure, Identity, Patch, Permissions, Problems, Timestamp, Why,
@@ -54,18 +54,11 @@ pub struct SpacePatch {
     pub archived: Option<bool>,
 }
 
-/// What shall become of an account.
-#[derive(Debug, Clone, Default)]
-pub struct AccountPatch {
-    /// Its name.
-    pub name: Option<Name>,
-    /// How many living accounts it may have directly below it.
-    pub subaccount_limit: Patch<i64>,
-    /// Whether it is archived.
-    pub archived: Option<bool>,
-}
-
-fn archived(before: Option<Timestamp>, wanted: Option<bool>, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn archived(
+    before: Option<Timestamp>,
+    wanted: Option<bool>,
+    now: Timestamp,
+) -> Option<Timestamp> {
     match wanted {
         Some(true) => before.or(Some(now)),
         Some(false) => None,
@@ -74,13 +67,13 @@ fn archived(before: Option<Timestamp>, wanted: Option<bool>, now: Timestamp) -> 
 }
 
 /// People tell accounts and spaces apart by their names.
-fn check_name(name: &Name, problems: &mut Problems) {
+pub(super) fn check_name(name: &Name, problems: &mut Problems) {
     if name.as_str().trim().is_empty() {
         problems.add("name", Why::TooShort { min: 1 });
     }
 }
 
-fn check_range(
+pub(super) fn check_range(
     name: &'static str,
     value: Option<i64>,
     (min, max): (i64, i64),
@@ -88,44 +81,6 @@ fn check_range(
 ) {
     if value.is_some_and(|value| !(min..=max).contains(&value)) {
         problems.add(name, Why::OutOfRange { min, max });
-    }
-}
-
-impl Account {
-    /// The account after a change, and what differs.
-    ///
-    /// # Errors
-    /// Every problem.
-    pub fn apply(
-        &self,
-        patch: AccountPatch,
-        now: Timestamp,
-    ) -> Result<(Account, Changes), Problems> {
-        let AccountPatch { name, subaccount_limit, archived: wanted } = patch;
-        let mut next = self.clone();
-        next.name = name.unwrap_or(next.name);
-        subaccount_limit.change(&mut next.subaccount_limit);
-        next.archived_at = archived(next.archived_at, wanted, now);
-        let mut problems = Problems::new();
-        check_name(&next.name, &mut problems);
-        let limits = (0, SUBACCOUNTS_MAX);
-        check_range("subaccount_limit", next.subaccount_limit, limits, &mut problems);
-        problems.into_result()?;
-        if next == *self {
-            return Ok((next, Changes::new()));
-        }
-        Ok((next.changed(now), vec!["settings"]))
-    }
-
-    /// The account once it is deleted. What is left is its number and its name, for whom it was
-    /// known to.
-    #[must_use]
-    pub fn deleted(&self, by: Option<i64>, now: Timestamp) -> Account {
-        Account { deleted_at: Some(now), deleted_by: by, ..self.clone() }.changed(now)
-    }
-
-    fn changed(self, now: Timestamp) -> Account {
-        Account { version: self.version + 1, updated_at: now.max(self.updated_at), ..self }
     }
 }
 
@@ -460,25 +415,6 @@ mod tests {
         for wrong in [at(0), at(EXPIRY_SECONDS_MAX + 1)] {
             let half = NewHalf { expires_at: Some(Some(wrong)), ..half(8, None) };
             assert!(matches!(ending.rotated(half, 100, at(0)), Err(Failure::Invalid(_))));
-        }
-    }
-
-    #[test]
-    fn what_changes_nothing_does_not_count() {
-        let name = Name::parse("Shop").expect("a name");
-        let account = Account::new(1, Uuid::nil(), name.clone(), at(0));
-        let same =
-            AccountPatch { name: Some(name), archived: Some(false), ..AccountPatch::default() };
-        assert_eq!(account.apply(same, at(1)), Ok((account.clone(), Changes::new())));
-        let archive = AccountPatch { archived: Some(true), ..AccountPatch::default() };
-        let (next, changes) = account.apply(archive.clone(), at(1)).expect("allowed");
-        assert_eq!((next.version, next.archived_at, changes), (2, Some(at(1)), vec!["settings"]));
-        let (again, _) = next.apply(archive, at(2)).expect("allowed");
-        assert_eq!(again.archived_at, Some(at(1)), "the first time counts");
-        for wrong in [-1, SUBACCOUNTS_MAX + 1] {
-            let patch =
-                AccountPatch { subaccount_limit: Patch::Set(wrong), ..AccountPatch::default() };
-            assert!(account.apply(patch, at(1)).is_err(), "{wrong}");
         }
     }
 
