@@ -118,6 +118,7 @@ const ASKED: Asked<'static> = Asked {
     nonce: "n-0S6_WzA2Mj",
     verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
     redirect_uri: CALLBACK,
+    fresh_since: None,
 };
 
 #[tokio::test(flavor = "multi_thread")]

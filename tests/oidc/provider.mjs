@@ -69,6 +69,8 @@ async function lying(token) {
     case 'audiences': return sign({ aud: [claims.aud, 'somebody'] });
     case 'azp': return sign({ azp: 'somebody' });
     case 'nonce': return sign({ nonce: 'another' });
+    case 'stale': return sign({ auth_time: claims.iat - 3600 });
+    case 'timeless': return sign({ auth_time: undefined });
     case 'exp': return sign({ exp: claims.iat - 61 });
     case 'none': return `${part({ alg: 'none' })}.${part(claims)}.`;
     case 'HS256': {

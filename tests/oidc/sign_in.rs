@@ -227,7 +227,11 @@ impl Place {
 
     /// Begins to link: the cookie of the flow, and where the provider sends the browser back to.
     async fn begin_link(&self, browser: &Browser) -> [String; 2] {
-        let begun = browser.call(self, "POST", LINK).await.expect(200);
+        self.begin_by(browser, LINK).await
+    }
+
+    async fn begin_by(&self, browser: &Browser, path: &str) -> [String; 2] {
+        let begun = browser.call(self, "POST", path).await.expect(200);
         let cookie = begun.header("set-cookie").split(';').next().unwrap().to_owned();
         let url = begun.json()["url"].as_str().unwrap().to_owned();
         let back = self.there.ask("/_browse", "url", &url).await;
@@ -313,4 +317,45 @@ async fn roles_are_what_the_provider_claims() {
     place.there.ask("/_groups", "names", "").await;
     place.sign_in().await.expect(200);
     assert_eq!(place.roles_of(&user).await, [4]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Node.js with the package; see the top of mod.rs"]
+async fn a_provider_proves_once_more_who_somebody_is() {
+    const PROVE: &str = "/v1/step-up/oidc/1";
+    let place = Place::start(json!({})).await;
+    place.with_password().await;
+    let browser = place.by_password().await;
+    browser.call(&place, "POST", PROVE).await.expect(404);
+    let [flow, target] = place.begin_link(&browser).await;
+    let linked = place.back(&format!("{flow}; {}", browser.cookies), &target).await;
+    let browser = Browser::of(&linked.expect(200));
+    let other = Browser::of(&place.sign_in().await.expect(200));
+    let until = async |browser: &Browser| {
+        let me = browser.call(&place, "GET", "/v1/me").await.expect(200).json();
+        me["session"]["step_up_until"].as_str().unwrap().to_owned()
+    };
+    let before = until(&browser).await;
+    let url = browser.call(&place, "POST", PROVE).await.expect(200).json()["url"].clone();
+    let url = url.as_str().unwrap();
+    assert!(url.contains("prompt=login") && url.contains("max_age=0"), "{url}");
+    // Only what the provider made sure of since, and only in the session that asked.
+    for lie in ["stale", "timeless", "claims", "nonce"] {
+        place.there.ask("/_lie", "about", lie).await;
+        let [flow, target] = place.begin_by(&browser, PROVE).await;
+        place.back(&format!("{flow}; {}", browser.cookies), &target).await.expect(401);
+    }
+    place.there.ask("/_lie", "about", "").await;
+    let [flow, target] = place.begin_by(&browser, PROVE).await;
+    place.back(&flow, &target).await.expect(401);
+    place.back(&format!("{flow}; {}", other.cookies), &target).await.expect(401);
+    assert_eq!(until(&browser).await, before, "none of it counts");
+    let [flow, target] = place.begin_by(&browser, PROVE).await;
+    let both = format!("{flow}; {}", browser.cookies);
+    let proven = place.back(&both, &target).await.expect(200);
+    place.back(&both, &target).await.expect(401);
+    browser.call(&place, "GET", "/v1/me").await.expect(401);
+    let browser = Browser::of(&proven);
+    assert!(until(&browser).await > before, "it is fresh");
+    other.call(&place, "GET", "/v1/me").await.expect(200);
 }

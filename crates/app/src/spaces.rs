@@ -142,8 +142,8 @@ async fn any<T: Document>(cx: &Cx, column: &'static str, value: i64) -> Result<b
     Ok(!found.items.is_empty())
 }
 
-/// A changed account. Whom it asks for a second factor is said by who may grant roles there: it says
-/// when they count.
+/// A changed account. Whom it asks for a second factor is said by who may grant roles there: it
+/// says when they count.
 ///
 /// # Errors
 /// `NotFound`, `Stale`, `Invalid`; `Forbidden` for who may not say that.

@@ -81,6 +81,8 @@ pub enum Fault {
     AuthorizedParty,
     /// It is the answer to another question.
     Nonce,
+    /// The provider did not ask anew who it is, though it was told to.
+    Stale,
     /// It is over.
     Expired,
     /// It begins later.
@@ -105,6 +107,7 @@ impl Fault {
             Fault::Audience => "audience",
             Fault::AuthorizedParty => "authorized_party",
             Fault::Nonce => "nonce",
+            Fault::Stale => "stale",
             Fault::Expired => "expired",
             Fault::Early => "early",
         }
@@ -137,6 +140,9 @@ pub struct Asked<'a> {
     pub verifier: &'a str,
     /// Where the answer goes.
     pub redirect_uri: &'a str,
+    /// The moment, in seconds, from which on the provider has to have asked anew who it is; none:
+    /// one that knows the browser need not ask.
+    pub fresh_since: Option<i64>,
 }
 
 /// What a browser brings back.
@@ -205,6 +211,9 @@ impl RelyingParty {
         if let Some(acr) = provider.acr {
             query.append_pair("acr_values", acr);
         }
+        if asked.fresh_since.is_some() {
+            query.append_pair("prompt", "login").append_pair("max_age", "0");
+        }
         drop(query);
         Ok(url.into())
     }
@@ -239,7 +248,7 @@ impl RelyingParty {
             keys = self.keys(provider.issuer, &metadata, now, true).await?;
         }
         let claims: Claims = keys.verify(&token, &header)?;
-        claims.check(provider, asked.nonce, now)?;
+        claims.check(provider, asked, now)?;
         Ok(claims)
     }
 

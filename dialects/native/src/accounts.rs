@@ -38,8 +38,8 @@ pub struct AccountOut<'a> {
     /// How many living accounts it may have directly below it; any when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     subaccount_limit: Option<i64>,
-    /// Whom it asks for a second factor before roles held in it count: nobody, who holds a role that
-    /// demands one, or everybody. The strictest word of it and of those above it counts.
+    /// Whom it asks for a second factor before roles held in it count: nobody, who holds a role
+    /// that demands one, or everybody. The strictest word of it and of those above it counts.
     #[schemars(with = "words::SecondFactor")]
     second_factor: &'static str,
     /// Number of the user who made it.
@@ -90,8 +90,8 @@ pub struct AccountIn {
     parent: Member<i64>,
     /// How many living accounts it may have directly below it, up to 10000; `null`: any.
     subaccount_limit: Member<i64>,
-    /// Whom it asks for a second factor before roles held in it count; `null`: who holds a role that
-    /// demands one. The strictest word of it and of those above it counts; who says it needs
+    /// Whom it asks for a second factor before roles held in it count; `null`: who holds a role
+    /// that demands one. The strictest word of it and of those above it counts; who says it needs
     /// `access:grant`.
     #[schemars(with = "Option<words::SecondFactor>")]
     second_factor: Member<String>,

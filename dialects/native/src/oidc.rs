@@ -6,6 +6,7 @@ use patron_app::{
         by_provider::{self, Back},
         linked::{self, Linked},
         passkeys::Person,
+        provider_proofs,
     },
 };
 use patron_gateway::{Reply, Request, browsers::Cookies};
@@ -34,7 +35,7 @@ pub struct LinkedOut {
     linked_at: String,
 }
 
-/// Where the browser goes to link a provider.
+/// Where the browser goes, to link a provider or to prove by it.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ProviderLink")]
 pub struct LinkOut {
@@ -94,6 +95,17 @@ pub async fn link(request: Request) -> Result<Reply, Failure> {
     let (caller, standing) = standing(&request)?;
     let person = Person { user: &caller.user, standing };
     let (url, kept) = linked::begin(&request.cx, person, id(&request)?).await?;
+    let reply = Reply::json(200, &LinkOut { url })?.with("cache-control", "no-store");
+    Ok(Cookies::of(request.cx.app.sign_in_options()).begin(reply, &kept))
+}
+
+/// Begins to prove once more, by a provider, who the person is who asks: the page sends the browser
+/// there.
+pub async fn prove(request: Request) -> Result<Reply, Failure> {
+    in_earnest(&request)?;
+    let (caller, standing) = standing(&request)?;
+    let person = Person { user: &caller.user, standing };
+    let (url, kept) = provider_proofs::begin(&request.cx, person, id(&request)?).await?;
     let reply = Reply::json(200, &LinkOut { url })?.with("cache-control", "no-store");
     Ok(Cookies::of(request.cx.app.sign_in_options()).begin(reply, &kept))
 }

@@ -445,8 +445,11 @@ async fn few_characters_do_for_a_password_beside_codes_of_an_app() {
     let user = format!("/v1/users/{}", place.ada["number"]);
     place.native.call("DELETE", &format!("{user}/factors"), None).await.expect(204);
     Browser::default().sign_in(server, EMAIL, SHORT).await.expect(401);
-    let invited = place.native.call("POST", &format!("{user}/invite"), None).await.expect(200);
-    let url = invited.json()["invitation_url"].as_str().unwrap().to_owned();
+    place.native.call("POST", &format!("{user}/invite"), None).await.expect(200);
+    let mails = place.native.call("GET", "/v1/sandbox/mails", None).await.expect(200).json();
+    let mut mails = mails["data"].as_array().unwrap().iter();
+    let mail = mails.find(|mail| mail["about"] == "invitation").unwrap();
+    let url = mail["link"].as_str().unwrap().to_owned();
     let accept = async |password: &str| {
         let body = json!({"token": url.split('#').nth(1), "password": password});
         place.native.call("POST", "/v1/invitations/accept", Some(body)).await

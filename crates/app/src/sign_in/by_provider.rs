@@ -31,7 +31,7 @@ use uuid::Uuid;
 use super::{
     Method, Proof, challenges,
     guard::{self, Attempts},
-    in_use, linked, logins, open, plain,
+    in_use, linked, logins, open, plain, provider_proofs,
     sessions::{Opened, random_token},
 };
 use crate::{
@@ -101,16 +101,27 @@ pub(super) struct Begun {
     nonce: String,
     verifier: String,
     pub(super) expires_at: Timestamp,
-    /// Whom it shall be linked to; nobody: somebody signs in.
+    /// Who is signed in already and asked for it; nobody: somebody signs in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    link: Option<Link>,
+    of: Option<OfSession>,
 }
 
-/// A session whose person links a provider, and how often the ways to sign in had changed.
+/// A session whose person was sent to a provider, and how often the ways to sign in had changed.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Link {
+pub(super) struct OfSession {
     pub(super) session: i64,
     pub(super) epoch: i64,
+    pub(super) why: Why,
+}
+
+/// Why somebody who is signed in was sent to a provider.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Why {
+    /// It shall bring the person from now on.
+    Link,
+    /// The person proves once more who they are.
+    Prove,
 }
 
 /// What a browser brings back.
@@ -193,11 +204,11 @@ pub async fn begin(cx: &Cx, id: Id) -> Result<(String, String), Failure> {
     begin_for(cx, &provider, None).await
 }
 
-/// The same for who signs in, or for a session whose person links the provider.
+/// The same for who signs in, or for a session whose person links the provider or proves something.
 pub(super) async fn begin_for(
     cx: &Cx,
     provider: &Provider,
-    link: Option<Link>,
+    of: Option<OfSession>,
 ) -> Result<(String, String), Failure> {
     let begun = Begun {
         provider: provider.number,
@@ -206,7 +217,7 @@ pub(super) async fn begin_for(
         nonce: random_token(),
         verifier: random_token(),
         expires_at: cx.now.plus_seconds(challenges::GOOD_SECONDS),
-        link,
+        of,
     };
     let redirect_uri = callback(&cx.app, provider.number);
     let asked = asked(&begun, &redirect_uri);
@@ -218,8 +229,10 @@ pub(super) async fn begin_for(
 }
 
 fn asked<'a>(begun: &'a Begun, redirect_uri: &'a str) -> Asked<'a> {
-    let Begun { state, nonce, verifier, .. } = begun;
-    Asked { state, nonce, verifier, redirect_uri }
+    let Begun { state, nonce, verifier, of, expires_at, .. } = begun;
+    let begun_at = expires_at.plus_seconds(-challenges::GOOD_SECONDS).seconds();
+    let proves = of.as_ref().is_some_and(|of| of.why == Why::Prove);
+    Asked { state, nonce, verifier, redirect_uri, fresh_since: proves.then_some(begun_at) }
 }
 
 fn known<'a>(provider: &'a Provider, secret: Option<&'a str>) -> oidc::Provider<'a> {
@@ -232,7 +245,8 @@ fn known<'a>(provider: &'a Provider, secret: Option<&'a str>) -> oidc::Provider<
     }
 }
 
-/// Signs in whom the provider brings, or links it to the person who asked for that.
+/// Signs in whom the provider brings, links it to the person who asked for that, or takes it as a
+/// fresh proof.
 ///
 /// # Errors
 /// `Unauthenticated` for whatever does not fit; `Unavailable` when the provider cannot be asked.
@@ -251,8 +265,11 @@ pub async fn finish(cx: &Cx, id: Id, back: Back<'_>) -> Result<Opened, Failure> 
     let claims =
         cx.app.asking()?.finish(known, asked(&begun, &redirect_uri), answered, cx.now.seconds());
     let claims = claims.await.map_err(|fault| refused(&provider, fault))?;
-    if let Some(link) = &begun.link {
-        return linked::finish(cx, &provider, (&begun, link), back, &claims).await;
+    if let Some(of) = &begun.of {
+        return match of.why {
+            Why::Link => linked::finish(cx, &provider, (&begun, of), back, &claims).await,
+            Why::Prove => provider_proofs::finish(cx, &provider, (&begun, of), back, &claims).await,
+        };
     }
     let user = person(cx, &provider, &claims).await?;
     let cx = &Cx { actor: Actor::Person(user.number), ..cx.clone() };
@@ -277,7 +294,7 @@ fn begun(cx: &Cx, back: Back<'_>) -> Option<Begun> {
 }
 
 /// Whether the provider has made sure of somebody by two factors.
-fn proves_two(provider: &Provider, claims: &Claims) -> bool {
+pub(super) fn proves_two(provider: &Provider, claims: &Claims) -> bool {
     let as_asked = provider.acr.is_some() && provider.acr == claims.acr;
     as_asked || claims.amr.iter().any(|method| method == SEVERAL_FACTORS)
 }

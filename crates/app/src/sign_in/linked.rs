@@ -5,7 +5,7 @@ use patron_model::{Failure, Noun, Timestamp, provider::Provider, user::User};
 use patron_signin::oidc::Claims;
 
 use super::{
-    by_provider::{self, Back, Begun, IDENTITIES_MAX, Identity, Link, WRONG},
+    by_provider::{self, Back, Begun, IDENTITIES_MAX, Identity, OfSession, WRONG, Why},
     challenges, held, in_use,
     logins::{self, Login},
     passkeys::{Person, unremembered},
@@ -74,7 +74,7 @@ pub async fn begin(cx: &Cx, person: Person<'_>, id: Id) -> Result<(String, Strin
     is_new(cx, person.user, &provider).await?;
     let login = logins::load(cx, person.user.number).await?.ok_or(WRONG)?;
     let (session, epoch) = (person.standing.session, login.epoch);
-    by_provider::begin_for(cx, &provider, Some(Link { session, epoch })).await
+    by_provider::begin_for(cx, &provider, Some(OfSession { session, epoch, why: Why::Link })).await
 }
 
 /// A provider brings a person as one of its own, not as two.
@@ -94,12 +94,12 @@ async fn is_new(cx: &Cx, user: &User, provider: &Provider) -> Result<(), Failure
 pub(super) async fn finish(
     cx: &Cx,
     provider: &Loaded<Provider>,
-    (begun, link): (&Begun, &Link),
+    (begun, of): (&Begun, &OfSession),
     back: Back<'_>,
     claims: &Claims,
 ) -> Result<Opened, Failure> {
     let session = sessions::of_token(&cx.app, back.session.unwrap_or_default()).await?;
-    let session = session.filter(|session| session.number == link.session).ok_or(WRONG)?;
+    let session = session.filter(|session| session.number == of.session).ok_or(WRONG)?;
     let user = in_use(&cx.app, session.user).await?;
     let user = user.map(|(user, _)| user).filter(|user| user.account == provider.account);
     let user = user.ok_or(WRONG)?;
@@ -108,7 +108,7 @@ pub(super) async fn finish(
         challenges::answer(cx, &mut draft, &begun.state, begun.expires_at).await?;
         draft.assert(provider);
         let before = logins::load(cx, user.number).await?;
-        before.filter(|before| before.epoch == link.epoch).ok_or(WRONG)?;
+        before.filter(|before| before.epoch == of.epoch).ok_or(WRONG)?;
         let lookup = by_provider::lookup(provider, claims);
         if by_provider::by_lookup(&cx.app, &lookup).await?.is_some() {
             return Err(WRONG);

@@ -6,8 +6,8 @@
 //!   `refused`: those that nobody should take.
 //! - [`second`]: codes of an app beside it, and recovery codes for when the app is lost.
 //! - [`passkeys`] and [`by_provider`]: without a password. [`linked`]: who is brought by which
-//!   provider. [`challenges`]: what a browser answers
-//!   once.
+//!   provider. [`provider_proofs`]: providers as a fresh proof. [`challenges`]: what a browser
+//!   answers once.
 //! - [`flows`]: what is begun by a link that is mailed: [`invitations`], [`resets`] of a password,
 //!   [`moves`] to another address.
 //! - [`sessions`]: what a browser holds afterwards; they end on the server. [`persons`]: a session
@@ -29,6 +29,7 @@ pub mod moves;
 pub mod passkeys;
 pub mod passwords;
 mod persons;
+pub mod provider_proofs;
 mod refused;
 pub mod resets;
 pub mod second;

@@ -193,9 +193,9 @@ pub(super) fn personal(user: &User) -> Vec<&str> {
     names.chain(user.email.as_ref().map(Email::as_str)).collect()
 }
 
-/// Whether a password may be chosen: of so many characters, long enough also without the words of the person and of this
-/// product, and none that many take or that was breached. What it is made of is nobody's business
-/// (NIST SP 800-63B-4 §3.1.1.2).
+/// Whether a password may be chosen: of so many characters, long enough also without the words of
+/// the person and of this product, and none that many take or that was breached. What it is made of
+/// is nobody's business (NIST SP 800-63B-4 §3.1.1.2).
 ///
 /// # Errors
 /// `Invalid`; `Internal` when the list of breached ones cannot be read.

@@ -13,7 +13,7 @@ use super::{
     guard::{self, Attempts},
     held,
     logins::{self, Login, Second},
-    passkeys, plain,
+    passkeys, passwords, plain,
     sessions::{self, Opened},
     told,
 };

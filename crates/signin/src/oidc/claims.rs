@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Fault, LEEWAY_SECONDS, Provider, is_same};
+use super::{Asked, Fault, LEEWAY_SECONDS, Provider, is_same};
 
 /// Characters of a subject (section 2).
 const SUBJECT_CHARS_MAX: usize = 255;
@@ -23,6 +23,9 @@ pub struct Claims {
     nbf: Option<Moment>,
     #[serde(default)]
     nonce: Option<String>,
+    /// When the provider made sure who it is.
+    #[serde(default)]
+    auth_time: Option<Moment>,
     /// How the provider made sure who it is, as one word.
     #[serde(default)]
     pub acr: Option<String>,
@@ -88,7 +91,12 @@ impl Claims {
     }
 
     /// Whether this token is for us, for this question, and now (section 3.1.3.7).
-    pub(super) fn check(&self, provider: Provider<'_>, nonce: &str, now: i64) -> Result<(), Fault> {
+    pub(super) fn check(
+        &self,
+        provider: Provider<'_>,
+        asked: Asked<'_>,
+        now: i64,
+    ) -> Result<(), Fault> {
         if self.iss != provider.issuer {
             return Err(Fault::Issuer);
         }
@@ -103,7 +111,7 @@ impl Claims {
         if self.azp.as_deref().is_some_and(|azp| azp != provider.client_id) {
             return Err(Fault::AuthorizedParty);
         }
-        if !self.nonce.as_deref().is_some_and(|said| is_same(nonce, said)) {
+        if !self.nonce.as_deref().is_some_and(|said| is_same(asked.nonce, said)) {
             return Err(Fault::Nonce);
         }
         if self.exp.0 + LEEWAY_SECONDS <= now {
@@ -112,6 +120,14 @@ impl Claims {
         let latest = now + LEEWAY_SECONDS;
         if self.iat.0 > latest || self.nbf.is_some_and(|from| from.0 > latest) {
             return Err(Fault::Early);
+        }
+        // One that passes over what it was told says an earlier moment, or none.
+        let is_fresh = |since: i64| {
+            let moments = since - LEEWAY_SECONDS..=latest;
+            self.auth_time.is_some_and(|at| moments.contains(&at.0))
+        };
+        if !asked.fresh_since.is_none_or(is_fresh) {
+            return Err(Fault::Stale);
         }
         let is_named = (1..=SUBJECT_CHARS_MAX).contains(&self.sub.len()) && self.sub.is_ascii();
         if is_named { Ok(()) } else { Err(Fault::Token) }

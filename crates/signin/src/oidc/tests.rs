@@ -125,13 +125,44 @@ const ISSUER: &str = "https://id.example";
 
 /// What becomes of a token with one member changed.
 fn checked(signer: &Signer, change: impl Fn(&mut Value)) -> Result<Claims, Fault> {
+    checked_for(ASKED, signer, change)
+}
+
+fn checked_for(
+    asked: Asked<'_>,
+    signer: &Signer,
+    change: impl Fn(&mut Value),
+) -> Result<Claims, Fault> {
     let mut said = claims(ISSUER);
     change(&mut said);
     let keys = Keys::parse(json!({"keys": [signer.ed_key("1")]}).to_string().as_bytes()).unwrap();
     let token = signer.signed(&head("EdDSA", "1"), &said);
     let claims: Claims = keys.verify(&token, &keys::header(&token)?)?;
-    claims.check(provider(ISSUER), NONCE, NOW)?;
+    claims.check(provider(ISSUER), asked, NOW)?;
     Ok(claims)
+}
+
+#[test]
+fn whoever_must_be_asked_anew_was_asked_since() {
+    let signer = Signer::new();
+    let asked = Asked { fresh_since: Some(NOW - 100), ..ASKED };
+    for (auth_time, fault) in [
+        (json!(NOW - 100), None),
+        (json!(NOW), None),
+        // Clocks differ.
+        (json!(NOW - 160), None),
+        (json!(NOW + 60), None),
+        (json!(NOW - 161), Some(Fault::Stale)),
+        (json!(NOW + 61), Some(Fault::Stale)),
+        (Value::Null, Some(Fault::Stale)),
+        (json!("now"), Some(Fault::Token)),
+    ] {
+        let result = checked_for(asked, &signer, |said| said["auth_time"] = auth_time.clone());
+        assert_eq!(result.err(), fault, "{auth_time}");
+    }
+    assert_eq!(checked_for(asked, &signer, |_| {}).err(), Some(Fault::Stale));
+    let old = checked(&signer, |said| said["auth_time"] = json!(1));
+    assert_eq!(old.err(), None, "nobody asked for a fresh one");
 }
 
 #[test]
@@ -283,6 +314,7 @@ const ASKED: Asked<'static> = Asked {
     nonce: NONCE,
     verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
     redirect_uri: "https://patron.example/v1/sign-in/oidc/1/callback",
+    fresh_since: None,
 };
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 

@@ -122,6 +122,9 @@ pub(super) fn of_linked() -> Vec<Operation> {
             .own().replies::<ListOut<LinkedOut>>(200),
         post(ONE, oidc::link).named("link_provider", "Begin to link a provider to yourself")
             .own().step_up().replies::<LinkOut>(200),
+        post("/v1/step-up/oidc/{provider}", oidc::prove)
+            .named("begin_provider_proof", "Begin to prove by a provider who you are, once more")
+            .own().half_way().replies::<LinkOut>(200),
         delete(ONE, oidc::unlink)
             .named("unlink_provider", "Let a provider bring you no more; other sessions end")
             .own().step_up().replies_empty(204),
