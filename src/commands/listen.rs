@@ -75,9 +75,12 @@ pub async fn run(args: ListenArgs) -> Result<()> {
             // Each time the stream is opened; it stays the same.
             if !std::mem::replace(&mut is_said, true) {
                 let hello: Value = serde_json::from_str(&event.data)?;
-                let secret = hello["secret"].as_str().unwrap_or("none");
                 println!("Events of space {} go to {}", hello["space"], target.as_str());
-                println!("Signed with {secret}");
+                match (hello["secret"].as_str(), hello["key"].as_str()) {
+                    (Some(secret), _) => println!("Signed with {secret}"),
+                    (None, Some(key)) => println!("Signed with the key {key} of the space"),
+                    (None, None) => println!("Not signed: that API does not"),
+                }
                 std::io::stdout().flush()?;
             }
             Ok(true)

@@ -5,7 +5,10 @@ use patron_app::{
     documents::Document as _,
     journal::Entry,
     webhooks::{
+        EventType,
+        listening::{Listening, Seed, Standing},
         notifier::{Headers, Notifier, Schedule, Signed, SignsWith},
+        secrets::Signing,
         telling::Happening,
     },
 };
@@ -36,8 +39,17 @@ pub static NOTIFIER: Notifier = Notifier {
         spread: 0.0,
     },
     timeout_seconds: 10,
+    listens: |_, seed| listens(seed),
     notes_all: false,
 };
+
+/// One endpoint for saved cards, with a merchant key of its own.
+fn listens(seed: &Seed) -> Result<Listening, Failure> {
+    let types = vec![EventType::parse("payment_method.created").map_err(Failure::internal)?];
+    let secret = hex::encode(seed);
+    let standing = vec![Standing { types, ..Standing::default() }];
+    Ok(Listening { standing, secret: Some((Signing::text(secret.clone()), secret)) })
+}
 
 fn read(entry: &Entry) -> Result<PaymentMethod, Failure> {
     PaymentMethod::from_document(&entry.doc).map_err(Failure::internal)

@@ -10,13 +10,14 @@
 //! - [`at`]: endpoints whose API keeps URLs apart. [`secrets`]: what an endpoint's requests are
 //!   signed with; [`space_keys`], [`signers`]: with keys of its space. [`deliveries`]: what became
 //!   of them; [`logs`]: the same for APIs that show all of it; [`replays`]: telling once more what
-//!   has happened. [`carrier`]: what carries a request out. [`telling`]: what is told of an entry;
-//!   [`trial`]: trying an endpoint out.
+//!   has happened. [`listening`]: telling somebody who is no endpoint. [`carrier`]: what carries a
+//!   request out. [`telling`]: what is told of an entry; [`trial`]: trying an endpoint out.
 
 mod at;
 pub mod carrier;
 mod cursor;
 pub mod deliveries;
+pub mod listening;
 pub mod logs;
 pub mod notifier;
 pub mod replays;

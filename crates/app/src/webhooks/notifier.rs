@@ -6,8 +6,12 @@ use std::ops::Deref;
 use patron_model::{Failure, Timestamp, webhook::Endpoint};
 use patron_store::Entry;
 
-use super::{secrets::Keys, telling::Happening};
-use crate::App;
+use super::{
+    listening::{Listening, Seed},
+    secrets::Keys,
+    telling::Happening,
+};
+use crate::{App, Cx};
 
 /// Headers of a request: names in lower case, and values.
 pub type Headers = Vec<(String, String)>;
@@ -32,6 +36,8 @@ pub struct Notifier {
     pub schedule: Schedule,
     /// Seconds an attempt may take, unless its endpoint says otherwise.
     pub timeout_seconds: i64,
+    /// As what whoever listens without an endpoint is told.
+    pub listens: fn(&Cx, &Seed) -> Result<Listening, Failure>,
     /// Whether the API shows what arrived at once. Then that has a delivery too, which costs a
     /// write each.
     pub notes_all: bool,

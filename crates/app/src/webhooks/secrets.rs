@@ -200,6 +200,12 @@ pub async fn keys(app: &App, subscription: &Subscription) -> Result<Keys, Failur
 }
 
 impl Keys {
+    /// What requests to somebody who is no endpoint are made with: a secret that signs as its own
+    /// and in the place of its key's.
+    pub(super) fn listening(held: Held, secret: Option<&Signing>, space: Option<SpaceKey>) -> Keys {
+        Keys { held, key: secret.map(|secret| secret.0.clone()), space, signers: None }
+    }
+
     /// The endpoint's own secrets that sign at a moment, newest first.
     pub fn own(&self, endpoint: &Endpoint, at: Timestamp) -> Vec<Signing> {
         let of = |note: &SecretNote| {

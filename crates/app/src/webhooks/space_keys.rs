@@ -89,6 +89,21 @@ pub(super) async fn ensure(cx: &Cx, draft: &mut Draft<'_>) -> Result<(), Failure
     vault::put(cx, draft, place(cx.space), &sealed).await
 }
 
+/// The key that signs for the space; it is made where there is none yet.
+pub(super) async fn ensured(cx: &Cx) -> Result<SpaceKey, Failure> {
+    if let Some(key) = of(&cx.app, cx.space).await? {
+        return Ok(key);
+    }
+    cx.write(|mut draft| async {
+        ensure(cx, &mut draft).await?;
+        Ok((draft, ()))
+    })
+    .await?;
+    of(&cx.app, cx.space)
+        .await?
+        .ok_or_else(|| Failure::internal("a key that was made is not there"))
+}
+
 fn opened(pkcs8: &[u8]) -> Result<EcdsaKeyPair, Failure> {
     let pair =
         EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8, &SystemRandom::new());

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::{Wanted, delivery::Delivering, seen, with_record};
-use crate::auth;
+use crate::{NAME, auth};
 
 /// The media type of a stream.
 const MEDIA: &str = "text/event-stream";
@@ -71,14 +71,23 @@ pub(super) async fn open(request: Request) -> Result<Reply, Failure> {
             false
         }
     };
-    if let Some(word) = params.get("dialect").filter(|word| !is_delivery || *word != "native") {
-        faults.misread("dialect", Why::not_one_of(word, "native, with as=delivery"));
-    }
-    faults.finish()?;
     let cx = &request.cx;
-    let shown = match is_delivery {
-        true => Shown::Deliveries(Box::new(Delivering::begin(&request))),
-        false => Shown::Events { with_record },
+    let notifier = match params.get("dialect") {
+        None => cx.app.notifier(NAME),
+        Some(word) if is_delivery => {
+            let unknown = Why::Unknown { what: "API with webhooks" };
+            faults.understood("dialect", cx.app.notifier(word).ok_or(unknown))
+        }
+        Some(_) => {
+            let expected = "left out, unless as=delivery";
+            faults.misread("dialect", Why::Malformed { expected });
+            None
+        }
+    };
+    faults.finish()?;
+    let shown = match notifier.filter(|_| is_delivery) {
+        Some(notifier) => Shown::Deliveries(Box::new(Delivering::begin(&request, notifier).await?)),
+        None => Shown::Events { with_record },
     };
     if with_record {
         cx.may(Permission::CustomerRead)?;

@@ -267,7 +267,7 @@ fn of_events() -> Vec<Operation> {
         Parameter::query("from", "string", "of a stream: now begins with what happens from now on"),
         Parameter::query("as", "string",
             "of a stream: delivery shows signed requests, as a webhook endpoint would be told"),
-        Parameter::query("dialect", "string", "with as=delivery: native"),
+        Parameter::query("dialect", "string", "with as=delivery: the API in whose words"),
         Parameter::header("Last-Event-ID", "of a stream: position after which to continue"),
     ];
     group("Events", [

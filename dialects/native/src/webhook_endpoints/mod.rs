@@ -8,7 +8,7 @@ pub mod replays;
 pub mod types;
 mod wire;
 
-pub use notify::{NOTIFIER, signed_headers};
+pub use notify::NOTIFIER;
 
 pub use handlers::{create, delete, end_secret, get, list, rotate, secrets, test, update};
 pub use keys::{KeyIn as WebhookKeyIn, KeyOut as WebhookKeyOut};

@@ -4,7 +4,9 @@ use patron_app::{
     documents::{self, Document as _},
     webhooks::{
         self,
+        listening::{Listening, Standing},
         notifier::{Headers, Notifier, Schedule, Signed, SignsWith},
+        secrets::Signing,
         telling::{self, Happening},
     },
 };
@@ -51,6 +53,11 @@ pub static NOTIFIER: Notifier = Notifier {
         spread: 0.2,
     },
     timeout_seconds: 15,
+    listens: |_, seed| {
+        let secret = Signing::of(*seed);
+        let shown = secret.shown();
+        Ok(Listening { standing: vec![Standing::default()], secret: Some((secret, shown)) })
+    },
     notes_all: false,
 };
 
@@ -62,7 +69,7 @@ fn sign(signed: &Signed<'_>) -> Result<Headers, Failure> {
 }
 
 /// The headers of a request that is signed so.
-pub fn signed_headers(id: &str, at: Timestamp, signed: String) -> [(&'static str, String); 3] {
+fn signed_headers(id: &str, at: Timestamp, signed: String) -> [(&'static str, String); 3] {
     [
         ("webhook-id", id.to_owned()),
         ("webhook-timestamp", at.seconds().to_string()),

@@ -9,7 +9,7 @@ use patron_model::{Failure, Noun, Patch, Problems, Why, webhook::Endpoint};
 
 use super::{
     ENDPOINT, NOTIFIER,
-    wire::{EndpointView, Own, Said, WebhookBody},
+    wire::{EndpointView, Own, Said, WebhookBody, secret_mark},
 };
 use crate::{
     NAME, auth,
@@ -103,8 +103,7 @@ pub async fn create(request: Request) -> Result<Reply, Failure> {
         own: Some(own.kept()?),
         ..EndpointPatch::default()
     };
-    let mark = if sandbox { "hsk_test_" } else { "hsk_" };
-    let secret = Signing::text(random_token(mark, SECRET_BYTES));
+    let secret = Signing::text(random_token(secret_mark(sandbox), SECRET_BYTES));
     let key = Some(caller.key.number);
     let new = NewEndpoint { key, ..NewEndpoint::of(NAME, patch, Some(secret)) };
     let made = webhooks::create(&request.cx, &new).await?;

@@ -1,11 +1,14 @@
 //! What an endpoint is told, and who signs it (dossier §9).
 
 use patron_app::{
+    Cx,
     documents::Document as _,
     journal::Entry,
     secrets::{hmac_sha256, hmac_sha512},
     webhooks::{
+        listening::{Listening, Seed, Standing},
         notifier::{Headers, Notifier, Schedule, Signed, SignsWith},
+        secrets::Signing,
         telling::{self, Happening},
     },
 };
@@ -16,8 +19,8 @@ use patron_model::{
 };
 use serde::Serialize;
 
-use super::wire::Own;
-use crate::{NAME, customers::show::CustomerView, ids, js};
+use super::wire::{Own, fired, secret_mark};
+use crate::{NAME, auth, customers::show::CustomerView, ids, js};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -35,8 +38,18 @@ pub static NOTIFIER: Notifier = Notifier {
         spread: 0.0,
     },
     timeout_seconds: 10,
+    listens,
     notes_all: false,
 };
+
+/// One endpoint for all events of customers, whose secret stands in for the private key too.
+fn listens(cx: &Cx, seed: &Seed) -> Result<Listening, Failure> {
+    let sandbox = auth::is_sandbox(cx);
+    let own = Own { events: fired(), sandbox, ..Own::default() };
+    let secret = format!("{}{}", secret_mark(sandbox), hex::encode(seed));
+    let standing = vec![Standing { types: own.types()?, own: own.kept()? }];
+    Ok(Listening { standing, secret: Some((Signing::text(secret.clone()), secret)) })
+}
 
 fn wants(endpoint: &Endpoint, entry: &Entry) -> bool {
     // What cannot be read is told when it can be: the engine tries again.

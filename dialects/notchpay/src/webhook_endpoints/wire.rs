@@ -51,6 +51,16 @@ const LATER: &[&str] = &[
     "balance.updated",
     "account.updated",
 ];
+/// The events that fire now.
+pub fn fired() -> Vec<String> {
+    OF_CUSTOMERS.iter().map(|(event, _)| (*event).to_owned()).collect()
+}
+
+/// What the secret of an endpoint begins with.
+pub const fn secret_mark(sandbox: bool) -> &'static str {
+    if sandbox { "hsk_test_" } else { "hsk_" }
+}
+
 /// The form of the official shop plug-in.
 pub const WOOCOMMERCE: &str = "woocommerce";
 /// The form of all others.

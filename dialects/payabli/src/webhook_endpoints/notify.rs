@@ -2,9 +2,11 @@
 //! ours, in the casing of the provider's own bodies. Nothing signs them.
 
 use patron_app::{
+    Cx,
     documents::Document as _,
     journal::Entry,
     webhooks::{
+        listening::{Listening, Standing},
         notifier::{Headers, Notifier, Schedule, Signed, SignsWith},
         telling::{self, Happening},
     },
@@ -12,10 +14,11 @@ use patron_app::{
 use patron_model::{Failure, Timestamp, customer::Customer, webhook::Endpoint};
 use serde::Serialize;
 
-use super::wire::Own;
+use super::wire::{Own, own_events};
 use crate::{
     NAME,
     customers::show::{Record, moment},
+    spaces,
 };
 
 const MINUTE: i64 = 60;
@@ -30,8 +33,20 @@ pub static NOTIFIER: Notifier = Notifier {
     offers: "",
     schedule: Schedule { pauses: &[MINUTE, 10 * MINUTE, 60 * MINUTE], spread: 0.0 },
     timeout_seconds: 15,
+    listens: |cx, _| listens(cx),
     notes_all: true,
 };
+
+/// A notification for each event about customers; nothing signs them.
+fn listens(cx: &Cx) -> Result<Listening, Failure> {
+    let paypoint = spaces::here(cx)?;
+    let standing = |event: &str| {
+        let own = Own::of_event(event, paypoint.clone());
+        Ok(Standing { types: own.types()?, own: own.kept()? })
+    };
+    let standing = own_events().map(standing).collect::<Result<_, Failure>>()?;
+    Ok(Listening { standing, secret: None })
+}
 
 /// All of the types it asked for: each notification has one event.
 fn wants(_: &Endpoint, _: &Entry) -> bool {

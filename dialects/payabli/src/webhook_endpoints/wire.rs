@@ -69,6 +69,11 @@ pub fn own_event(name: &str) -> Option<&'static OwnEvent> {
     OF_CUSTOMERS.iter().find(|event| event.name.eq_ignore_ascii_case(name))
 }
 
+/// The names of all events about customers.
+pub fn own_events() -> impl Iterator<Item = &'static str> {
+    OF_CUSTOMERS.iter().map(|event| event.name)
+}
+
 /// What of the journal the event of a name is; nothing for those of the provider's.
 pub fn types_of(name: &str) -> &'static [&'static str] {
     own_event(name).map(|event| event.types).unwrap_or_default()
@@ -143,6 +148,20 @@ pub struct Report {
 }
 
 impl Own {
+    /// Of a notification that is sent for an event, until it is cancelled.
+    pub fn of_event(event: &str, paypoint: Paypoint) -> Own {
+        let (method, frequency) = METHODS[0];
+        Own {
+            method: method.to_owned(),
+            frequency: frequency.to_owned(),
+            target: String::new(),
+            event_type: event.to_owned(),
+            internal: BTreeMap::new(),
+            report: Report::default(),
+            paypoint,
+        }
+    }
+
     /// What is kept of an endpoint.
     ///
     /// # Errors

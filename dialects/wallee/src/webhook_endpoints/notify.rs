@@ -4,13 +4,17 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use patron_app::journal::Entry;
 use patron_app::webhooks::{
+    listening::{Listening, Standing},
     notifier::{Headers, Notifier, Schedule, Signed, SignsWith},
     telling::Happening,
 };
 use patron_model::{Failure, Timestamp, webhook::Endpoint};
 use serde::Serialize;
 
-use super::{entities::Entity, wire::Own};
+use super::{
+    entities::{ENTITIES, Entity},
+    wire::Own,
+};
 use crate::NAME;
 
 const MINUTE: i64 = 60;
@@ -31,8 +35,24 @@ pub static NOTIFIER: Notifier = Notifier {
         spread: 0.0,
     },
     timeout_seconds: 15,
+    listens: |_, _| listens(),
     notes_all: false,
 };
+
+/// A listener to every change of each entity that fires, signed by the key of the space.
+fn listens() -> Result<Listening, Failure> {
+    let mut standing = Vec::new();
+    for entity in ENTITIES {
+        let types = entity.types(true)?;
+        if types.is_empty() {
+            continue;
+        }
+        let entity = Some(entity.name.to_owned());
+        let own = Own { entity, every_change: true, signed: true, ..Own::default() };
+        standing.push(Standing { types, own: own.kept()? });
+    }
+    Ok(Listening { standing, secret: None })
+}
 
 fn entity(endpoint: &Endpoint) -> Option<&'static Entity> {
     Entity::named(&Own::of(endpoint).entity?)

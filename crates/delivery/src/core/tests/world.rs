@@ -6,6 +6,7 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use patron_app::webhooks::{
     EventType,
     deliveries::uuid_of,
+    listening::Listening,
     notifier::{Notifier, Schedule, SignsWith},
     work::Written,
 };
@@ -113,6 +114,7 @@ const QUIET: Notifier = Notifier {
         spread: 0.2,
     },
     timeout_seconds: 15,
+    listens: |_, _| Ok(Listening::default()),
     notes_all: false,
 };
 
@@ -120,7 +122,6 @@ pub(super) static TINY: Notifier = QUIET;
 /// The same, but it gives up after the second attempt.
 pub(super) static BRIEF: Notifier =
     Notifier { schedule: Schedule { pauses: &[5], spread: 0.0 }, ..QUIET };
-/// The same, but what arrives at once is noted too.
 pub(super) static NOTING: Notifier = Notifier { notes_all: true, ..QUIET };
 
 fn endpoint(number: i64, chance: &mut SmallRng) -> Arc<Subscription> {
