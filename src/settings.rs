@@ -18,7 +18,10 @@ mod mail;
 mod telemetry;
 mod webhooks;
 pub use self::{
-    audit::AuditSettings, auth::AuthSettings, mail::MailSettings, telemetry::TelemetrySettings,
+    audit::AuditSettings,
+    auth::AuthSettings,
+    mail::{MailSettings, TransportSetting},
+    telemetry::TelemetrySettings,
     webhooks::WebhookSettings,
 };
 

@@ -10,6 +10,7 @@ use patron_app::{
     App,
     audit::{self, Wanted},
 };
+use patron_mails::Fault;
 use patron_model::Timestamp;
 use patron_store::Location;
 use serde::Serialize;
@@ -23,7 +24,7 @@ use crate::{
     Deployment, files,
     master_key::{self, Source},
     open,
-    settings::{DATABASE_FILE, Settings},
+    settings::{DATABASE_FILE, MailSettings, Settings, TransportSetting},
     tls,
 };
 
@@ -138,6 +139,7 @@ async fn look(deployment: &Deployment) -> Vec<Finding> {
         }
     }
     findings.push(of_tls(&settings));
+    findings.push(of_mail(&settings.mail).await);
     let key = of_key(&settings).await;
     let is_key_there = key.state != State::Wrong;
     findings.push(key);
@@ -248,6 +250,38 @@ fn of_tls(settings: &Settings) -> Finding {
         return Finding::soon(ABOUT, says, "renew it; the server takes the new files by itself");
     }
     Finding::good(ABOUT, says)
+}
+
+/// Whether the server for mails lets this one in. Nothing is sent.
+async fn of_mail(mail: &MailSettings) -> Finding {
+    const ABOUT: &str = "mail";
+    match mail.transport {
+        TransportSetting::None => {
+            return Finding::good(ABOUT, "none are sent; whoever invites hands the link over");
+        }
+        TransportSetting::Tray => {
+            let says = "they are kept to be read here, and reach nobody";
+            return Finding::soon(ABOUT, says, "set mail.transport to smtp, unless it is a trial");
+        }
+        TransportSetting::Smtp => {}
+    }
+    let smtp = match mail.smtp() {
+        Ok(Some(smtp)) => smtp,
+        Ok(None) => return Finding::good(ABOUT, "none are sent"),
+        Err(error) => return Finding::wrong(ABOUT, format!("{error:#}"), "mend [mail]"),
+    };
+    let Err(Fault { class, code, .. }) = smtp.reach().await else {
+        return Finding::good(ABOUT, format!("{} lets this server in", mail.url));
+    };
+    let code = if code.is_empty() { code } else { format!(" {code}") };
+    let says = format!("{} does not let this server in: {class}{code}", mail.url);
+    let advice = match class {
+        "connect" | "timeout" => "look at mail.url, and whether a firewall is in between",
+        "tls" => "look at its certificate, the name in mail.url and mail.ca_file",
+        "sign_in" => "look at mail.user and mail.password",
+        _ => "look at mail.url: what answers there is no server for mails that this one can use",
+    };
+    Finding::wrong(ABOUT, says, advice)
 }
 
 async fn of_key(settings: &Settings) -> Finding {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::receiver::Receiver;
+use super::receiver::{Answers, Receiver};
 use crate::program::{KEY, Running, patron, succeed};
 
 /// As often as it is looked for a mail, a tenth of a second apart.
@@ -116,6 +116,73 @@ async fn a_restored_copy_sends_nothing() {
     succeed(patron().arg("backup").arg(&file).arg("--data").arg(&data));
     let said = succeed(patron().arg("restore").arg(&file).arg("--data").arg(&copy));
     assert!(said.contains("Removed 1 mails that waited to be sent."), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_of_mails_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = new(folder.path());
+    let receiver = Receiver::start().await;
+    let running = Running::serve_on(&mut sending(folder.path(), receiver.port)).await;
+    let figure = async |name: &str| {
+        let page = running.get_as_operator("/metrics").await.expect(200).text();
+        let line = page.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("{name}: {page}")).trim().parse::<f64>().unwrap()
+    };
+    let until = async |name: &str, wanted: f64| {
+        for _ in 0..LOOKS {
+            if figure(name).await == wanted {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{name} is {}, not {wanted}", figure(name).await);
+    };
+    let [sent, failed, given_up] = ["sent", "failed", "given_up"]
+        .map(|outcome| format!("patron_mails_total{{outcome=\"{outcome}\"}}"));
+    let invite = async |email: &str| {
+        let body = json!({"kind": "human", "email": email});
+        running.native(&key, "POST", "/v1/users", Some(body)).await.expect(201);
+    };
+    until(&given_up, 0.0).await;
+    invite("ada@example.com").await;
+    until(&sent, 1.0).await;
+    until("patron_mails_waiting", 0.0).await;
+    receiver.answers(Answers::Later);
+    invite("ben@example.com").await;
+    until(&failed, 1.0).await;
+    until("patron_mails_waiting", 1.0).await;
+    assert!(figure("patron_mails_oldest_seconds").await > 0.0);
+    receiver.answers(Answers::Never);
+    invite("cleo@example.com").await;
+    until(&given_up, 1.0).await;
+    until("patron_mails_waiting", 1.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_knocks_at_the_server_for_mails() {
+    let folder = tempfile::tempdir().unwrap();
+    new(folder.path());
+    let receiver = Receiver::start().await;
+    let doctor = |transport: &str, port: u16| {
+        let mut command = patron();
+        command.args(["doctor", "--json", "--data"]).arg(folder.path());
+        command.env("PATRON__MAIL__TRANSPORT", transport);
+        command.env("PATRON__MAIL__URL", format!("smtp://127.0.0.1:{port}"));
+        command.env("PATRON__MAIL__FROM", "no-reply@example.com");
+        let said: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+        let found = said["findings"].as_array().unwrap().iter();
+        let about = found.clone().find(|one| one["about"] == "mail");
+        about.unwrap_or_else(|| panic!("{said}")).clone()
+    };
+    let found = doctor("smtp", receiver.port);
+    assert_eq!(found["state"], "good", "{found}");
+    assert_eq!(receiver.seen(), 0, "nothing is sent");
+    let found = doctor("smtp", patron_testkit::ports::free_address().port());
+    assert_eq!(found["state"], "wrong");
+    assert!(found["says"].as_str().unwrap().ends_with(": connect"), "{found}");
+    assert_eq!(doctor("none", 1)["state"], "good");
+    assert_eq!(doctor("tray", 1)["state"], "soon");
 }
 
 #[tokio::test(flavor = "multi_thread")]

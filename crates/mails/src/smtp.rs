@@ -156,6 +156,19 @@ impl Smtp {
         }
     }
 
+    /// Connects as for a mail, encrypted and signed in as the settings say, and hands nothing over.
+    ///
+    /// # Errors
+    /// Why that did not go.
+    pub async fn reach(&self) -> Result<(), Fault> {
+        match tokio::time::timeout(self.timeout, self.transport.test_connection()).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(Fault::of("protocol")),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(Fault::of("timeout")),
+        }
+    }
+
     /// The mail. The id in its header is the same at each attempt, so that a receiver tells a mail
     /// that came twice.
     fn message(&self, taken: &Taken, base_url: &str) -> Result<Message, Fault> {

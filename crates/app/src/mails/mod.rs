@@ -103,6 +103,13 @@ pub struct Mail {
     pub tries: u32,
 }
 
+impl Mail {
+    /// Whether it is tried no more.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.tries >= TRIES_MAX || now >= self.good_until
+    }
+}
+
 impl Document for Mail {
     named!(MAIL, Mail, UntoldEvent, in_deployment);
     const JOURNALED: bool = false;
@@ -248,6 +255,29 @@ pub async fn due(app: &App, limit: u32) -> Result<Vec<Loaded<Mail>>, Failure> {
     found.rows.iter().map(decode).collect()
 }
 
+/// Mails that wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// How many.
+    pub count: u64,
+    /// When the oldest of them was written.
+    pub since: Option<Timestamp>,
+}
+
+/// How many mails wait, and for how long.
+///
+/// # Errors
+/// Whatever the store says.
+#[async_recursion]
+pub async fn waiting(app: &App) -> Result<Waiting, Failure> {
+    let count = app.store.count(&MAIL, &[DEPLOYMENT], &Filter::All).await.map_err(failure)?;
+    // Numbers grow with time.
+    let oldest = Query { limit: 1, ..Query::of(DEPLOYMENT) };
+    let found = app.store.find(&MAIL, &oldest).await.map_err(failure)?;
+    let oldest = found.rows.first().map(decode::<Mail>).transpose()?;
+    Ok(Waiting { count, since: oldest.map(|mail| mail.made_at) })
+}
+
 fn cx(app: &Arc<App>) -> Cx {
     app.operator(DEPLOYMENT, "mails")
 }
@@ -260,7 +290,7 @@ fn cx(app: &Arc<App>) -> Cx {
 #[async_recursion]
 pub async fn take(app: &Arc<App>, due: &Loaded<Mail>) -> Result<Option<Taken>, Failure> {
     let cx = &cx(app);
-    if due.tries >= TRIES_MAX || cx.now >= due.good_until {
+    if due.is_over(cx.now) {
         give_up(app, due).await?;
         return Ok(None);
     }
