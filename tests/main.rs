@@ -33,6 +33,7 @@ mod oidc;
 mod operation_lines;
 mod operations;
 mod packaging;
+mod passkeys;
 mod past;
 mod people;
 mod pki;
