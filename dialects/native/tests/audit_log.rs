@@ -357,3 +357,58 @@ async fn filters_choose_and_what_is_not_understood_is_refused() {
     native.call("GET", &format!("{LOG}/999999"), None).await.expect(404);
     native.call("GET", &format!("{LOG}/x"), None).await.expect(404);
 }
+
+#[tokio::test]
+async fn who_may_reads_all_that_concerns_an_account() {
+    let native = Native::start().await;
+    let server = &native.server;
+    let made = async |path: &str, body: Value| {
+        native.call("POST", path, Some(body)).await.expect(201).json()["number"].clone()
+    };
+    let branch = made("/v1/accounts", json!({"name": "Branch"})).await;
+    let space = made("/v1/spaces", json!({"name": "Shop", "account": branch})).await;
+    let role = json!({"name": "Auditor", "account": branch, "permissions": ["audit:read"]});
+    let role = made("/v1/roles", role).await;
+    let provider = json!({"name": "Staff", "issuer": "http://127.0.0.1:9443/realm",
+        "client_id": "patron", "client_secret": "9a4c1f", "account": branch});
+    made("/v1/providers", provider).await;
+    let key = json!({"dialect": "native", "space": space});
+    made("/v1/keys", key).await;
+    // Who belongs elsewhere reads it here too, once the role is held here.
+    native.person("ada@example.com", Some(json!({"role": role, "account": branch}))).await;
+    let person = json!({"kind": "human", "email": "ben@example.com", "account": branch});
+    let ben = made("/v1/users", person).await;
+    native.call("DELETE", &format!("/v1/users/{ben}"), None).await.expect(204);
+    let patch = Some(json!({"description": "Reads"}));
+    native.call("PATCH", &format!("/v1/roles/{role}"), patch).await.expect(200);
+    server.app.finish_audit().await;
+    let of_branch = format!("{LOG}?account={branch}&limit=200");
+    let mut ada = native.browser("ada@example.com").await;
+    let told = ada.call(server, "GET", &of_branch, &[], None).await.expect(200).json();
+    let told = told["data"].as_array().unwrap();
+    let has = |action: &str| told.iter().any(|entry| entry["action"] == action);
+    for action in [
+        "account.created",
+        "space.created",
+        "role.created",
+        "role.updated",
+        "provider.created",
+        "key.created",
+        "user.created",
+        "user.invited",
+        "user.deleted",
+        "assignment.granted",
+    ] {
+        assert!(has(action), "{action}: {told:?}");
+    }
+    assert!(told.iter().all(|entry| entry["account"] == branch), "{told:?}");
+    // By what is concerned, and nothing of other accounts.
+    let keys = format!("{LOG}?account={branch}&space={space}&action=key.*");
+    let keys = ada.call(server, "GET", &keys, &[], None).await.expect(200).json();
+    assert_eq!(keys["data"].as_array().unwrap().len(), 1);
+    ada.call(server, "GET", &format!("{LOG}?account=1"), &[], None).await.expect(404);
+    ada.call(server, "GET", &format!("{LOG}/export"), &[], None).await.expect(403);
+    native.person("cleo@example.com", Some(json!({"role": 3, "space": 1}))).await;
+    let mut cleo = native.browser("cleo@example.com").await;
+    cleo.call(server, "GET", &of_branch, &[], None).await.expect(403);
+}

@@ -109,7 +109,7 @@ pub(super) fn of_the_audit_log() -> Vec<Operation> {
         Parameter::query("limit", "integer", "1 to 10000"),
         Parameter::query("format", "string", "ndjson (default) or csv"),
     ];
-    group("Audit log", [
+    deployment("Audit log", [
         get(ALL, audit_log::list)
             .named("list_audit_entries",
                 "Who was let in or refused, and who changed what about access, newest first")
