@@ -22,6 +22,7 @@ pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
         .route("/console/invite", get(page))
         .route("/console/reset", get(page))
         .route("/console/email", get(page))
+        .route("/console/approve", get(page))
         .route("/console/links.js", get(script))
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use patron_app::{App, audit, idempotency::REMEMBERED_SECONDS, offboarding, sign_in};
+use patron_app::{App, audit, idempotency::REMEMBERED_SECONDS, keys, offboarding, sign_in};
 use patron_delivery::{Engine, Guarded, Options};
 use patron_gateway::{Gateway, Site, limits::Limits, metrics, server};
 use patron_model::Failure;
@@ -242,6 +242,7 @@ fn deliver(settings: &Settings, app: &Arc<App>, doors: &Doors) -> Result<Engine>
 /// Begins to send mails, where they are sent.
 fn send_mails(settings: &Settings, app: &Arc<App>) -> Result<Option<JoinHandle<()>>> {
     let smtp = settings.mail.smtp()?;
+    patron_mails::describe();
     Ok(smtp.map(|smtp| tokio::spawn(patron_mails::run(Arc::clone(app), smtp))))
 }
 
@@ -300,11 +301,14 @@ async fn forget_old_entries(app: &App, keep_days: i64) {
     }
 }
 
-/// Removes idempotency answers and entries of the audit trail that are older than they are promised
-/// to be kept.
+/// Tells of keys that end soon, and removes idempotency answers and entries of the audit trail that
+/// are older than they are promised to be kept.
 async fn sweep(app: Arc<App>, keep_days: i64) {
     loop {
         forget_old_entries(&app, keep_days).await;
+        if let Err(failure) = keys::tell_of_ends(&app).await {
+            tracing::warn!(failure = failure.name(), "ends of keys could not be told");
+        }
         if let Err(failure) = sign_in::sweep(&app, app.clock.now()).await {
             tracing::warn!(failure = failure.name(), "sessions that are over could not be removed");
         }

@@ -12,6 +12,10 @@ const KINDS = {
     title: "Confirm your address", act: "Confirm", path: "/v1/me/email/confirm", password: false,
     done: "You sign in by this address from now on.",
   },
+  "/console/approve": {
+    title: "Sign in with this browser", act: "It was me", path: "/v1/sign-in/approve", password: false,
+    done: "You can sign in with this browser now.",
+  },
 };
 const kind = Object.entries(KINDS).find(([end]) => location.pathname.endsWith(end))?.[1];
 const base = location.pathname.replace(/\/console\/.*$/, "");

@@ -111,6 +111,7 @@ const TESTS_OWN: &[&str] = &[
     "native/hanging",
     "native/idempotency",
     "native/links",
+    "native/notices",
     "native/offboarding",
     "native/second_factor",
     "native/sign_in",

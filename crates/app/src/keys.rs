@@ -6,6 +6,7 @@
 mod adoption;
 mod callers;
 mod changes;
+mod ending;
 mod handles;
 mod uses;
 
@@ -38,6 +39,7 @@ use crate::{
 pub use self::callers::{Caller, Callers, REMEMBERED};
 pub(crate) use self::callers::{CallerCache, OfPerson};
 pub use self::changes::{NewHalves, OVERLAP_SECONDS, OVERLAP_SECONDS_MAX, rotate, update};
+pub use self::ending::tell_of_ends;
 pub use self::handles::renew;
 pub(crate) use self::uses::Uses;
 pub use self::uses::{KEY_USE, KeyUse};
@@ -308,6 +310,7 @@ fn made(cx: &Cx, new: NewKey, number: i64, user: i64, hint: String) -> Key {
         hint,
         created_at: cx.now,
         revoked_at: None,
+        told: None,
     }
 }
 

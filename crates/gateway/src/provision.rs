@@ -158,6 +158,7 @@ pub fn well_known(dialects: &[&'static Dialect], base_url: &str, number: i64, uu
             handle: minted.handle.unwrap_or_else(|| key_number.to_string()),
             created_at: at,
             revoked_at: None,
+            told: None,
         };
         let shown = Shown { base_url, space: &space, key: &key, secret: &minted.shown };
         credentials.insert(dialect.name.into(), (dialect.credentials.show)(&shown));

@@ -126,6 +126,8 @@ events! {
         Created = "created",
         /// It changed.
         Updated = "updated",
+        /// It ends soon, and those who may change it are told.
+        Expiring = "expiring",
     }
 
     /// Events of a user.

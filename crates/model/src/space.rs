@@ -358,7 +358,22 @@ pub struct Key {
     /// When it was revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Timestamp>,
+    /// What was told of its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<EndTold>,
 }
+
+/// What was told of the end of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct EndTold {
+    /// The end: of another one it is told anew.
+    pub end: Timestamp,
+    /// Days before it, one of [`TOLD_DAYS_BEFORE`].
+    pub days: i64,
+}
+
+/// Days before its end at which those who may change a key are told, the earliest first.
+pub const TOLD_DAYS_BEFORE: [i64; 2] = [14, 3];
 
 /// A key whose user was handed on to a newer key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -370,6 +385,18 @@ pub struct EarlierKey {
 }
 
 impl Key {
+    /// What is to be told of its end by now and was not, where it ends by itself and nothing has
+    /// taken its place.
+    pub fn end_to_tell(&self, now: Timestamp) -> Option<EndTold> {
+        const DAY_SECONDS: i64 = 24 * 3_600;
+        let is_in_use = self.revoked_at.is_none() && self.replaced_by.is_none();
+        let end = self.expires_at.filter(|end| is_in_use && now < *end)?;
+        let has_come = |days: &i64| now >= end.plus_seconds(-days * DAY_SECONDS);
+        let days = TOLD_DAYS_BEFORE.into_iter().filter(has_come).min()?;
+        let is_told = self.told.is_some_and(|told| told.end == end && told.days <= days);
+        (!is_told).then_some(EndTold { end, days })
+    }
+
     /// Whether it opens anything at a moment, and for how long.
     pub fn state(&self, now: Timestamp) -> KeyState {
         if self.revoked_at.is_some() {

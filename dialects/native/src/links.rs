@@ -1,7 +1,7 @@
 //! What is done by links that are mailed: invitations, another password, another address. What a
 //! link holds comes in a body and never in a path, which would be logged.
 
-use patron_app::sign_in::{invitations, moves, passkeys, resets};
+use patron_app::sign_in::{approvals, invitations, moves, passkeys, resets};
 use patron_gateway::{Fields, Member, Reply, Request, browsers::Cookies};
 use patron_model::{Failure, Patch, Why, email::Email};
 use schemars::JsonSchema;
@@ -162,6 +162,16 @@ pub async fn confirm_email(request: Request) -> Result<Reply, Failure> {
     fields.finish()?;
     moves::confirm(&request.cx, &token, cookies(&request).link(&request)).await?;
     Ok(Reply::empty(204))
+}
+
+/// Makes the browser a known one, by the link that its person was mailed.
+pub async fn approve(request: Request) -> Result<Reply, Failure> {
+    let (sent, mut fields) = body::<TokenIn>(&request)?;
+    let token = required(&mut fields, "token", sent.token);
+    fields.finish()?;
+    let cookies = cookies(&request);
+    let device = approvals::approve(&request.cx, &token, cookies.link(&request)).await?;
+    Ok(cookies.know(Reply::empty(204), &device))
 }
 
 /// Invites a person once more.

@@ -16,7 +16,7 @@ const EMAIL: &str = "ada@example.com";
 /// As [`Native::person`] sets it.
 const PASSWORD: &str = "correct horse battery staple";
 const NEW: &str = "another one that is long enough";
-const START: i64 = 1_767_323_045;
+pub const START: i64 = 1_767_323_045;
 const FORGOT: &str = "/v1/password/forgot";
 const RESET: &str = "/v1/password/reset";
 const ACCEPT: &str = "/v1/invitations/accept";
@@ -27,32 +27,36 @@ const CONFIRM: &str = "/v1/me/email/confirm";
 const LOOKS: usize = 100;
 
 /// A server whose clock stands still.
-struct Place {
-    native: Native,
-    clock: Clock,
+pub struct Place {
+    pub native: Native,
+    pub clock: Clock,
 }
 
 impl Place {
-    async fn start() -> Place {
+    pub async fn start() -> Place {
+        Place::start_with(Limits::default()).await
+    }
+
+    pub async fn start_with(limits: Limits) -> Place {
         let clock = Clock::fixed(Timestamp::from_micros(START * 1_000_000));
-        let server = TestServer::start_with(&[&DIALECT], clock.clone(), Limits::default()).await;
+        let server = TestServer::start_with(&[&DIALECT], clock.clone(), limits).await;
         let keys = server.credentials("native");
         Place { native: Native { server, keys }, clock }
     }
 
-    async fn post(&self, browser: &mut Browser, path: &str, body: Value) -> Answer {
+    pub async fn post(&self, browser: &mut Browser, path: &str, body: Value) -> Answer {
         browser.call(&self.native.server, "POST", path, &[], Some(body)).await
     }
 
     /// Mails in the tray about something, the newest first.
-    async fn mails(&self, about: &str) -> Vec<Value> {
+    pub async fn mails(&self, about: &str) -> Vec<Value> {
         let all = self.native.call("GET", "/v1/sandbox/mails", None).await.expect(200).json();
         let all = all["data"].as_array().unwrap().clone();
         all.into_iter().filter(|mail| mail["about"] == about).collect()
     }
 
     /// What the newest mail about something leads to holds, once there are so many.
-    async fn token(&self, about: &str, count: usize) -> String {
+    pub async fn token(&self, about: &str, count: usize) -> String {
         for _ in 0..LOOKS {
             let mails = self.mails(about).await;
             assert!(mails.len() <= count, "{mails:?}");

@@ -15,6 +15,7 @@ mod idempotency;
 mod keys;
 mod links;
 mod lists;
+mod notices;
 mod offboarding;
 mod passkeys;
 mod place;

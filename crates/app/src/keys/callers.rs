@@ -409,6 +409,7 @@ impl App {
             hint: String::new(),
             created_at: user.created_at,
             revoked_at: None,
+            told: None,
         };
         let everywhere = space.as_ref().map_or(Permissions::NONE, |space| {
             principal.at(&Place { space: Some(space.number), path: path.clone() })

@@ -1,27 +1,32 @@
-//! Notices: persons are told when somebody changed how they sign in, whoever it was, and those who
-//! can mend it when a webhook endpoint is told nothing any more. Each is written in the batch of
-//! what it tells.
+//! Notices: persons are told when somebody changed how they sign in, whoever it was, when an
+//! unknown browser signed in as them, and which roles they were given or lost; those who can mend
+//! it when a webhook endpoint is told nothing any more, or a key ends soon. Each is written in the
+//! batch of what it tells.
 
 use patron_model::{
     Failure, Permission,
-    space::Space,
-    user::User,
+    audit::kept_agent,
+    role::Assignment,
+    space::{Account, Key, Space},
+    user::{User, UserKind},
     webhook::{Endpoint, EndpointReason},
 };
 
 use super::{Message, To, Transport, queue};
 use crate::{
     Cx, assignments,
+    audit::Origin,
     commit::Draft,
-    documents::{DEPLOYMENT, SPACE},
+    documents::{ACCOUNT, DEPLOYMENT, SPACE},
     failure, places,
     record::decode,
     rights::Place,
+    sign_in::guard,
 };
 
 pub use super::texts::Change;
 
-/// Persons who are told of one endpoint, at most.
+/// Persons who are told of one endpoint or key, at most.
 const TOLD_MAX: usize = 20;
 
 /// Notes that a person is told of a change in how they sign in, at the address of before.
@@ -38,6 +43,86 @@ pub(crate) async fn changed(
         return Ok(());
     }
     queue(cx, draft, To::person(before), Message::Changed { what, at: cx.now }).await
+}
+
+/// Notes that a person is told who signed in with a browser that was not known.
+///
+/// # Errors
+/// Whatever the store says.
+pub(crate) async fn new_browser(
+    cx: &Cx,
+    draft: &mut Draft<'_>,
+    user: &User,
+) -> Result<(), Failure> {
+    if user.email.is_none() {
+        return Ok(());
+    }
+    let origin = cx.origin.as_deref();
+    let message = Message::NewBrowser {
+        agent: origin.and_then(Origin::agent).and_then(kept_agent),
+        address: origin.and_then(Origin::address).map(|address| address.to_string()),
+        at: cx.now,
+    };
+    queue(cx, draft, To::person(user), message).await
+}
+
+/// Notes that a person is told of a role that was given or taken, [`guard::NOTICES_HOUR_MAX`] times
+/// an hour at most. Who does not sign in yet is told nothing.
+///
+/// # Errors
+/// Whatever the store says.
+pub(crate) async fn role(
+    cx: &Cx,
+    draft: &mut Draft<'_>,
+    user: &User,
+    held: &Assignment,
+    is_given: bool,
+) -> Result<(), Failure> {
+    let is_told = user.kind == UserKind::Human && user.is_active() && user.email.is_some();
+    if !is_told || cx.app.mail_transport() == Transport::Nowhere {
+        return Ok(());
+    }
+    if !guard::may_tell(cx, draft, user.number).await? {
+        return Ok(());
+    }
+    let role = cx.app.role(held.role).await?.name;
+    let place = match held.space {
+        Some(space) => name_of_space(cx, space).await?,
+        None => {
+            let row = cx.app.store.get(&ACCOUNT, DEPLOYMENT, held.account).await;
+            let account = row.map_err(failure)?.as_ref().map(decode::<Account>).transpose()?;
+            account.map(|account| account.name.as_str().to_owned())
+        }
+    };
+    let message = Message::Role { role, place: place.unwrap_or_default(), is_given };
+    queue(cx, draft, To::person(user), message).await
+}
+
+async fn name_of_space(cx: &Cx, number: i64) -> Result<Option<String>, Failure> {
+    let row = cx.app.store.get(&SPACE, DEPLOYMENT, number).await.map_err(failure)?;
+    let space = row.as_ref().map(decode::<Space>).transpose()?;
+    Ok(space.map(|space| space.name.as_str().to_owned()))
+}
+
+/// Notes that those are told who may change a key that ends soon.
+///
+/// # Errors
+/// Whatever the store says.
+pub(crate) async fn key_ends(cx: &Cx, draft: &mut Draft<'_>, key: &Key) -> Result<(), Failure> {
+    let (Some(at), true) = (key.expires_at, cx.app.mail_transport() != Transport::Nowhere) else {
+        return Ok(());
+    };
+    let path = places::path(&cx.app, key.account).await?;
+    let place = Place { space: (!key.account_wide).then_some(key.space), path };
+    let may = Permission::KeyWrite;
+    let space = name_of_space(cx, key.space).await?.unwrap_or_default();
+    for user in assignments::persons_with(cx, may, &place, TOLD_MAX).await? {
+        let Some(email) = &user.email else { continue };
+        let to = To { account: key.account, user: user.number, address: email.as_str() };
+        let (name, space) = (key.name.clone(), space.clone());
+        queue(cx, draft, to, Message::KeyEnds { key: key.number, name, space, at }).await?;
+    }
+    Ok(())
 }
 
 /// Notes that those are told who may change an endpoint that nobody stopped.

@@ -31,6 +31,43 @@ pub enum Message {
         /// Until when.
         until: Timestamp,
     },
+    /// So many wrong passwords were tried for the person that none from unknown browsers is looked
+    /// at.
+    Approval {
+        /// What makes the browser a known one that opens it.
+        token: String,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The person signed in with a browser that was not known.
+    NewBrowser {
+        /// What the browser calls itself.
+        agent: Option<String>,
+        /// Its address.
+        address: Option<String>,
+        /// When.
+        at: Timestamp,
+    },
+    /// The person holds a role from now on, or holds it no more.
+    Role {
+        /// What people call it.
+        role: String,
+        /// Name of the account or space where.
+        place: String,
+        /// Whether it was given; otherwise it was taken.
+        is_given: bool,
+    },
+    /// A key ends soon.
+    KeyEnds {
+        /// Its number.
+        key: i64,
+        /// What people call it.
+        name: String,
+        /// Name of its space.
+        space: String,
+        /// When it ends.
+        at: Timestamp,
+    },
     /// Somebody changed how the person signs in.
     Changed {
         /// What.
@@ -131,6 +168,10 @@ impl Message {
             Message::Invitation { .. } => "invitation",
             Message::PasswordReset { .. } => "password_reset",
             Message::NewAddress { .. } => "new_address",
+            Message::Approval { .. } => "approval",
+            Message::NewBrowser { .. } => "new_browser",
+            Message::Role { .. } => "role_changed",
+            Message::KeyEnds { .. } => "key_ends",
             Message::Changed { .. } => "sign_in_changed",
             Message::EndpointStopped { .. } => "webhook_endpoint_stopped",
         }
@@ -141,8 +182,13 @@ impl Message {
         match self {
             Message::Invitation { until, .. }
             | Message::PasswordReset { until, .. }
-            | Message::NewAddress { until, .. } => Some(*until),
-            Message::Changed { .. } | Message::EndpointStopped { .. } => None,
+            | Message::NewAddress { until, .. }
+            | Message::Approval { until, .. } => Some(*until),
+            Message::Changed { .. }
+            | Message::NewBrowser { .. }
+            | Message::Role { .. }
+            | Message::KeyEnds { .. }
+            | Message::EndpointStopped { .. } => None,
         }
     }
 
@@ -155,7 +201,12 @@ impl Message {
                 Some(format!("{base_url}/console/reset#{token}"))
             }
             Message::NewAddress { token, .. } => Some(format!("{base_url}/console/email#{token}")),
-            Message::Changed { .. } | Message::EndpointStopped { .. } => None,
+            Message::Approval { token, .. } => Some(format!("{base_url}/console/approve#{token}")),
+            Message::Changed { .. }
+            | Message::NewBrowser { .. }
+            | Message::Role { .. }
+            | Message::KeyEnds { .. }
+            | Message::EndpointStopped { .. } => None,
         }
     }
 
@@ -191,6 +242,19 @@ impl Message {
                     moment(*until)
                 ),
             ),
+            Message::Approval { until, .. } => {
+                ("Wrong passwords were tried for you at Patron", approval(*until, &link))
+            }
+            Message::NewBrowser { agent, address, at } => (
+                "You signed in to Patron with another browser",
+                new_browser(agent.as_deref(), address.as_deref(), *at),
+            ),
+            Message::Role { role, place, is_given } => {
+                ("Your roles in Patron were changed", changed_role(role, place, *is_given))
+            }
+            Message::KeyEnds { key, name, space, at } => {
+                ("A key of Patron ends soon", key_ends(*key, name, space, *at))
+            }
             Message::Changed { what, at } => (
                 "How you sign in to Patron was changed",
                 format!(
@@ -208,6 +272,50 @@ impl Message {
         };
         Text { subject, body: format!("{said}\n{SIGNED}") }
     }
+}
+
+fn approval(until: Timestamp, link: &str) -> String {
+    format!(
+        "So many wrong passwords were tried for you that Patron looks at none any more from \
+         browsers it does not know. Those you signed in with before still work.\n\nTo sign in with \
+         another one, open this page in that browser until {} and confirm it:\n\n{link}\n\nIf it \
+         was not you who wants to sign in, there is nothing to do: nobody got in.\n",
+        moment(until)
+    )
+}
+
+fn new_browser(agent: Option<&str>, address: Option<&str>, at: Timestamp) -> String {
+    format!(
+        "Somebody signed in to Patron as you on {}, with a browser that was not known \
+         before:\n\n    {}\n    {}\n\nIf it was you, there is nothing to do. If not, choose \
+         another password, which ends all sessions, and tell whoever manages your account.\n",
+        moment(at),
+        line(agent.unwrap_or("it does not say what it is")),
+        line(address.unwrap_or("no address is known")),
+    )
+}
+
+fn changed_role(role: &str, place: &str, is_given: bool) -> String {
+    let said = match is_given {
+        true => "You hold a role from now on:",
+        false => "You hold a role no more:",
+    };
+    format!(
+        "{said}\n\n    {}\n    {}\n\nIf you do not expect this, ask whoever manages your \
+         account.\n",
+        line(role),
+        line(place)
+    )
+}
+
+fn key_ends(key: i64, name: &str, space: &str, at: Timestamp) -> String {
+    format!(
+        "Key {key} ends on {}; what uses it gets in no more then.\n\n    {}\n    {}\n\nRotate it \
+         (POST /v1/keys/{key}/rotate, or patron key rotate {key}), or give it a later end.\n",
+        moment(at),
+        line(name),
+        line(space)
+    )
 }
 
 fn stopped(space: &str, endpoint: i64, host: &str, is_gone: bool) -> String {

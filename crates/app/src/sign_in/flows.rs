@@ -54,6 +54,8 @@ pub(super) enum Purpose {
     PasswordReset,
     /// A person wants to sign in by another address.
     NewAddress,
+    /// A person wants to sign in with another browser, while no passwords from such are looked at.
+    Approval,
 }
 
 impl Purpose {
@@ -62,6 +64,7 @@ impl Purpose {
             Purpose::Invitation => "invitation",
             Purpose::PasswordReset => "password_reset",
             Purpose::NewAddress => "new_address",
+            Purpose::Approval => "approval",
         }
     }
 
@@ -69,7 +72,7 @@ impl Purpose {
     const fn seconds(self) -> i64 {
         match self {
             Purpose::Invitation => 7 * 24 * 3_600,
-            Purpose::PasswordReset => 3_600,
+            Purpose::PasswordReset | Purpose::Approval => 3_600,
             Purpose::NewAddress => 24 * 3_600,
         }
     }

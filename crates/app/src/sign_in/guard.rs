@@ -42,6 +42,8 @@ pub const HOUR_WRONG_MAX: u32 = 30;
 pub const ROW_WRONG_MAX: u32 = 100;
 /// Wrong passwords of a network in a minute.
 pub const NETWORK_WRONG_MAX: u32 = 20;
+/// Notices that a person is mailed within an hour, about roles and unknown browsers.
+pub const NOTICES_HOUR_MAX: u32 = 10;
 /// Days for which a browser stays a known device.
 pub const DEVICE_DAYS: i64 = 180;
 /// Seconds after the last attempt for which counts are kept.
@@ -74,6 +76,17 @@ pub struct Guard {
     /// When the person last signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_in_at: Option<Timestamp>,
+    /// Notices that the person was mailed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    told: Option<Told>,
+}
+
+/// Notices within an hour.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Told {
+    /// When the hour began.
+    hour: Timestamp,
+    count: u32,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -106,7 +119,24 @@ impl Guard {
             devices: Vec::new(),
             seen_at: now,
             signed_in_at: None,
+            told: None,
         }
+    }
+
+    /// Counts a notice; whether it may be mailed.
+    fn tell(&mut self, now: Timestamp) -> bool {
+        let before = self.told.filter(|told| now < told.hour.plus_seconds(HOUR_SECONDS));
+        let mut told = before.unwrap_or(Told { hour: now, count: 0 });
+        let may = told.count < NOTICES_HOUR_MAX;
+        told.count += u32::from(may);
+        self.told = Some(told);
+        may
+    }
+
+    /// Whether a password from an unknown device would not be looked at.
+    fn is_closed(&self, now: Timestamp) -> bool {
+        let in_hour = if now >= self.hour.plus_seconds(HOUR_SECONDS) { 0 } else { self.in_hour };
+        in_hour >= HOUR_WRONG_MAX || self.in_a_row >= ROW_WRONG_MAX
     }
 
     /// Counts an attempt as wrong; whether it may be looked at.
@@ -119,11 +149,11 @@ impl Guard {
             counted.wrong += 1;
             return true;
         }
+        if self.is_closed(now) {
+            return false;
+        }
         if now >= self.hour.plus_seconds(HOUR_SECONDS) {
             (self.hour, self.in_hour) = (now, 0);
-        }
-        if self.in_hour >= HOUR_WRONG_MAX || self.in_a_row >= ROW_WRONG_MAX {
-            return false;
         }
         self.in_hour += 1;
         self.in_a_row += 1;
@@ -187,18 +217,39 @@ impl Attempts {
         .await
     }
 
-    /// Notes that the attempt was right.
-    pub(super) async fn succeed(&self, cx: &Cx, draft: &mut Draft<'_>) -> Result<(), Failure> {
+    /// Notes that the attempt was right. Whether the person is to be told, because the device was
+    /// not known.
+    pub(super) async fn succeed(&self, cx: &Cx, draft: &mut Draft<'_>) -> Result<bool, Failure> {
         let before = load(cx, self.number).await?;
         let mut after = self.counted(before.as_ref(), cx.now);
         after.forgive(self.device.as_deref(), cx.now);
+        let is_told = self.device.is_none() && after.tell(cx.now);
         draft.taken_is_raced();
-        save(draft, before.as_ref(), &after)
+        save(draft, before.as_ref(), &after)?;
+        Ok(is_told)
     }
 
     fn counted(&self, before: Option<&Loaded<Guard>>, now: Timestamp) -> Guard {
         before.map_or_else(|| Guard::new(self.number, now), |before| before.record.clone())
     }
+}
+
+/// Counts a notice to a person; whether it may be mailed.
+///
+/// # Errors
+/// Whatever the store says.
+pub(crate) async fn may_tell(cx: &Cx, draft: &mut Draft<'_>, user: i64) -> Result<bool, Failure> {
+    let before = load(cx, user).await?;
+    let mut after = Attempts::of(user, None).counted(before.as_ref(), cx.now);
+    let may = after.tell(cx.now);
+    draft.taken_is_raced();
+    save(draft, before.as_ref(), &after)?;
+    Ok(may)
+}
+
+/// Whether passwords for a person from unknown devices are looked at no more.
+pub(super) async fn is_closed(cx: &Cx, user: i64) -> Result<bool, Failure> {
+    Ok(load(cx, user).await?.is_some_and(|counts| counts.is_closed(cx.now)))
 }
 
 /// The counts for a person.
@@ -334,6 +385,15 @@ mod tests {
         }
         let all = DEVICE_WRONG_MAX + ROW_WRONG_MAX;
         assert_eq!(guessed, all as usize, "in a row, however long it takes");
+    }
+
+    #[test]
+    fn so_many_notices_an_hour_and_no_more() {
+        let mut guard = Guard::new(7, at(0));
+        for hour in 0..3 {
+            let told = (0..100).filter(|n| guard.tell(at(hour * HOUR_SECONDS + n))).count();
+            assert_eq!(told, NOTICES_HOUR_MAX as usize, "{hour}");
+        }
     }
 
     #[test]

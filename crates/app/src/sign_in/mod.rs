@@ -12,11 +12,13 @@
 //!   [`moves`] to another address.
 //! - [`sessions`]: what a browser holds afterwards; they end on the server. [`persons`]: a session
 //!   as who asks, by the same evaluator of rights as keys.
-//! - [`guard`]: guessing costs the guesser, and nobody can lock out another.
+//! - [`guard`]: guessing costs the guesser, and nobody can lock out another. [`approvals`]: how who
+//!   guesses no more gets a further browser in.
 //!
 //! None of it tells whether a person exists: unknown addresses are answered alike, cost the same
 //! hash, the same reads and the same write. Nothing here is journaled.
 
+pub mod approvals;
 pub mod by_provider;
 pub mod challenges;
 pub mod flows;
@@ -58,7 +60,9 @@ use crate::{
     audit::{Act, target},
     commit::Draft,
     documents::DEPLOYMENT,
-    failure, mails, places,
+    failure,
+    mails::{self, notices},
+    places,
     record::{Loaded, decode},
 };
 
@@ -225,6 +229,9 @@ pub async fn by_password(cx: &Cx, attempt: Attempt<'_>) -> Result<Opened, Failur
     let is_looked_at = counted.charge(cx).await?;
     let fits = passwords::fits(turn, kept.filter(|_| is_looked_at), attempt.password).await?;
     let (Some(login), Some(user), true) = (login, user, fits) else {
+        if !is_looked_at {
+            approvals::ask(cx, number);
+        }
         cx.app.sign_in.networks.note_wrong(cx);
         return Err(WRONG);
     };
@@ -288,8 +295,8 @@ pub(crate) async fn open(
     draft.assert(login);
     // Half a proof forgives no guess and makes no browser known: whoever has the password could
     // guess at codes for ever.
-    if login.awaited(proof.level).is_empty() {
-        counted.succeed(cx, draft).await?;
+    if login.awaited(proof.level).is_empty() && counted.succeed(cx, draft).await? {
+        notices::new_browser(cx, draft, user).await?;
     }
     let opened = sessions::open(cx, draft, user, proof).await?;
     Ok(held(cx, login, opened))

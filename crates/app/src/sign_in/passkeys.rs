@@ -386,7 +386,10 @@ pub async fn prove(
         draft.replace(&before, &after, UntoldEvent::Updated, &[])?;
         draft.assert(&login);
         let device = device.and_then(|sent| guard::known(cx, &login, sent));
-        Attempts::of(login.number, device).succeed(cx, &mut draft).await?;
+        let is_told = Attempts::of(login.number, device).succeed(cx, &mut draft).await?;
+        if is_told && person.standing.level < 2 {
+            notices::new_browser(cx, &mut draft, user).await?;
+        }
         let (session, by) = (person.standing.session, Some(Method::Passkey));
         let renewed = sessions::renew(cx, &mut draft, user, session, by).await?;
         Ok((draft, held(cx, &login, renewed)))

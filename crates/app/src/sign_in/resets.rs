@@ -30,7 +30,7 @@ use crate::{
 const ASKED_MAX: usize = 64;
 
 /// Room for requests that were answered and are still worked on.
-pub(crate) struct Asked(Arc<Semaphore>);
+pub(crate) struct Asked(pub(super) Arc<Semaphore>);
 
 impl Default for Asked {
     fn default() -> Asked {

@@ -253,7 +253,7 @@ pub async fn prove(
     device: Option<&str>,
 ) -> Result<Opened, Failure> {
     let cx = &plain(cx);
-    let session = standing(caller)?.session;
+    let Standing { session, level, .. } = *standing(caller)?;
     let user = &caller.user;
     let (Typed::Code(text) | Typed::Recovery(text)) = typed;
     bounded(if matches!(typed, Typed::Code(_)) { "code" } else { "recovery_code" }, text)?;
@@ -278,7 +278,11 @@ pub async fn prove(
         let mut after = before.record.clone();
         after.second = Some(second);
         draft.replace(&before, &after, UntoldEvent::Updated, &[])?;
-        counted.succeed(cx, &mut draft).await?;
+        let is_told = counted.succeed(cx, &mut draft).await?;
+        // A session of level 1 awaited it; a fresh proof is no sign-in.
+        if is_told && level < 2 {
+            notices::new_browser(cx, &mut draft, user).await?;
+        }
         let renewed = sessions::renew(cx, &mut draft, user, session, Some(method)).await?;
         Ok((draft, held(cx, &after, renewed)))
     });

@@ -98,6 +98,9 @@ pub(super) fn of_links() -> Vec<Operation> {
         post("/v1/password/reset", links::reset)
             .named("reset_password", "Set another password by a link; all sessions end")
             .public().body::<TokenPasswordIn>().replies_empty(204),
+        post("/v1/sign-in/approve", links::approve)
+            .named("approve_browser", "Make this browser a known one by a link")
+            .public().body::<TokenIn>().replies_empty(204),
         post("/v1/me/email", links::change_email)
             .named("set_own_email", "Have a link mailed to another address of your own")
             .own().step_up().body::<OwnEmailIn>().replies_empty(202),
