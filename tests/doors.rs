@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use patron_app::Clock;
 use patron_gateway::{
-    Access, Credentials, Dialect, Operation, Reply, Request, limits::Limits, operation::get,
+    Access, Credentials, Dialect, Door, Operation, Reply, Request, limits::Limits, operation::get,
 };
 use patron_model::Failure;
 use patron_testkit::{Answer, TestServer};
@@ -242,8 +242,8 @@ fn breaking() -> Vec<Operation> {
 #[tokio::test]
 async fn a_handler_that_breaks_ends_one_request() {
     let credentials = Credentials { ..patron_native::DIALECT.credentials };
-    let operations = breaking;
-    let dialect = Dialect { operations, credentials, ..patron_native::DIALECT };
+    let door = Door { operations: breaking, ..patron_native::DIALECT.door };
+    let dialect = Dialect { door, credentials, ..patron_native::DIALECT };
     let dialect: &'static Dialect = Box::leak(Box::new(dialect));
     let server = TestServer::start(&[dialect]).await;
     for _ in 0..2 {

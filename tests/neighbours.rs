@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use patron_app::{Clock, customers};
 use patron_gateway::{
-    Credentials, Dialect, Operation, Reply, Request, limits::Limits, operation::get,
+    Credentials, Dialect, Door, Operation, Reply, Request, limits::Limits, operation::get,
 };
 use patron_model::{Failure, Permission};
 use patron_store::{Options, Statistics};
@@ -202,7 +202,8 @@ fn holding() -> Vec<Operation> {
 /// The native API with other operations.
 fn native_with(operations: fn() -> Vec<Operation>) -> &'static Dialect {
     let credentials = Credentials { ..patron_native::DIALECT.credentials };
-    Box::leak(Box::new(Dialect { operations, credentials, ..patron_native::DIALECT }))
+    let door = Door { operations, ..patron_native::DIALECT.door };
+    Box::leak(Box::new(Dialect { door, credentials, ..patron_native::DIALECT }))
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use patron_app::{App, Id, customers, keys::NewSecret, secrets::sha256_hex};
 use patron_gateway::{
-    BoxFuture, Claim, Credentials, Dialect, Exchange, Member, Minted, Operation, Reading, Reply,
-    Request, SignRequest,
+    BoxFuture, Claim, Credentials, Dialect, Door, Exchange, Member, Minted, Operation, Reading,
+    Reply, Request, SignRequest,
     dialect::{Example, KeyRoles, Shown, SignIn, exact, random_token},
     operation,
 };
@@ -25,17 +25,19 @@ const NAME: &str = "tiny";
 
 /// The API.
 static TINY: Dialect = Dialect {
-    name: NAME,
+    door: Door {
+        name: NAME,
+        mounts: &["/tiny"],
+        route: exact,
+        authenticate,
+        claimed,
+        covers_body: |_| false,
+        operations,
+        render,
+        finish: |_, _, _| {},
+    },
     title: "Tiny",
     about: "People with a name.",
-    mounts: &["/tiny"],
-    route: exact,
-    authenticate,
-    claimed,
-    covers_body: |_| false,
-    operations,
-    render,
-    finish: |_, _, _| {},
     security: || json!({"bearer": {"type": "http", "scheme": "bearer"}}),
     error_schema: |generator| generator.subschema_for::<Value>(),
     error_media: "application/json",

@@ -113,7 +113,7 @@ async fn inspect(folder: &Path, writers: &[(&Writer, usize)]) -> Result<(), Stri
     check(&store).await?;
     let app = App::open(store.clone(), Clock::System, master(folder)?).await;
     let app = app.map_err(|locked| format!("{locked:?}"))?;
-    let site = Site { dialects: ALL.to_vec(), base_url: String::new() };
+    let site = Site::new(ALL.to_vec(), String::new());
     let gateway =
         Gateway::new(app, site, Limits::default(), &[], RequestLog::None, axum::Router::new());
     verify(&Door::Inside(&gateway), writers).await?;

@@ -113,7 +113,7 @@ impl Place {
             let first = saved.into_iter().next().unwrap().unwrap();
             let limits = Limits { requests_per_minute: 0, ..Limits::default() };
             let pages = Router::new();
-            let site = Site { dialects: DIALECTS.to_vec(), base_url: "http://x".into() };
+            let site = Site::new(DIALECTS.to_vec(), "http://x".into());
             let gateway =
                 Gateway::new(Arc::clone(&app), site, limits, &[], RequestLog::None, pages);
             (app, gateway, made.credentials, made.number, (first.number, first.uuid))

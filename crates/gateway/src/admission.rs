@@ -20,7 +20,8 @@ use patron_model::Failure;
 use crate::{
     addresses::AddressBudget,
     bodies::{Bodies, Read, Share},
-    dialect::{Claim, Dialect},
+    dialect::Claim,
+    door::Door,
     exchange::Exchange,
     limits::{Limited, Limits, OwnLimits, QuotaState, RateLimit},
     operation::{Access, Operation},
@@ -74,7 +75,7 @@ impl Admission {
     pub(crate) async fn admit(
         &self,
         app: &Arc<App>,
-        (dialect, operation): (&Dialect, &Operation),
+        (door, operation): (&Door, &Operation),
         exchange: &mut Exchange,
         body: Body,
         quota: &mut Option<QuotaState>,
@@ -84,9 +85,9 @@ impl Admission {
         let has_body = !body.is_end_stream();
         let mut claim = None;
         // A signature over the body can only be checked with it; until then it is a stranger's.
-        let needs_body = has_body && (dialect.covers_body)(exchange);
+        let needs_body = has_body && (door.covers_body)(exchange);
         if !is_public && !needs_body {
-            claim = Some(self.sign_in(app, dialect, exchange, quota).await?);
+            claim = Some(self.sign_in(app, door, exchange, quota).await?);
         }
         let mut held = None;
         if has_body {
@@ -100,7 +101,7 @@ impl Admission {
             held = Some(read);
         }
         if !is_public && claim.is_none() {
-            let signed = self.sign_in(app, dialect, exchange, quota).await?;
+            let signed = self.sign_in(app, door, exchange, quota).await?;
             if let Some(read) = &mut held {
                 read.pass_to(self.share_of(&signed)?)?;
             }
@@ -119,11 +120,11 @@ impl Admission {
     async fn sign_in(
         &self,
         app: &Arc<App>,
-        dialect: &Dialect,
+        door: &Door,
         exchange: &Exchange,
         quota: &mut Option<QuotaState>,
     ) -> Result<Claim, Failure> {
-        let attempt = (dialect.authenticate)(app, exchange);
+        let attempt = (door.authenticate)(app, exchange);
         let attempt = self.strangers.sign_in(exchange, attempt);
         let claim = guarded(self.longest, attempt).await?;
         claim.caller.note_use(app, exchange.client);

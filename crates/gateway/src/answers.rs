@@ -28,8 +28,9 @@ pub(crate) fn response(reply: Reply, exchange: &Exchange) -> Response {
     if let Ok(id) = HeaderValue::from_str(&exchange.request_id) {
         headers.insert("x-request-id", id);
     }
-    // Every answer may show a person, a refusal too: it names what was looked for.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Every answer may show a person, a refusal too: it names what was looked for. Who says
+    // otherwise has made sure of it.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     guarded(response)
 }
 

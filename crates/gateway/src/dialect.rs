@@ -2,9 +2,10 @@
 //! and needs no generics anywhere else.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 use std::sync::Arc;
 
-use patron_app::{App, Caller, keys::NewSecret, sign_in::Standing, webhooks::notifier::Notifier};
+use patron_app::{Caller, keys::NewSecret, sign_in::Standing, webhooks::notifier::Notifier};
 use patron_model::{
     Failure, Permissions, Problems, Timestamp, Why,
     card::contains_number,
@@ -13,38 +14,18 @@ use patron_model::{
 use serde_json::Value;
 
 use crate::{
-    BoxFuture,
-    exchange::{Exchange, Reply},
-    limits::QuotaState,
+    door::Door,
     operation::{Access, Operation},
 };
 
 /// An API over the common record.
 pub struct Dialect {
-    /// Its name: one word in lower case; also the word for its keys.
-    pub name: &'static str,
+    /// Where it answers, and how a request goes through.
+    pub door: Door,
     /// What people call it.
     pub title: &'static str,
     /// What it is for, in a sentence or two.
     pub about: &'static str,
-    /// Path prefixes it answers at, on segment boundaries.
-    pub mounts: &'static [&'static str],
-    /// The path to route by: most match exactly, some fold case or trailing slashes.
-    pub route: fn(&str) -> Cow<'_, str>,
-    /// Who asks, and in which space.
-    pub authenticate: Authenticate,
-    /// Public half of the key that a refused request claimed to hold, for the audit trail. Looks at
-    /// the request only.
-    pub claimed: fn(&Exchange) -> Option<String>,
-    /// Whether the signature of a request covers its body, so that who asks is only known once the
-    /// body is there. All others sign in before their body is read.
-    pub covers_body: fn(&Exchange) -> bool,
-    /// Every operation: the one page.
-    pub operations: fn() -> Vec<Operation>,
-    /// A failure in its own error shape.
-    pub render: fn(&Failure, &Exchange) -> Reply,
-    /// Last touch on every reply: headers that all answers carry.
-    pub finish: fn(&mut Reply, &Exchange, Option<QuotaState>),
     /// Security schemes of the description (OpenAPI `securitySchemes`).
     pub security: fn() -> Value,
     /// Schema of its error bodies.
@@ -56,10 +37,6 @@ pub struct Dialect {
     /// How it tells webhook endpoints what happened, where it has a form for that.
     pub webhooks: Option<&'static Notifier>,
 }
-
-/// Finds out who asks, and in which space.
-pub type Authenticate =
-    for<'a> fn(&'a Arc<App>, &'a Exchange) -> BoxFuture<'a, Result<Claim, Failure>>;
 
 /// Headers of a signed request: names and values.
 pub type SignedHeaders = Vec<(&'static str, String)>;
@@ -231,6 +208,13 @@ pub struct Switch {
     pub takes: &'static str,
     /// Whether a value is one of them.
     pub accepts: fn(&Value) -> bool,
+}
+
+impl Deref for Dialect {
+    type Target = Door;
+    fn deref(&self) -> &Door {
+        &self.door
+    }
 }
 
 impl Dialect {

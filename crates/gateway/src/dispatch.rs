@@ -18,20 +18,19 @@ use axum::{
     routing::{MethodFilter, MethodRouter},
 };
 use http::{Method, header};
-use patron_app::{Actor, App, Cx, audit::Seen, idempotency::Idempotency};
-use patron_model::{Failure, Permissions, Problems, Why, card::contains_number};
+use patron_app::App;
+use patron_model::{Failure, card::contains_number};
 use tower::ServiceExt as _;
 
 use crate::{
-    admission::{Admission, Admitted},
+    admission::Admission,
     answers::{guarded, response},
-    cards,
-    dialect::{Claim, Dialect},
-    exchange::{Exchange, Reply, Request, Site},
-    fingerprint,
+    door::Door,
+    exchange::{Exchange, Reply, Site},
     limits::{Limits, QuotaState},
     metrics::Meters,
     operation::{Access, Operation},
+    pass,
     paths::{fold_path, longest_prefix, params, target},
     traces::Answered,
     trail,
@@ -55,9 +54,9 @@ pub struct Gateway {
     id_prefix: String,
 }
 
-/// A dialect at its path prefixes.
+/// An API, or the console, at its path prefixes.
 struct Mount {
-    dialect: &'static Dialect,
+    door: &'static Door,
     router: Router,
 }
 
@@ -75,7 +74,7 @@ pub enum RequestLog {
 
 /// One operation as it is served.
 struct Route {
-    dialect: &'static Dialect,
+    door: &'static Door,
     operation: Operation,
     meters: Meters,
 }
@@ -101,11 +100,9 @@ impl Gateway {
     ) -> Arc<Gateway> {
         app.faces.hold_at_most(limits.faces_bytes_max);
         Arc::new_cyclic(|this| {
-            let mount = |dialect: &&'static Dialect| Mount {
-                dialect,
-                router: router(dialect, this.clone()),
-            };
-            let mounts: Vec<Mount> = site.dialects.iter().map(mount).collect();
+            let mount = |door: &'static Door| Mount { door, router: router(door, this.clone()) };
+            let doors = site.dialects.iter().map(|dialect| &dialect.door).chain(site.console);
+            let mounts: Vec<Mount> = doors.map(mount).collect();
             let position = |name: &str| site.dialects.iter().position(|d| d.name == name);
             let host = |(host, name): &(String, String)| {
                 position(name).map(|at| (host.to_ascii_lowercase(), at))
@@ -143,7 +140,7 @@ impl Gateway {
                 Err(never) => match never {},
             };
         };
-        if let Some(sent) = fold_path(&mut request, mount.dialect) {
+        if let Some(sent) = fold_path(&mut request, mount.door) {
             request.extensions_mut().insert(RawTarget(sent));
         }
         match mount.router.clone().oneshot(request).await {
@@ -163,7 +160,7 @@ impl Gateway {
             }
         }
         let path = request.uri().path();
-        let length = |mount: &&Mount| longest_prefix(mount.dialect, path);
+        let length = |mount: &&Mount| longest_prefix(mount.door, path);
         self.mounts.iter().filter(|mount| length(mount) > 0).max_by_key(length)
     }
 
@@ -191,9 +188,9 @@ impl Gateway {
         let started = Instant::now();
         let request_id = self.request_id(&request);
         let (mut exchange, body) =
-            self.exchange(request, route.dialect.name, Some(&route.operation), request_id);
+            self.exchange(request, route.door.name, Some(&route.operation), request_id);
         let mut quota = None;
-        let asked = (route.dialect, &route.operation);
+        let asked = (route.door, &route.operation);
         let admission = &self.admission;
         let admitted = admission.admit(&self.app, asked, &mut exchange, body, &mut quota).await;
         let exchange = Arc::new(exchange);
@@ -201,7 +198,10 @@ impl Gateway {
             Ok(admitted) => {
                 let holder = Arc::clone(&admitted.holder);
                 // Pinned here: what takes it further would hold it again, and copy it.
-                let work = pin!(self.pass(route, Arc::clone(&exchange), admitted));
+                let line =
+                    pass::Line { app: &self.app, site: &self.site, operation: &route.operation };
+                let claim = admitted.claim.as_ref();
+                let work = pin!(line.pass(Arc::clone(&exchange), claim, &admitted.work));
                 admission.work(&holder, work).await
             }
             Err(failure) => Err(failure),
@@ -213,107 +213,6 @@ impl Gateway {
             tokio::time::sleep(TOO_MANY_PAUSE).await;
         }
         self.finish(route, &exchange, outcome, quota, started)
-    }
-
-    /// From an admitted request to the handler's reply.
-    async fn pass(
-        &self,
-        route: &Route,
-        exchange: Arc<Exchange>,
-        admitted: Admitted,
-    ) -> Result<Reply, Failure> {
-        let operation = &route.operation;
-        let (actor, space, rights, cut) = match &admitted.claim {
-            None if operation.access == Access::Public => {
-                (Actor::Anonymous, 0, Permissions::NONE, Permissions::NONE)
-            }
-            None => return Err(Failure::internal("nobody signed in")),
-            Some(claim) => {
-                claim.admit(operation, exchange.now)?;
-                let rights = claim.rights(operation.is_for_deployment);
-                let Claim { caller, space, cut, .. } = claim;
-                (Actor::Caller(Arc::clone(caller)), *space, rights, *cut)
-            }
-        };
-        if operation.writes() {
-            cards::found(&exchange, operation.accepted_cards).into_result()?;
-        }
-        let (scope, owner) = match &actor {
-            // Outside of any space the caller's place keeps the keys of two accounts apart.
-            Actor::Caller(caller) if operation.is_for_deployment || space == 0 => {
-                (0, caller.place())
-            }
-            _ => (space, String::new()),
-        };
-        let idempotency = self.idempotency(operation, &exchange, scope, &owner).await?;
-        let repeated = idempotency.as_ref().is_some_and(|i| i.outcome.is_some());
-        let cx = Cx {
-            app: Arc::clone(&self.app),
-            seen: Seen::wanted_by(&actor),
-            actor,
-            rights,
-            cut,
-            space,
-            request: Arc::clone(&exchange.request_id),
-            now: exchange.now,
-            dry_run: exchange.prefers_dry_run()?,
-            idempotency: idempotency.map(Arc::new),
-            origin: Some(exchange.clone()),
-            work: Some(Arc::clone(&admitted.work)),
-        };
-        let is_dry_run = cx.dry_run && operation.writes();
-        let act = trail::act_of(operation).filter(|_| !cx.dry_run);
-        let watched = (cx.seen.is_some() || act.is_some()).then(|| cx.clone());
-        let mut reply = (operation.handler)(Request {
-            cx,
-            exchange,
-            site: Arc::clone(&self.site),
-            unknown: Problems::new(),
-        })
-        .await?;
-        if let Some(cx) = watched {
-            // On the heap: writing takes a large future, which would be moved about with this one
-            // for every request, though few come here.
-            Box::pin(trail::done(&cx, act)).await?;
-        }
-        if repeated {
-            reply.set("idempotency-replayed", "true");
-        }
-        if is_dry_run {
-            reply.set("preference-applied", "dry-run");
-        }
-        Ok(reply)
-    }
-
-    async fn idempotency(
-        &self,
-        operation: &Operation,
-        exchange: &Exchange,
-        space: i64,
-        owner: &str,
-    ) -> Result<Option<Idempotency>, Failure> {
-        let Some(rule) = operation.idempotency else { return Ok(None) };
-        let Some(sent) = exchange.text_header(rule.header)? else { return Ok(None) };
-        if exchange.headers.get_all(rule.header).iter().nth(1).is_some() {
-            return Err(Failure::malformed(rule.header, Why::Duplicate));
-        }
-        // A structured string (RFC 9651) or, as many clients send it, the bare key.
-        let bare = sent.trim();
-        let key = bare.strip_prefix('"').and_then(|k| k.strip_suffix('"')).unwrap_or(bare);
-        let max = patron_app::idempotency::KEY_CHARS_MAX;
-        if key.is_empty() || key.len() > max {
-            let why = if key.is_empty() { Why::Required } else { Why::TooLong { max } };
-            return Err(Failure::Malformed(Problems::one(rule.header, why)));
-        }
-        cards::refuse_key(rule.header, key)?;
-        if exchange.prefers_dry_run()? {
-            return Ok(None);
-        }
-        let fingerprint = fingerprint::of(&self.app.secrets, operation, exchange);
-        let key = format!("{owner}{key}");
-        let begun = self.app.begin(space, &key, operation.id, fingerprint, rule.remembered_seconds);
-        // On the heap, as most requests have no key.
-        Ok(Some(Box::pin(begun).await?))
     }
 
     fn exchange(
@@ -350,43 +249,38 @@ impl Gateway {
         quota: Option<QuotaState>,
         started: Instant,
     ) -> Response {
-        trail::refused(&self.app, route.dialect, exchange, &outcome);
+        trail::refused(&self.app, route.door, exchange, &outcome);
         let failure = outcome.as_ref().err().map(Failure::name);
         let mut reply = match outcome {
             Ok(reply) => reply,
             Err(failure) => {
                 trail::note_failure(&failure, exchange, route.operation.id);
-                (route.dialect.render)(&failure, exchange)
+                (route.door.render)(&failure, exchange)
             }
         };
-        (route.dialect.finish)(&mut reply, exchange, quota);
+        (route.door.finish)(&mut reply, exchange, quota);
         let elapsed = started.elapsed();
         route.meters.count(reply.status.as_u16(), failure, elapsed);
-        self.log((route.dialect.name, route.operation.id), exchange, &reply, failure, elapsed);
-        let (dialect, operation) = (route.dialect.name, (route.operation.id, route.operation.path));
+        self.log((route.door.name, route.operation.id), exchange, &reply, failure, elapsed);
+        let (dialect, operation) = (route.door.name, (route.operation.id, route.operation.path));
         let status = reply.status.as_u16();
         Answered { dialect, operation: Some(operation), exchange, status, failure, elapsed }.tell();
         response(reply, exchange)
     }
 
     /// A request no operation is for: unknown path or method.
-    fn refuse(
-        &self,
-        dialect: &'static Dialect,
-        request: HttpRequest,
-        failure: &Failure,
-    ) -> Response {
+    fn refuse(&self, door: &'static Door, request: HttpRequest, failure: &Failure) -> Response {
         let started = Instant::now();
         let request_id = self.request_id(&request);
-        let (exchange, _) = self.exchange(request, dialect.name, None, request_id);
-        let mut reply = (dialect.render)(failure, &exchange);
+        let (exchange, _) = self.exchange(request, door.name, None, request_id);
+        let mut reply = (door.render)(failure, &exchange);
         if let Failure::MethodNotAllowed { allowed } = failure {
             reply.set("allow", allowed);
         }
-        (dialect.finish)(&mut reply, &exchange, None);
+        (door.finish)(&mut reply, &exchange, None);
         let (failure, elapsed) = (failure.name(), started.elapsed());
-        self.log((dialect.name, failure), &exchange, &reply, Some(failure), elapsed);
-        let (dialect, status) = (dialect.name, reply.status.as_u16());
+        self.log((door.name, failure), &exchange, &reply, Some(failure), elapsed);
+        let (dialect, status) = (door.name, reply.status.as_u16());
         let failure = Some(failure);
         Answered { dialect, operation: None, exchange: &exchange, status, failure, elapsed }.tell();
         response(reply, &exchange)
@@ -425,13 +319,13 @@ impl Gateway {
     }
 }
 
-fn router(dialect: &'static Dialect, gateway: std::sync::Weak<Gateway>) -> Router {
+fn router(door: &'static Door, gateway: std::sync::Weak<Gateway>) -> Router {
     let mut methods: HashMap<String, (MethodRouter, Vec<Method>)> = HashMap::new();
-    for operation in (dialect.operations)() {
-        let path = (dialect.route)(operation.path).into_owned();
+    for operation in (door.operations)() {
+        let path = (door.route)(operation.path).into_owned();
         let method = operation.method.clone();
-        let meters = Meters::new(dialect.name, operation.id);
-        let route = Arc::new(Route { dialect, operation, meters });
+        let meters = Meters::new(door.name, operation.id);
+        let route = Arc::new(Route { door, operation, meters });
         let handler = {
             let gateway = gateway.clone();
             move |request: HttpRequest| serve(gateway.clone(), Arc::clone(&route), request)
@@ -448,12 +342,12 @@ fn router(dialect: &'static Dialect, gateway: std::sync::Weak<Gateway>) -> Route
         let gateway = gateway.clone();
         let refuse = move |request: HttpRequest| {
             let failure = Failure::MethodNotAllowed { allowed: allowed.clone() };
-            refuse(gateway.clone(), dialect, request, failure)
+            refuse(gateway.clone(), door, request, failure)
         };
         router = router.route(&path, handlers.fallback(refuse));
     }
     router.fallback(move |request: HttpRequest| {
-        refuse(gateway.clone(), dialect, request, Failure::NoRoute)
+        refuse(gateway.clone(), door, request, Failure::NoRoute)
     })
 }
 
@@ -470,12 +364,12 @@ async fn serve(
 
 async fn refuse(
     gateway: std::sync::Weak<Gateway>,
-    dialect: &'static Dialect,
+    door: &'static Door,
     request: HttpRequest,
     failure: Failure,
 ) -> Response {
     match gateway.upgrade() {
-        Some(gateway) => gateway.refuse(dialect, request, &failure),
+        Some(gateway) => gateway.refuse(door, request, &failure),
         None => Response::new(Body::empty()),
     }
 }

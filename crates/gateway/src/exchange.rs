@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use crate::{
     decode::{self, Params},
     dialect::Dialect,
+    door::Door,
     faults::Faults,
     fields::{Fields, Reading},
 };
@@ -235,13 +236,34 @@ impl Exchange {
     }
 }
 
-/// What a server knows of itself: its APIs, for whom keys are made, and where it answers.
+/// What a server knows of itself: its APIs, for whom keys are made, where it
+/// answers, and the console.
 #[derive(Clone)]
 pub struct Site {
     /// Every API.
     pub dialects: Vec<&'static Dialect>,
     /// Where clients reach it, without trailing slash.
     pub base_url: String,
+    /// The door of the console, where there is one.
+    pub console: Option<&'static Door>,
+    /// Whom anybody may be: the person of a sandbox.
+    pub guest: Option<Guest>,
+}
+
+impl Site {
+    /// These APIs at this address, without a console.
+    pub fn new(dialects: Vec<&'static Dialect>, base_url: String) -> Site {
+        Site { dialects, base_url, console: None, guest: None }
+    }
+}
+
+/// A person who is known to everybody: address and password.
+#[derive(Debug, Clone, Copy)]
+pub struct Guest {
+    /// E-mail address.
+    pub email: &'static str,
+    /// Password.
+    pub password: &'static str,
 }
 
 /// A request on its way through a handler: the context and the exchange.

@@ -1,9 +1,11 @@
 //! The HTTP kit every API of Patron is built with, our own included.
 //!
 //! - [`dialect`]: what an API says of itself: paths, sign-in, operations, error shape.
+//! - [`door`]: what the pipeline has to know of it, and of the console, which is no API.
 //! - [`operation`]: one line per operation; router, permissions and OpenAPI are derived from it.
 //! - [`dispatch`]: the request pipeline, readable top to bottom.
 //! - [`exchange`]: a request as it came in (exact bytes) and the reply.
+//! - [`inner`]: an operation that is done on behalf of a request to another door.
 //! - [`decode`]: JSON, query strings and forms into values or problems. [`faults`]: all of them at
 //!   once. [`fields`]: members into patches.
 //! - [`cards`]: the door at which card data is refused. [`limits`]: everything that is bounded.
@@ -26,15 +28,18 @@ pub mod catalogue;
 pub mod decode;
 pub mod dialect;
 pub mod dispatch;
+pub mod door;
 pub mod exchange;
 pub mod faults;
 pub mod fields;
 mod fingerprint;
+pub mod inner;
 pub mod limits;
 pub mod metrics;
 pub mod openapi;
 pub mod operation;
 pub mod own_headers;
+mod pass;
 mod paths;
 mod patience;
 pub mod provision;
@@ -49,7 +54,8 @@ mod trail;
 
 pub use dialect::{Claim, Credentials, Dialect, Minted, SignRequest};
 pub use dispatch::Gateway;
-pub use exchange::{Exchange, Reply, Request, Site};
+pub use door::Door;
+pub use exchange::{Exchange, Guest, Reply, Request, Site};
 pub use faults::Faults;
 pub use fields::{Fields, Member, Reading};
 pub use operation::{Access, Operation};

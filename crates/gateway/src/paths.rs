@@ -4,7 +4,7 @@
 use axum::extract::Request as HttpRequest;
 use http::Uri;
 
-use crate::{decode, dialect::Dialect};
+use crate::{decode, door::Door};
 
 /// Path parameters by position: template and path have the same number of segments.
 pub(crate) fn params(template: &'static str, path: &str) -> Vec<(&'static str, String)> {
@@ -21,12 +21,12 @@ pub(crate) fn params(template: &'static str, path: &str) -> Vec<(&'static str, S
 }
 
 /// Characters of the longest mount that is a prefix of the path on a segment boundary; 0 if none.
-pub(crate) fn longest_prefix(dialect: &Dialect, path: &str) -> usize {
+pub(crate) fn longest_prefix(door: &Door, path: &str) -> usize {
     let fits = |mount: &&&str| {
         path.get(..mount.len()).is_some_and(|head| head.eq_ignore_ascii_case(mount))
             && matches!(path.as_bytes().get(mount.len()), None | Some(b'/'))
     };
-    dialect.mounts.iter().filter(fits).map(|mount| mount.len()).max().unwrap_or(0)
+    door.mounts.iter().filter(fits).map(|mount| mount.len()).max().unwrap_or(0)
 }
 
 /// The request target of a URI.
@@ -36,9 +36,9 @@ pub(crate) fn target(uri: &Uri) -> String {
 
 /// Folds the path of a request as its dialect routes by it; answers the target as it was sent when
 /// that differs.
-pub(crate) fn fold_path(request: &mut HttpRequest, dialect: &Dialect) -> Option<String> {
+pub(crate) fn fold_path(request: &mut HttpRequest, door: &Door) -> Option<String> {
     let path = request.uri().path();
-    let folded = (dialect.route)(path);
+    let folded = (door.route)(path);
     if folded == path {
         return None;
     }

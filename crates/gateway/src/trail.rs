@@ -12,7 +12,7 @@ use patron_model::{Failure, audit::kept_agent};
 
 use crate::{
     addresses::network,
-    dialect::Dialect,
+    door::Door,
     exchange::{Exchange, Reply},
     operation::{Access, Operation},
 };
@@ -54,7 +54,7 @@ pub(crate) async fn done(cx: &Cx, act: Option<String>) -> Result<(), Failure> {
 /// Tells of a refusal, if the outcome is one.
 pub(crate) fn refused(
     app: &Arc<App>,
-    dialect: &Dialect,
+    door: &Door,
     exchange: &Exchange,
     outcome: &Result<Reply, Failure>,
 ) {
@@ -68,14 +68,14 @@ pub(crate) fn refused(
             None => return,
         },
     };
-    let claimed = (dialect.claimed)(exchange).map(|claimed| match claimed.len() {
+    let claimed = (door.claimed)(exchange).map(|claimed| match claimed.len() {
         0..=CLAIM_BYTES_MAX => claimed,
         _ => sha256_hex(&claimed),
     });
     app.refused(Refusal {
         refused,
         at: exchange.now,
-        via: dialect.name,
+        via: door.name,
         operation: exchange.operation,
         reason,
         claimed,

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use patron_app::{App, Clock, keyring::Master, mails, secrets::MasterKey, sign_in};
 use patron_delivery::{Engine, Guarded, Options};
 use patron_gateway::{
-    Dialect, Gateway, Site,
+    Dialect, Door, Gateway, Guest, Site,
     dispatch::RequestLog,
     limits::Limits,
     provision::{self, KeySource, NewSpace},
@@ -114,6 +114,26 @@ impl TestServer {
         TestServer::over(engine, app, dialects, credentials, at, limits)
     }
 
+    /// The same, served with a console as well.
+    pub async fn with_console(
+        mut self,
+        console: &'static Door,
+        guest: Option<Guest>,
+    ) -> TestServer {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        self.base_url = format!("http://{}", listener.local_addr().unwrap());
+        let site = Site::new(self.dialects.clone(), self.base_url.clone());
+        let site = Site { console: Some(console), guest, ..site };
+        let (app, limits) = (Arc::clone(&self.app), Limits::default());
+        let pages = axum::Router::new();
+        let gateway = Gateway::new(app, site, limits, &[], RequestLog::None, pages);
+        self.task.abort();
+        self.task = tokio::spawn(async move {
+            server::serve(gateway, listener, std::future::pending()).await.unwrap();
+        });
+        self
+    }
+
     /// Begins to tell webhook endpoints on this machine what happens, as a node that others may be
     /// beside.
     pub fn deliver(&self) -> Engine {
@@ -137,7 +157,7 @@ impl TestServer {
         // Most tests are about what owners do, not about how they sign in.
         app.excuses_owners(true);
         let pages = axum::Router::new();
-        let site = Site { dialects: dialects.clone(), base_url: base_url.clone() };
+        let site = Site::new(dialects.clone(), base_url.clone());
         let gateway = Gateway::new(Arc::clone(&app), site, limits, &[], RequestLog::None, pages);
         let task = tokio::spawn(async move {
             server::serve(gateway, listener, std::future::pending()).await.unwrap();

@@ -28,7 +28,7 @@ mod webhook_endpoints;
 
 pub use auth::digest;
 
-use patron_gateway::{Dialect, Exchange, Reply, dialect::exact, limits::QuotaState};
+use patron_gateway::{Dialect, Door, Exchange, Reply, dialect::exact, limits::QuotaState};
 use serde_json::{Value, json};
 
 /// The word for this API and its keys.
@@ -36,17 +36,19 @@ pub const NAME: &str = "monri";
 
 /// The API.
 pub static DIALECT: Dialect = Dialect {
-    name: NAME,
+    door: Door {
+        name: NAME,
+        mounts: &["/v2/customers", "/v2/merchants", "/v2/oauth"],
+        route: exact,
+        authenticate: auth::authenticate,
+        claimed: claimed::claimed,
+        covers_body: auth::covers_body,
+        operations: operations::all,
+        render: errors::render,
+        finish,
+    },
     title: "Monri",
     about: "Customers and their payment methods as the Customers API has them.",
-    mounts: &["/v2/customers", "/v2/merchants", "/v2/oauth"],
-    route: exact,
-    authenticate: auth::authenticate,
-    claimed: claimed::claimed,
-    covers_body: auth::covers_body,
-    operations: operations::all,
-    render: errors::render,
-    finish,
     security,
     error_schema: |generator| generator.subschema_for::<errors::ErrorBody>(),
     error_media: "application/json",

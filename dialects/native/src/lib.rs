@@ -47,7 +47,7 @@ pub use webhook_deliveries::{AttemptOut, DeliveryOut};
 pub use webhook_endpoints::{EndpointOut, ReplayOut};
 
 use patron_gateway::{
-    Dialect,
+    Dialect, Door,
     dialect::{Credentials, KeyRoles, exact},
 };
 use patron_model::permission::Role;
@@ -57,18 +57,20 @@ pub const NAME: &str = "native";
 
 /// The native API.
 pub static DIALECT: Dialect = Dialect {
-    name: NAME,
+    door: Door {
+        name: NAME,
+        mounts: &["/v1"],
+        route: exact,
+        authenticate: auth::authenticate,
+        claimed: claimed::claimed,
+        covers_body: |_| false,
+        operations: operations::all,
+        render: errors::render,
+        finish: errors::finish,
+    },
     title: "Patron REST API",
     about: "Patron's own API: JSON, one resource for each noun, versions and preconditions, \
             idempotency keys, cursor pages.",
-    mounts: &["/v1"],
-    route: exact,
-    authenticate: auth::authenticate,
-    claimed: claimed::claimed,
-    covers_body: |_| false,
-    operations: operations::all,
-    render: errors::render,
-    finish: errors::finish,
     security: auth::security,
     error_schema: |generator| generator.subschema_for::<errors::ProblemDocument>(),
     error_media: "application/problem+json",

@@ -29,24 +29,33 @@ mod webhook_endpoints;
 
 use std::borrow::Cow;
 
-use patron_gateway::Dialect;
+use patron_gateway::{Dialect, Door};
 
 /// Name of the dialect, of its keys and of its switches.
 pub const NAME: &str = "notchpay";
 
 /// The dialect.
 pub static DIALECT: Dialect = Dialect {
-    name: NAME,
+    door: Door {
+        name: NAME,
+        mounts: &[
+            "/customers",
+            "/channels",
+            "/countries",
+            "/currencies",
+            "/resources",
+            "/webhooks",
+        ],
+        route,
+        authenticate: auth::authenticate,
+        claimed: claimed::claimed,
+        covers_body: |_| false,
+        operations: operations::all,
+        render: errors::render,
+        finish: envelopes::finish,
+    },
     title: "Notch Pay",
     about: "Customers and their payment methods.",
-    mounts: &["/customers", "/channels", "/countries", "/currencies", "/resources", "/webhooks"],
-    route,
-    authenticate: auth::authenticate,
-    claimed: claimed::claimed,
-    covers_body: |_| false,
-    operations: operations::all,
-    render: errors::render,
-    finish: envelopes::finish,
     security: auth::security,
     error_schema: |generator| generator.subschema_for::<errors::ErrorBody>(),
     error_media: "application/json",

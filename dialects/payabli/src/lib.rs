@@ -31,7 +31,7 @@ mod webhook_endpoints;
 use std::borrow::Cow;
 
 use patron_gateway::{
-    Credentials, Dialect, Exchange, Reply, dialect::KeyRoles, limits::QuotaState,
+    Credentials, Dialect, Door, Exchange, Reply, dialect::KeyRoles, limits::QuotaState,
 };
 use serde_json::{Value, json};
 
@@ -40,17 +40,19 @@ pub const NAME: &str = "payabli";
 
 /// The Payabli API over the common record.
 pub static DIALECT: Dialect = Dialect {
-    name: NAME,
+    door: Door {
+        name: NAME,
+        mounts: &["/api"],
+        route,
+        authenticate: auth::authenticate,
+        claimed: claimed::claimed,
+        covers_body: |_| false,
+        operations: operations::all,
+        render: errors::render,
+        finish,
+    },
     title: "Payabli",
     about: "Customers of an entry point, their lists, exports and imports; notifications.",
-    mounts: &["/api"],
-    route,
-    authenticate: auth::authenticate,
-    claimed: claimed::claimed,
-    covers_body: |_| false,
-    operations: operations::all,
-    render: errors::render,
-    finish,
     security,
     error_schema: errors::schema,
     error_media: "application/json",

@@ -26,7 +26,7 @@ mod spaces;
 mod tokens;
 
 use patron_gateway::{
-    Dialect,
+    Dialect, Door,
     dialect::{Credentials, KeyRoles, exact},
 };
 
@@ -35,21 +35,23 @@ pub(crate) const NAME: &str = "verifone";
 
 /// The Verifone Customer API.
 pub static DIALECT: Dialect = Dialect {
-    name: NAME,
+    door: Door {
+        name: NAME,
+        mounts: &[
+            "/oidc/customer-service",
+            "/v2/customer",
+            "/oauth2/realms/root/realms/VerifoneServices",
+        ],
+        route: exact,
+        authenticate: auth::authenticate,
+        claimed: claimed::claimed,
+        covers_body: |_| false,
+        operations: operations::all,
+        render: errors::render,
+        finish: errors::finish,
+    },
     title: "Verifone Customer API v2",
     about: "Customers as the eCommerce Customer API has them, with its RSQL searches.",
-    mounts: &[
-        "/oidc/customer-service",
-        "/v2/customer",
-        "/oauth2/realms/root/realms/VerifoneServices",
-    ],
-    route: exact,
-    authenticate: auth::authenticate,
-    claimed: claimed::claimed,
-    covers_body: |_| false,
-    operations: operations::all,
-    render: errors::render,
-    finish: errors::finish,
     security: auth::security,
     error_schema: |generator| generator.subschema_for::<errors::ErrorBody>(),
     error_media: "application/json",

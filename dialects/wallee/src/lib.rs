@@ -41,7 +41,7 @@ mod users;
 mod webhook_endpoints;
 
 use patron_gateway::{
-    Credentials, Dialect,
+    Credentials, Dialect, Door,
     dialect::{KeyRoles, exact},
 };
 use serde_json::{Value, json};
@@ -53,18 +53,20 @@ pub(crate) const MOUNT: &str = "/api/v2.0";
 
 /// The dialect.
 pub static DIALECT: Dialect = Dialect {
-    name: NAME,
+    door: Door {
+        name: NAME,
+        mounts: &[MOUNT],
+        route: exact,
+        authenticate: auth::authenticate,
+        claimed: claimed::claimed,
+        covers_body: |_| false,
+        operations: operations::all,
+        render: errors::render,
+        finish: |_, _, _| {},
+    },
     title: "wallee Web Service API v2.0",
     about: "Customers, addresses and comments as the Web Service API v2.0 has them, with its \
             searches and catalogues.",
-    mounts: &[MOUNT],
-    route: exact,
-    authenticate: auth::authenticate,
-    claimed: claimed::claimed,
-    covers_body: |_| false,
-    operations: operations::all,
-    render: errors::render,
-    finish: |_, _, _| {},
     security,
     error_schema: |generator| generator.subschema_for::<errors::ErrorBody>(),
     error_media: "application/json",
