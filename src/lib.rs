@@ -2,9 +2,9 @@
 //! program from outside and has to fill a database first: the APIs, settings, an open deployment.
 
 mod commands;
+pub mod console;
 pub mod dialects;
 mod files;
-mod link_pages;
 mod lock;
 mod master_key;
 pub mod open;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use axum::{
     Router,
     extract::{Path, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -24,7 +24,6 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::{
-    link_pages,
     reference::{self, Reference},
     sandbox::CurlLine,
 };
@@ -68,8 +67,10 @@ struct Shared {
 pub struct Routers {
     /// For everybody.
     pub public: Router,
-    /// For operators, and for everybody in a sandbox.
+    /// For operators.
     pub operations: Router,
+    /// The same where there is a console: for everybody in a sandbox.
+    pub sandbox: Router,
 }
 
 /// All pages.
@@ -82,26 +83,46 @@ pub fn routers(pages: Pages) -> Routers {
     let (started, ready) = (Instant::now(), Mutex::new(None));
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let shared = Arc::new(Shared { pages, started, since_epoch, process, ready });
-    let livez = || async { json_reply(StatusCode::OK, &json!({"status": "ok"})) };
     let public = Router::new()
         .route("/", get(greeting))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
-        .merge(link_pages::router())
         .fallback(|| no_such_path("No API has this path."))
         .with_state(Arc::clone(&shared));
-    let operations = Router::new()
-        .route("/", get(start))
+    let common = Router::new()
+        .route("/start", get(start))
         .route("/openapi.json", get(native_description))
         .route("/openapi/{file}", get(description))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz_in_detail))
         .route("/metrics", get(metrics_page))
-        .fallback(|| no_such_path("See / and /docs."))
-        .with_state(shared)
-        .merge(link_pages::router())
-        .merge(reference);
-    Routers { public, operations }
+        .fallback(|| no_such_path("See / and /docs."));
+    let sandbox = common.clone().route("/", get(console_or_start));
+    let operations = common.route("/", get(start)).with_state(Arc::clone(&shared));
+    Routers {
+        public,
+        operations: operations.merge(reference.clone()),
+        sandbox: sandbox.with_state(shared).merge(reference),
+    }
+}
+
+async fn livez() -> Response {
+    json_reply(StatusCode::OK, &json!({"status": "ok"}))
+}
+
+/// Where a browser goes on. From here the address is seen without a slash before it, so it is right
+/// behind any prefix.
+fn to_console(headers: &HeaderMap) -> Option<Response> {
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let is_browser = accepted.is_some_and(|media| media.contains("text/html"));
+    is_browser.then(|| (StatusCode::SEE_OTHER, [(header::LOCATION, "console")]).into_response())
+}
+
+async fn console_or_start(state: State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    match to_console(&headers) {
+        Some(console) => console,
+        None => start(state).await,
+    }
 }
 
 async fn no_such_path(detail: &str) -> Response {
@@ -279,7 +300,10 @@ fn describe(shared: &Shared, name: &str) -> Response {
 }
 
 /// What a server says of itself to everybody.
-async fn greeting() -> Response {
+async fn greeting(headers: HeaderMap) -> Response {
+    if let Some(console) = to_console(&headers) {
+        return console;
+    }
     html_reply(format!(
         "<!doctype html><html lang=en><meta charset=utf-8><title>Patron</title>\
          <style>{STYLE}</style><main><h1>Patron</h1><p>This is a server of APIs. Whoever runs it \

@@ -12,7 +12,7 @@ use patron_app::{
     users::{self, UserPatch},
 };
 use patron_gateway::{
-    Dialect, SignRequest,
+    Dialect, Guest, SignRequest,
     dialect::Example,
     provision::{self, KeySource, NewSpace},
 };
@@ -36,6 +36,8 @@ const SPACE_UUID: Uuid = uuid!("0192f0c1-5a3d-7c3e-8b5e-5a4db0000001");
 const PERSON_EMAIL: &str = "owner@sandbox.example";
 /// Password of that person.
 const PERSON_PASSWORD: &str = "patron sandbox owner";
+/// Whom anybody may be in a sandbox.
+pub const GUEST: Guest = Guest { email: PERSON_EMAIL, password: PERSON_PASSWORD };
 /// Number of the sandbox's space: the first one of its database.
 const SPACE_NUMBER: i64 = 1;
 

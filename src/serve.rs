@@ -17,6 +17,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
     Deployment,
+    console::CONSOLE,
     dialects::DIALECTS,
     lock, open, pages, sandbox,
     settings::{LogFormat, Settings},
@@ -174,13 +175,13 @@ pub async fn serve(
     let log = settings.request_log();
     let operations = doors.operations.map(|listener| {
         let (app, pages) = (Arc::clone(&app), pages.operations.clone());
-        let site = Site { dialects: Vec::new(), base_url: String::new() };
+        let site = Site::new(Vec::new(), String::new());
         // Limits of its own: it answers when the public door is crowded.
         let gateway = Gateway::new(app, site, limits.clone(), &[], log, pages);
         tokio::spawn(server::serve(gateway, listener, std::future::pending()))
     });
-    let pages = if is_sandbox { pages.operations } else { pages.public };
-    let site = Site { dialects: DIALECTS.to_vec(), base_url: settings.base_url() };
+    let pages = if is_sandbox { pages.sandbox } else { pages.public };
+    let site = site(settings, is_sandbox);
     let gateway = Gateway::new(Arc::clone(&app), site, limits, &hosts, log, pages);
     let beside = [
         tokio::spawn(sweep(Arc::clone(&app), settings.audit.keep_days)),
@@ -218,6 +219,15 @@ pub async fn serve(
         flushed.await?;
     }
     Ok(())
+}
+
+/// All APIs and the console.
+fn site(settings: &Settings, is_sandbox: bool) -> Site {
+    Site {
+        console: Some(&CONSOLE),
+        guest: is_sandbox.then_some(sandbox::GUEST),
+        ..Site::new(DIALECTS.to_vec(), settings.base_url())
+    }
 }
 
 /// What the server calls itself where it asks who somebody is.

@@ -8,6 +8,7 @@ mod api;
 mod audit;
 mod cards;
 mod commands;
+mod console;
 mod crash;
 mod customer_fields;
 mod documents;

@@ -156,6 +156,31 @@ pub async fn list(cx: &Cx, query: Query) -> Result<Page<Provider>, Failure> {
     page(cx, &Query { tenants: vec![DEPLOYMENT], ..query }).await
 }
 
+/// Providers that are looked at for an address.
+const LOOKED_AT_MAX: u32 = 200;
+
+/// A provider, as somebody is told who has not signed in yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offered {
+    /// Number.
+    pub number: i64,
+    /// What people call it.
+    pub name: String,
+}
+
+/// The provider that speaks for the domain of an e-mail address: the oldest of them.
+///
+/// # Errors
+/// Whatever the store says.
+#[async_recursion]
+pub async fn of_address(cx: &Cx, address: &str) -> Result<Option<Offered>, Failure> {
+    let limit = LOOKED_AT_MAX;
+    let known = list(cx, Query { limit, ..Query::of(DEPLOYMENT) }).await?;
+    let mut known = known.items.iter();
+    let found = known.find(|one| one.is_in_use() && one.owns(address));
+    Ok(found.map(|one| Offered { number: one.number, name: one.name.as_str().to_owned() }))
+}
+
 /// A changed provider.
 ///
 /// # Errors

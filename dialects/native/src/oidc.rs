@@ -72,7 +72,16 @@ pub async fn finish(request: Request) -> Result<Reply, Failure> {
         session: cookies.session(&request),
     };
     let opened = by_provider::finish(&request.cx, id(&request)?, back).await?;
-    Ok(cookies.done(sign_in::opened(&request, &opened)?))
+    let mut reply = sign_in::opened(&request, &opened)?;
+    let accepted = request.header("accept").unwrap_or_default();
+    if request.site.console.is_some() && accepted.contains("text/html") {
+        // A person looks at the answer, not a program: on to the pages.
+        reply.status = http::StatusCode::SEE_OTHER;
+        reply.body = bytes::Bytes::new();
+        reply.headers.remove(http::header::CONTENT_TYPE);
+        reply.set("location", format!("{}/console", request.site.base_url));
+    }
+    Ok(cookies.done(reply))
 }
 
 /// The providers that bring the person who asks, the oldest link first.

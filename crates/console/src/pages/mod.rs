@@ -1,0 +1,28 @@
+//! The pages, one module per noun.
+
+mod customers;
+mod doors;
+mod links;
+mod spaces;
+
+use patron_gateway::Operation;
+
+use crate::{assets, operations::Table};
+
+/// Every page and deed.
+pub fn all(table: &Table) -> Vec<Operation> {
+    let files = vec![
+        table
+            .page(
+                "/console/assets/{file}",
+                "console_asset",
+                "Style sheet, script, icons",
+                assets::get,
+            )
+            .public(),
+    ];
+    [files, doors::lines(table), links::lines(table), spaces::lines(table), customers::lines(table)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
