@@ -247,10 +247,6 @@ impl Builder {
     }
 
     fn one_of(&mut self, field: &Field, values: &[Value]) -> String {
-        if let [value] = values {
-            // A list costs SQLite more than all the rest of a short read.
-            return self.compare(field, Compare::Equal, value);
-        }
         let domain = field.domain(self.kind);
         let (mut ints, mut texts) = (Vec::new(), Vec::new());
         for value in values {
