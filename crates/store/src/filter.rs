@@ -6,7 +6,7 @@
 //! Two-valued logic: `AND` and `OR` of comparisons that may be NULL are TRUE exactly when they should
 //! be, and `NOT` is written `IS NOT TRUE`, so no comparison needs wrapping and indexes stay usable.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use regex::Regex;
 
@@ -85,7 +85,35 @@ impl Residual {
     }
 }
 
-/// Builds the parts of one statement; numbers its placeholders.
+/// Where a bound value stands in a statement.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Placeholder {
+    at: usize,
+    /// The type, as PostgreSQL is told it; SQLite needs none.
+    cast: Option<&'static str>,
+}
+
+impl fmt::Display for Placeholder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.cast {
+            None => write!(f, "?{}", self.at),
+            Some(cast) => write!(f, "${}::{cast}", self.at),
+        }
+    }
+}
+
+impl Placeholder {
+    /// Writes it: all that is formatted in most statements, so without the machinery of that.
+    pub(crate) fn push_to(self, sql: &mut String) {
+        match (self.cast, u8::try_from(self.at)) {
+            (None, Ok(digit @ 0..=9)) => sql.extend(['?', char::from(b'0' + digit)]),
+            _ => write!(sql, "{self}").expect("a String takes all that is written to it"),
+        }
+    }
+}
+
+/// Builds the parts of one statement; numbers its placeholders. What most searches are made of is
+/// written at the end of a text, everything else answered as a text of its own.
 pub(crate) struct Builder {
     dialect: Dialect,
     kind: &'static Kind,
@@ -94,6 +122,8 @@ pub(crate) struct Builder {
     pub(crate) slots: Vec<(String, SlotType)>,
 }
 
+/// As much as most conditions take.
+const CONDITION_BYTES: usize = 256;
 const FALSE: &str = "FALSE";
 const NULL_TEXT: &str = "CAST(NULL AS TEXT)";
 
@@ -108,7 +138,7 @@ impl Builder {
 
     /// Binds a value; answers its placeholder. Types are spelled out for PostgreSQL, which would
     /// otherwise guess them.
-    pub(crate) fn bind(&mut self, param: Param) -> String {
+    pub(crate) fn bind(&mut self, param: Param) -> Placeholder {
         let cast = match &param {
             Param::Int(_) => "bigint",
             Param::Text(_) => "text",
@@ -116,19 +146,18 @@ impl Builder {
             Param::Texts(_) => "text[]",
         };
         self.params.push(param);
-        let at = self.params.len();
-        if self.is_sqlite() { format!("?{at}") } else { format!("${at}::{cast}") }
+        Placeholder { at: self.params.len(), cast: (!self.is_sqlite()).then_some(cast) }
     }
 
     pub(crate) fn domain(&self, field: &Field) -> Domain {
         field.domain(self.kind)
     }
 
-    pub(crate) fn int(&mut self, int: i64) -> String {
+    pub(crate) fn int(&mut self, int: i64) -> Placeholder {
         self.bind(Param::Int(int))
     }
 
-    fn text(&mut self, text: &str) -> String {
+    fn text(&mut self, text: &str) -> Placeholder {
         self.bind(Param::Text(text.to_owned()))
     }
 
@@ -143,34 +172,51 @@ impl Builder {
     }
 
     /// A `tenant` column is one of these.
-    pub(crate) fn tenants(&mut self, tenants: &[i64]) -> String {
+    fn tenants(&mut self, sql: &mut String, tenants: &[i64]) {
         match tenants {
-            [tenant] => format!(r#""tenant" = {}"#, self.int(*tenant)),
-            _ => self.in_list(r#""tenant""#, Param::Ints(tenants.to_vec())),
+            [tenant] => {
+                sql.push_str(r#""tenant" = "#);
+                self.int(*tenant).push_to(sql);
+            }
+            _ => *sql += &self.in_list(r#""tenant""#, Param::Ints(tenants.to_vec())),
         }
     }
 
     /// The expression of a field: NULL when it is missing, decimals as what compares like them.
-    pub(crate) fn field(&mut self, field: &Field) -> String {
+    pub(crate) fn field(&mut self, sql: &mut String, field: &Field) {
         match field {
-            Field::Number => r#""number""#.to_owned(),
-            Field::Uuid => r#""uuid""#.to_owned(),
+            Field::Number => sql.push_str(r#""number""#),
+            Field::Uuid => sql.push_str(r#""uuid""#),
             Field::Column(name) => {
+                sql.push('"');
                 // Also makes sure that only declared names become part of a statement.
-                format!(r#""{}""#, self.kind.columns[self.kind.position(name)].name)
+                sql.push_str(self.kind.columns[self.kind.position(name)].name);
+                sql.push('"');
             }
-            Field::Text(path) => self.document("patron_text", path, Domain::Text),
-            Field::Whole(path) => self.document("patron_whole", path, Domain::Int),
-            Field::Decimal(path) => self.document("patron_decimal", path, Domain::Decimal),
+            Field::Text(path) => *sql += &self.document("patron_text", path, Domain::Text),
+            Field::Whole(path) => *sql += &self.document("patron_whole", path, Domain::Int),
+            Field::Decimal(path) => *sql += &self.document("patron_decimal", path, Domain::Decimal),
             Field::First(fields) => match fields.as_slice() {
-                [] => NULL_TEXT.to_owned(),
-                [field] => self.field(field),
-                fields => {
-                    let all: Vec<String> = fields.iter().map(|f| self.field(f)).collect();
-                    format!("COALESCE({})", all.join(", "))
+                [] => sql.push_str(NULL_TEXT),
+                [field] => self.field(sql, field),
+                [first, others @ ..] => {
+                    sql.push_str("COALESCE(");
+                    self.field(sql, first);
+                    for other in others {
+                        sql.push_str(", ");
+                        self.field(sql, other);
+                    }
+                    sql.push(')');
                 }
             },
         }
+    }
+
+    /// The expression of a field as a text of its own.
+    pub(crate) fn expression(&mut self, field: &Field) -> String {
+        let mut sql = String::new();
+        self.field(&mut sql, field);
+        sql
     }
 
     /// A field in the document. SQLite calls the Rust function of that name; PostgreSQL gets its
@@ -216,7 +262,7 @@ impl Builder {
     }
 
     /// Binds a value a field is compared with; `None` when it is of another domain.
-    pub(crate) fn comparand(&mut self, domain: Domain, value: &Value) -> Option<String> {
+    pub(crate) fn comparand(&mut self, domain: Domain, value: &Value) -> Option<Placeholder> {
         let sortable = domain.sortable(value);
         let exact = match (domain, value, sortable) {
             (_, _, Value::Null) => return None,
@@ -225,25 +271,23 @@ impl Builder {
             (_, _, Value::Int(int)) => return Some(self.int(int)),
             (_, _, Value::Text(text)) => return Some(self.bind(Param::Text(text))),
         };
-        Some(format!("{}::numeric", self.bind(Param::Text(exact))))
+        Some(Placeholder { cast: Some("text::numeric"), ..self.bind(Param::Text(exact)) })
     }
 
-    fn compare(&mut self, field: &Field, compare: Compare, value: &Value) -> String {
+    fn compare(&mut self, sql: &mut String, field: &Field, compare: Compare, value: &Value) {
         let domain = field.domain(self.kind);
-        let (compare, value) = match without_nul(domain, compare, value) {
-            Some(comparison) => comparison,
-            None => return FALSE.to_owned(),
-        };
-        let Some(value) = self.comparand(domain, &value) else { return FALSE.to_owned() };
-        let expression = self.field(field);
-        let sign = match compare {
-            Compare::Equal => "=",
-            Compare::Less => "<",
-            Compare::AtMost => "<=",
-            Compare::Greater => ">",
-            Compare::AtLeast => ">=",
-        };
-        format!("{expression} {sign} {value}")
+        let bound = without_nul(domain, compare, value)
+            .and_then(|(compare, value)| Some((compare, self.comparand(domain, &value)?)));
+        let Some((compare, value)) = bound else { return sql.push_str(FALSE) };
+        self.field(sql, field);
+        sql.push_str(match compare {
+            Compare::Equal => " = ",
+            Compare::Less => " < ",
+            Compare::AtMost => " <= ",
+            Compare::Greater => " > ",
+            Compare::AtLeast => " >= ",
+        });
+        value.push_to(sql);
     }
 
     fn one_of(&mut self, field: &Field, values: &[Value]) -> String {
@@ -266,7 +310,7 @@ impl Builder {
         if ints.is_empty() && texts.is_empty() {
             return FALSE.to_owned();
         }
-        let expression = self.field(field);
+        let expression = self.expression(field);
         match domain {
             Domain::Int => self.in_list(&expression, Param::Ints(ints)),
             Domain::Decimal if !self.is_sqlite() => {
@@ -278,7 +322,7 @@ impl Builder {
     }
 
     fn folded(&mut self, field: &Field) -> String {
-        let expression = self.field(field);
+        let expression = self.expression(field);
         if self.is_sqlite() {
             format!("patron_fold({expression})")
         } else {
@@ -291,60 +335,87 @@ impl Builder {
         &mut self,
         field: &Field,
         other: &str,
-        test: impl FnOnce(&str, &str) -> String,
+        test: impl FnOnce(&str, Placeholder) -> String,
     ) -> String {
         if field.domain(self.kind) != Domain::Text || other.contains('\0') {
             return FALSE.to_owned();
         }
         let folded = self.folded(field);
         let other = self.text(&fold(other));
-        test(&folded, &other)
+        test(&folded, other)
     }
 
     /// A condition the database evaluates exactly. Parenthesised where needed by the caller.
-    fn exact(&mut self, predicate: &Predicate, tenants: &[i64]) -> String {
+    fn exact(&mut self, sql: &mut String, predicate: &Predicate, tenants: &[i64]) {
         match predicate {
-            Predicate::All => "TRUE".to_owned(),
-            Predicate::And(all) => self.joined(all, " AND ", "TRUE", tenants),
-            Predicate::Or(any) => self.joined(any, " OR ", FALSE, tenants),
-            Predicate::Not(inner) => format!("(({}) IS NOT TRUE)", self.exact(inner, tenants)),
-            Predicate::Compare(field, compare, value) => self.compare(field, *compare, value),
+            Predicate::All => sql.push_str("TRUE"),
+            Predicate::And(all) => self.joined(sql, all, (" AND ", "TRUE"), tenants),
+            Predicate::Or(any) => self.joined(sql, any, (" OR ", FALSE), tenants),
+            Predicate::Not(inner) => {
+                sql.push_str("((");
+                self.exact(sql, inner, tenants);
+                sql.push_str(") IS NOT TRUE)");
+            }
+            Predicate::Compare(field, compare, value) => self.compare(sql, field, *compare, value),
             Predicate::OneOf(field, values) => match values.as_slice() {
                 // Cheaper to ask, and the index has these in the order of their numbers.
-                [only] => self.compare(field, Compare::Equal, only),
-                several => self.one_of(field, several),
+                [only] => self.compare(sql, field, Compare::Equal, only),
+                several => *sql += &self.one_of(field, several),
             },
-            Predicate::Missing(field) => format!("{} IS NULL", self.field(field)),
+            Predicate::Missing(field) => {
+                self.field(sql, field);
+                sql.push_str(" IS NULL");
+            }
             Predicate::Contains(field, text) => {
                 let position = if self.is_sqlite() { "instr" } else { "strpos" };
-                self.text_test(field, text, |text, part| format!("{position}({text}, {part}) > 0"))
+                let test = |text: &str, part| format!("{position}({text}, {part}) > 0");
+                *sql += &self.text_test(field, text, test);
             }
-            Predicate::StartsWith(field, text) => self.text_test(field, text, |text, prefix| {
-                format!("substr({text}, 1, length({prefix})) = {prefix}")
-            }),
+            Predicate::StartsWith(field, text) => {
+                let test =
+                    |text: &str, prefix| format!("substr({text}, 1, length({prefix})) = {prefix}");
+                *sql += &self.text_test(field, text, test);
+            }
             Predicate::EqualFolded(field, text) => {
-                self.text_test(field, text, |text, other| format!("{text} = {other}"))
+                *sql += &self.text_test(field, text, |text, other| format!("{text} = {other}"));
             }
-            Predicate::HasTerm(term) if !self.kind.terms || term.contains('\0') => FALSE.to_owned(),
+            Predicate::HasTerm(term) if !self.kind.terms || term.contains('\0') => {
+                sql.push_str(FALSE);
+            }
             Predicate::HasTerm(term) => {
-                let (tenants, term) = (self.tenants(tenants), self.text(term));
-                let name = self.kind.name;
-                format!(
-                    r#""number" IN (SELECT "number" FROM "{name}_term" WHERE {tenants} AND "term" = {term})"#
-                )
+                *sql += r#""number" IN (SELECT "number" FROM ""#;
+                *sql += self.kind.name;
+                *sql += r#"_term" WHERE "#;
+                self.tenants(sql, tenants);
+                *sql += r#" AND "term" = "#;
+                self.text(term).push_to(sql);
+                sql.push(')');
             }
             // `split` never passes it here.
-            Predicate::Matches(..) => FALSE.to_owned(),
+            Predicate::Matches(..) => sql.push_str(FALSE),
         }
     }
 
-    fn joined(&mut self, parts: &[Predicate], word: &str, empty: &str, tenants: &[i64]) -> String {
+    fn joined(
+        &mut self,
+        sql: &mut String,
+        parts: &[Predicate],
+        (word, empty): (&str, &str),
+        tenants: &[i64],
+    ) {
         if parts.is_empty() {
-            return empty.to_owned();
+            sql.push_str(empty);
         }
-        let parts: Vec<String> =
-            parts.iter().map(|p| format!("({})", self.exact(p, tenants))).collect();
-        parts.join(word)
+        for (nth, part) in parts.iter().enumerate() {
+            sql.push_str(if nth == 0 { "" } else { word });
+            self.enclosed(sql, part, tenants);
+        }
+    }
+
+    fn enclosed(&mut self, sql: &mut String, predicate: &Predicate, tenants: &[i64]) {
+        sql.push('(');
+        self.exact(sql, predicate, tenants);
+        sql.push(')');
     }
 
     /// Whether the database cannot evaluate this exactly.
@@ -369,7 +440,9 @@ impl Builder {
 
     fn residual(&mut self, predicate: &Predicate, tenants: &[i64]) -> Residual {
         if !self.needs_rust(predicate) {
-            let expression = format!("(({}) IS TRUE)", self.exact(predicate, tenants));
+            let mut expression = "(".to_owned();
+            self.enclosed(&mut expression, predicate, tenants);
+            expression += " IS TRUE)";
             return Residual::Holds(self.slot(expression, SlotType::Bool));
         }
         let (field, test) = match predicate {
@@ -388,7 +461,7 @@ impl Builder {
             _ => return Residual::Or(Vec::new()),
         };
         let expression = match field.domain(self.kind) {
-            Domain::Text => self.field(field),
+            Domain::Text => self.expression(field),
             _ => NULL_TEXT.to_owned(),
         };
         Residual::Text(self.slot(expression, SlotType::Text), test)
@@ -400,7 +473,8 @@ impl Builder {
         predicate: &Predicate,
         tenants: &[i64],
     ) -> (String, Option<Residual>) {
-        let mut parts = vec![self.tenants(tenants)];
+        let mut sql = String::with_capacity(CONDITION_BYTES);
+        self.tenants(&mut sql, tenants);
         let mut left = Vec::new();
         let conjuncts = match predicate {
             Predicate::All => &[],
@@ -412,11 +486,12 @@ impl Builder {
                 let residual = self.residual(part, tenants);
                 left.push(residual);
             } else {
-                parts.push(format!("({})", self.exact(part, tenants)));
+                sql.push_str(" AND ");
+                self.enclosed(&mut sql, part, tenants);
             }
         }
         let residual = if left.is_empty() { None } else { Some(Residual::And(left)) };
-        (parts.join(" AND "), residual)
+        (sql, residual)
     }
 }
 

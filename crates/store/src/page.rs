@@ -11,6 +11,8 @@ use crate::{After, Field, Index, Kind, Order, Predicate, Query, Row, StoreError}
 /// Rows of a search that is answered without a change of thread, and rows it may skip.
 pub(crate) const INLINE_ROWS_MAX: u32 = 200;
 const INLINE_OFFSET_MAX: u64 = 1000;
+/// As much as the part of a statement before its condition takes, mostly.
+const HEAD_BYTES: usize = 128;
 
 /// One statement with its values.
 #[derive(Debug)]
@@ -71,34 +73,37 @@ pub(crate) fn find(
         let mut builder = Builder::new(schema.dialect, kind);
         let (mut condition, residual) = builder.split(&query.predicate, &query.tenants);
         if let Some(range) = range(&mut builder, query, segment) {
-            condition = format!("{condition} AND {range}");
+            condition.extend([" AND ", &range]);
         }
-        let mut order = order_by(&mut builder, &query.order);
+        // Conditions, order and limit, in this order: the slots before them are known at last.
+        let mut rest = condition;
+        rest.push_str(" ORDER BY ");
         if schema.dialect == Dialect::Sqlite && is_listed(kind, &query.predicate) {
             // Without statistics SQLite would rather read all records in their order than look the
             // listed ones up and sort them: the plus takes the order from the indexes.
-            order.insert(0, '+');
+            rest.push('+');
         }
-        let mut limit = String::new();
+        order_by(&mut builder, &mut rest, &query.order);
         if residual.is_none() {
             // One more tells whether there is more.
             let wanted = i64::from(query.limit) + 1;
             let offset = i64::try_from(query.offset).unwrap_or(i64::MAX - wanted);
+            rest.push_str(" LIMIT ");
             if single {
-                limit = format!(" LIMIT {}", builder.int(wanted));
+                builder.int(wanted).push_to(&mut rest);
                 if offset > 0 {
-                    limit += &format!(" OFFSET {}", builder.int(offset));
+                    rest.push_str(" OFFSET ");
+                    builder.int(offset).push_to(&mut rest);
                 }
                 page.skip = 0;
             } else {
-                limit = format!(" LIMIT {}", builder.int(wanted.saturating_add(offset)));
+                builder.int(wanted.saturating_add(offset)).push_to(&mut rest);
             }
         }
-        let slots: String = builder.slots.iter().map(|(sql, _)| format!(", {sql}")).collect();
-        let (row, table) = (schema.dialect.row(), kind.name);
-        let sql = format!(
-            r#"SELECT {row}{slots} FROM "{table}" WHERE {condition} ORDER BY {order}{limit}"#
-        );
+        let mut sql = String::with_capacity(HEAD_BYTES + rest.len());
+        sql.extend(["SELECT ", schema.dialect.row()]);
+        sql.extend(builder.slots.iter().flat_map(|(slot, _)| [", ", slot]));
+        sql.extend([r#" FROM ""#, kind.name, r#"" WHERE "#, &rest]);
         statements.push(Statement::new(sql, builder, residual));
     }
     Ok((statements, page))
@@ -125,20 +130,18 @@ fn is_listed(kind: &Kind, predicate: &Predicate) -> bool {
     }
 }
 
-fn order_by(builder: &mut Builder, order: &Order) -> String {
-    let mut parts = Vec::with_capacity(order.keys.len() + 1);
+fn order_by(builder: &mut Builder, sql: &mut String, order: &Order) {
     for key in &order.keys {
-        let expression = builder.field(&key.field);
+        builder.field(sql, &key.field);
         let never_missing = matches!(key.field, Field::Number | Field::Uuid);
-        parts.push(match (never_missing, key.descending) {
-            (true, false) => expression,
-            (true, true) => format!("{expression} DESC"),
-            (false, false) => format!("{expression} NULLS LAST"),
-            (false, true) => format!("{expression} DESC NULLS FIRST"),
+        sql.push_str(match (never_missing, key.descending) {
+            (true, false) => ", ",
+            (true, true) => " DESC, ",
+            (false, false) => " NULLS LAST, ",
+            (false, true) => " DESC NULLS FIRST, ",
         });
     }
-    parts.push(if order.descending { r#""number" DESC"# } else { r#""number""# }.to_owned());
-    parts.join(", ")
+    sql.push_str(if order.descending { r#""number" DESC"# } else { r#""number""# });
 }
 
 /// The condition that keeps the records of one segment.
@@ -150,7 +153,7 @@ fn range(builder: &mut Builder, query: &Query, segment: Segment) -> Option<Strin
         format!(r#""number" {} {}"#, sign(query.order.descending), builder.int(after.number))
     };
     let Some((key, value)) = key.zip(after.keys.first()) else { return Some(by_number(builder)) };
-    let expression = builder.field(&key.field);
+    let expression = builder.expression(&key.field);
     match segment {
         Segment::Whole => None,
         Segment::WithValue => Some(format!("{expression} IS NOT NULL")),
@@ -163,7 +166,7 @@ fn range(builder: &mut Builder, query: &Query, segment: Segment) -> Option<Strin
             };
             // The first half is what an index can use, the second decides among equal keys.
             let (sign, number) = (sign(key.descending), by_number(builder));
-            let again = builder.field(&key.field);
+            let again = builder.expression(&key.field);
             Some(format!("{expression} {sign}= {value} AND ({again} {sign} {value} OR {number})"))
         }
     }
