@@ -6,11 +6,12 @@
 //! nobody's data stays in memory longer than it must.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::hash::{BuildHasher as _, Hash};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use foldhash::quality::RandomState;
 use patron_store::Row;
 
 /// Bytes of all faces together, unless the settings say otherwise.
@@ -26,7 +27,8 @@ pub struct Faces {
     shards: [Mutex<Shard>; SHARDS],
     /// Bytes of one shard.
     bytes_max: AtomicUsize,
-    /// Its key is a secret of the process: nobody can make documents that look alike to it.
+    /// Keyed by chance and never shown, so that nobody can choose documents that look alike to it:
+    /// whoever could would only deceive readers of a customer that he may write himself.
     hasher: RandomState,
 }
 
@@ -68,7 +70,7 @@ impl Default for Faces {
         Faces {
             shards: std::array::from_fn(|_| Mutex::default()),
             bytes_max: AtomicUsize::new(BYTES_MAX / SHARDS),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
         }
     }
 }
