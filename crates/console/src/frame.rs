@@ -1,5 +1,6 @@
 //! What stands around every page: title, sidebar, who looks at it and where.
 
+use patron_app::ids;
 use patron_gateway::Exchange;
 use patron_model::{Permission, Permissions, Timestamp};
 use uuid::Uuid;
@@ -196,7 +197,7 @@ impl Frame {
 
     /// A new word by which a form is done once.
     pub fn once(&self) -> String {
-        Uuid::new_v4().to_string()
+        ids::passing(Uuid::new_v4).to_string()
     }
 
     /// A moment as the reader writes it, from what the API says (RFC 3339).

@@ -4,7 +4,9 @@
 //! proven.
 
 use async_recursion::async_recursion;
-use patron_model::{Failure, Timestamp, Why, email::Email, event::UntoldEvent, user::User};
+use patron_model::{
+    Failure, Timestamp, Why, card::contains_number, email::Email, event::UntoldEvent, user::User,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use totp_rs::{Algorithm, Builder, Totp};
 
@@ -331,11 +333,17 @@ fn hash(code: &str) -> String {
     sha256_hex(&signs.map(|sign| sign.to_ascii_lowercase()).collect::<String>())
 }
 
+/// A code that the door does not take for a card number, typed with hyphens or without.
 fn recovery_code() -> String {
-    let signs = hex::encode(rand::random::<[u8; RECOVERY_BYTES]>());
-    let groups: Vec<&str> =
-        (0..signs.len()).step_by(GROUP).map(|at| &signs[at..at + GROUP]).collect();
-    groups.join("-")
+    loop {
+        let signs = hex::encode(rand::random::<[u8; RECOVERY_BYTES]>());
+        let groups: Vec<&str> =
+            (0..signs.len()).step_by(GROUP).map(|at| &signs[at..at + GROUP]).collect();
+        let code = groups.join("-");
+        if !contains_number(&signs) && !contains_number(&code) {
+            return code;
+        }
+    }
 }
 
 /// New recovery codes of the person who asks, and a device cookie. Those of before are good no
@@ -479,5 +487,8 @@ mod tests {
         let code = recovery_code();
         assert_eq!((code.len(), hash(&code)), (35, hash(&code.to_uppercase().replace('-', " "))));
         assert_ne!(hash(&code), hash(&recovery_code()));
+        for _ in 0..20_000 {
+            assert!(!contains_number(&recovery_code()), "the door would refuse it");
+        }
     }
 }
