@@ -6,23 +6,15 @@
 //! Two-valued logic: `AND` and `OR` of comparisons that may be NULL are TRUE exactly when they should
 //! be, and `NOT` is written `IS NOT TRUE`, so no comparison needs wrapping and indexes stay usable.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 
 use regex::Regex;
 
 use crate::document::{decimal_key, fold};
 use crate::evaluate::Domain;
+use crate::param::{Param, Placeholder};
 use crate::sql::Dialect;
 use crate::{Compare, Field, Kind, Predicate, Value};
-
-/// A bound value.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Param {
-    Int(i64),
-    Text(String),
-    Ints(Vec<i64>),
-    Texts(Vec<String>),
-}
 
 /// What is left of a condition for Rust, over the extra columns ("slots") of a row.
 #[derive(Debug)]
@@ -81,33 +73,6 @@ impl Residual {
             Residual::And(all) => all.iter().all(|r| r.holds(slots)),
             Residual::Or(any) => any.iter().any(|r| r.holds(slots)),
             Residual::Not(inner) => !inner.holds(slots),
-        }
-    }
-}
-
-/// Where a bound value stands in a statement.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Placeholder {
-    at: usize,
-    /// The type, as PostgreSQL is told it; SQLite needs none.
-    cast: Option<&'static str>,
-}
-
-impl fmt::Display for Placeholder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.cast {
-            None => write!(f, "?{}", self.at),
-            Some(cast) => write!(f, "${}::{cast}", self.at),
-        }
-    }
-}
-
-impl Placeholder {
-    /// Writes it: all that is formatted in most statements, so without the machinery of that.
-    pub(crate) fn push_to(self, sql: &mut String) {
-        match (self.cast, u8::try_from(self.at)) {
-            (None, Ok(digit @ 0..=9)) => sql.extend(['?', char::from(b'0' + digit)]),
-            _ => write!(sql, "{self}").expect("a String takes all that is written to it"),
         }
     }
 }

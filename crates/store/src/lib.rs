@@ -28,6 +28,7 @@ mod news;
 mod options;
 mod packing;
 mod page;
+mod param;
 mod patience;
 mod position;
 mod postgres;

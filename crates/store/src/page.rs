@@ -3,7 +3,8 @@
 //! A page behind a position in a sorted order is read in up to two segments, records with a value and
 //! records without one, because only then the position is a range of the index.
 
-use crate::filter::{Builder, Param, Residual, Slot, SlotType};
+use crate::filter::{Builder, Residual, Slot, SlotType};
+use crate::param::Param;
 use crate::sql::{Dialect, Schema};
 use crate::store::Found;
 use crate::{After, Field, Index, Kind, Order, Predicate, Query, Row, StoreError};

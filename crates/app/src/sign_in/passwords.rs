@@ -327,7 +327,7 @@ mod tests {
         }
         assert!(is_long(&"long enough ".repeat(86), &[], CHARS_MIN).is_err(), "too long");
         for (password, is_good) in
-            [("mf8 kd2q", true), ("mf8kd2q", false), ("Ada mf8 kd2", false), ("aaaaaaaa", false)]
+            [("mf8 kd2q", true), ("mf8kd2q", false), ("Ada mf8kd2", false), ("aaaaaaaa", false)]
         {
             let is_long = is_long(password, &personal, CHARS_MIN_BESIDE_CODES);
             assert_eq!(is_long.is_ok(), is_good, "{password}");

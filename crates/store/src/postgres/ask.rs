@@ -10,7 +10,7 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Error, Portal, Row as SqlRow};
 
 use crate::Value;
-use crate::filter::Param;
+use crate::param::Param;
 
 /// Rows fetched at once where a result has no bound.
 const CHUNK_ROWS: i32 = 256;
