@@ -87,6 +87,8 @@ spaces-none-what = Wer in Ihrem Konto Rollen vergibt, muss Ihnen eine geben. Der
 spaces-more = Es gibt mehr, als hier gezeigt werden.
 overview-empty = Noch keine Kunden
 overview-empty-what = Legen Sie den ersten an, senden Sie einen über eine der APIs, oder bringen Sie eine Datei herein mit dem Befehl: patron import
+overview-lines = Zeilen zum Einfügen in eine Shell, für jede API
+overview-reference = Das Nachschlagewerk aller APIs
 
 # Fehler
 error-title = Abgelehnt

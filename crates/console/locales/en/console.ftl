@@ -87,6 +87,8 @@ spaces-none-what = Somebody who gives roles in your account has to give you one.
 spaces-more = There are more than are shown here.
 overview-empty = No customers yet
 overview-empty-what = Create the first one, send one over any of the APIs, or bring a file in with the command: patron import
+overview-lines = Lines to paste into a shell, for each API
+overview-reference = The reference of every API
 
 # Errors
 error-title = Refused

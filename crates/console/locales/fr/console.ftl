@@ -89,6 +89,8 @@ spaces-none-what = La personne qui attribue les rôles dans votre compte doit vo
 spaces-more = Il y en a plus que ce qui est montré ici.
 overview-empty = Pas encore de clients
 overview-empty-what = Créez le premier, envoyez-en un par l’une des API, ou importez un fichier avec la commande : patron import
+overview-lines = Des lignes à coller dans un terminal, pour chaque API
+overview-reference = La référence de toutes les API
 
 # Erreurs
 error-title = Refusé
