@@ -40,7 +40,7 @@ impl Plans {
         let mut prepared = self.connection.prepare(&explain).expect("a statement");
         let params = statement.map_or(&[][..], |statement| &statement.params);
         let n = prepared.parameter_count();
-        let nothing = crate::filter::Param::Int(1);
+        let nothing = crate::param::Param::Int(1);
         let params = params.iter().chain(std::iter::repeat(&nothing)).take(n);
         let rows = prepared.query_map(params_from_iter(params), |row| row.get::<_, String>(3));
         let lines: Result<Vec<String>, _> = rows.expect("a plan").collect();
