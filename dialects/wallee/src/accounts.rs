@@ -3,7 +3,7 @@
 
 use patron_app::{
     Cx, Expect, Loaded, places,
-    search::{Field, Filter, fields::account as fields},
+    search::{Filter, fields::account as fields},
     spaces::{self, AccountPatch},
 };
 use patron_gateway::{Fields, Member, Reading, Reply, Request, catalogue::Expand};
@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     catalogues::expand,
-    filters::{Check, Kind, Value},
+    filters::Kind,
     input::{expected, required},
-    lists::{ListParams, SearchParams},
+    lists::{ListParams, SearchParams, Searched, States},
     transport::number,
 };
 
@@ -121,7 +121,12 @@ pub enum AccountReference {
 }
 
 /// The states of an account.
-const STATES: [&str; 3] = ["ACTIVE", "INACTIVE", "DELETED"];
+const STATES: States = States {
+    living: &["ACTIVE", "INACTIVE"],
+    gone: &["DELETED"],
+    filter: in_state,
+    sorted: fields::archived_at,
+};
 
 fn state(record: &Record) -> &'static str {
     match (record.deleted_at, record.archived_at) {
@@ -218,13 +223,6 @@ fn patch(body: AccountIn, fields: &mut Fields) -> AccountPatch {
 
 // ---- reading --------------------------------------------------------------------------------
 
-/// What accounts are searched by.
-#[derive(Debug, Clone)]
-enum Searched {
-    Field(Field),
-    State,
-}
-
 fn resolve(name: &str) -> Option<(Searched, Kind)> {
     let field = |field, kind| Some((Searched::Field(field), kind));
     match name {
@@ -249,12 +247,6 @@ fn in_state(word: &str) -> Filter {
         "INACTIVE" => deleted.and(not(archived)),
         _ => not(deleted),
     }
-}
-
-/// A test of a state as a filter: the states that pass it.
-pub fn states(all: &[&str], check: &Check, filter: impl Fn(&str) -> Filter) -> Filter {
-    let passes = |word: &&&str| check.holds(Some(&Value::Text((**word).to_owned())));
-    Filter::Or(all.iter().filter(passes).map(|word| filter(word)).collect())
 }
 
 async fn shown(request: &Request, records: &[Record]) -> Result<Vec<Account>, Failure> {
@@ -285,22 +277,8 @@ pub async fn list(request: Request) -> Result<Reply, Failure> {
 /// `GET /accounts/search`: those that were deleted are found where their state is asked for.
 pub async fn search(request: Request) -> Result<Reply, Failure> {
     let params = SearchParams::read(&request, &resolve)?;
-    let compile = |searched: &Searched, check: &Check| match searched {
-        Searched::Field(field) => check.filter(field.clone()),
-        Searched::State => states(&STATES, check, in_state),
-    };
-    let sorted = |searched: &Searched| match searched {
-        Searched::Field(field) => field.clone(),
-        Searched::State => fields::archived_at(),
-    };
-    let mut query = params.query(0, compile, sorted);
-    query.predicate = visible(&request).await?.and(query.predicate);
-    let found = match params.asks(|searched, check| {
-        matches!(searched, Searched::State) && check.holds(Some(&Value::Text("DELETED".into())))
-    }) {
-        true => spaces::list_ever::<Record>(&request.cx, query).await?,
-        false => spaces::list::<Record>(&request.cx, query).await?,
-    };
+    let visible = visible(&request).await?;
+    let found = params.find::<Record>(&request.cx, &STATES, visible).await?;
     let records: Vec<Record> = found.items.into_iter().map(|one| one.record).collect();
     Reply::json(200, &params.page(shown(&request, &records).await?, found.more))
 }

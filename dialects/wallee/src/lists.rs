@@ -2,7 +2,13 @@
 
 use std::cmp::Ordering;
 
-use patron_app::search::{After, Field, Filter, Order, Query, SortKey};
+use patron_app::{
+    Cx,
+    documents::Document,
+    record::Page,
+    search::{After, Field, Filter, Order, Query, SortKey},
+    spaces,
+};
 use patron_gateway::{Exchange, Faults, decode::Params};
 use patron_model::{Failure, Why};
 use schemars::JsonSchema;
@@ -157,6 +163,65 @@ impl ListParams {
     }
 }
 
+/// What accounts and spaces are searched by.
+#[derive(Debug, Clone)]
+pub enum Searched {
+    /// A field of the record.
+    Field(Field),
+    /// The state, which is made of several moments.
+    State,
+}
+
+/// The states of accounts, or of spaces.
+pub struct States {
+    /// Those of records that are there.
+    pub living: &'static [&'static str],
+    /// Those of records that were deleted.
+    pub gone: &'static [&'static str],
+    /// The records in a state.
+    pub filter: fn(&str) -> Filter,
+    /// What they are ordered by for their state.
+    pub sorted: fn() -> Field,
+}
+
+impl SearchParams<Searched> {
+    /// The page, of what is visible to the caller: records that were deleted are found where their
+    /// state is asked for.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub async fn find<T: Document>(
+        &self,
+        cx: &Cx,
+        states: &States,
+        visible: Filter,
+    ) -> Result<Page<T>, Failure> {
+        let holds = |check: &Check, word: &str| check.holds(Some(&Value::Text(word.to_owned())));
+        let compile = |searched: &Searched, check: &Check| match searched {
+            Searched::Field(field) => check.filter(field.clone()),
+            // A test of a state is those of all states that pass it.
+            Searched::State => {
+                let all = states.living.iter().chain(states.gone);
+                let passing = all.filter(|word| holds(check, word));
+                Filter::Or(passing.map(|word| (states.filter)(word)).collect())
+            }
+        };
+        let sorted = |searched: &Searched| match searched {
+            Searched::Field(field) => field.clone(),
+            Searched::State => (states.sorted)(),
+        };
+        let wants_gone = |searched: &Searched, check: &Check| {
+            matches!(searched, Searched::State) && states.gone.iter().any(|word| holds(check, word))
+        };
+        let mut query = self.query(0, compile, sorted);
+        query.predicate = visible.and(query.predicate);
+        match self.condition.as_ref().is_some_and(|condition| condition.asks(&wants_gone)) {
+            true => spaces::list_ever(cx, query).await,
+            false => spaces::list(cx, query).await,
+        }
+    }
+}
+
 // ---- searches ---------------------------------------------------------------------------------
 
 /// What a search is asked for, over the fields `F`.
@@ -226,11 +291,6 @@ impl<F> SearchParams<F> {
             limit: self.limit,
             ..Query::of(space)
         }
-    }
-
-    /// Whether some field is asked for what the test says.
-    pub fn asks(&self, test: impl Fn(&F, &Check) -> bool) -> bool {
-        self.condition.as_ref().is_some_and(|condition| condition.asks(&test))
     }
 
     /// Objects that are equal in all keys come by id, in the direction of the last key.

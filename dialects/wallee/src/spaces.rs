@@ -2,7 +2,7 @@
 
 use patron_app::{
     Expect, Loaded, offboarding, places,
-    search::{Field, Filter, fields::space as fields},
+    search::{Filter, fields::space as fields},
     spaces::{self, SpacePatch},
 };
 use patron_gateway::{Fields, Member, Reading, Reply, Request, catalogue::Expand};
@@ -14,13 +14,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use crate::{
-    accounts::{AccountReference, name, shown_name, states},
+    accounts::{AccountReference, name, shown_name},
     addresses::postal::{PostalAddress, PostalAddressCreate},
     catalogues::expand,
-    filters::{Check, Kind, Value},
+    filters::Kind,
     input::{Object, clearing, expected, request_limit, required},
     limits::{EMAIL_MAX, at_most},
-    lists::{ListParams, SearchParams},
+    lists::{ListParams, SearchParams, Searched, States},
     transport::number,
 };
 
@@ -76,7 +76,12 @@ pub struct Space<'a> {
 }
 
 /// The states of a space.
-const STATES: [&str; 4] = ["ACTIVE", "INACTIVE", "DELETING", "DELETED"];
+const STATES: States = States {
+    living: &["ACTIVE", "INACTIVE"],
+    gone: &["DELETING", "DELETED"],
+    filter: in_state,
+    sorted: fields::archived_at,
+};
 
 fn state(record: &Record) -> &'static str {
     match (&record.deletion, record.archived_at) {
@@ -186,13 +191,6 @@ fn patch(body: SpaceIn, before: &Postal, fields: &mut Fields) -> SpacePatch {
 
 // ---- reading --------------------------------------------------------------------------------
 
-/// What spaces are searched by.
-#[derive(Debug, Clone)]
-enum Searched {
-    Field(Field),
-    State,
-}
-
 fn resolve(name: &str) -> Option<(Searched, Kind)> {
     let field = |field, kind| Some((Searched::Field(field), kind));
     match name {
@@ -253,26 +251,8 @@ pub async fn list(request: Request) -> Result<Reply, Failure> {
 /// `GET /spaces/search`: those that were deleted are found where their state is asked for.
 pub async fn search(request: Request) -> Result<Reply, Failure> {
     let params = SearchParams::read(&request, &resolve)?;
-    let compile = |searched: &Searched, check: &Check| match searched {
-        Searched::Field(field) => check.filter(field.clone()),
-        Searched::State => states(&STATES, check, in_state),
-    };
-    let sorted = |searched: &Searched| match searched {
-        Searched::Field(field) => field.clone(),
-        Searched::State => fields::archived_at(),
-    };
-    let mut query = params.query(0, compile, sorted);
-    query.predicate = visible(&request).await?.and(query.predicate);
-    let is_gone = |check: &Check| {
-        let gone = ["DELETING", "DELETED"].into_iter();
-        gone.map(|word| Value::Text(word.into())).any(|word| check.holds(Some(&word)))
-    };
-    let found = match params
-        .asks(|searched, check| matches!(searched, Searched::State) && is_gone(check))
-    {
-        true => spaces::list_ever::<Record>(&request.cx, query).await?,
-        false => spaces::list::<Record>(&request.cx, query).await?,
-    };
+    let visible = visible(&request).await?;
+    let found = params.find::<Record>(&request.cx, &STATES, visible).await?;
     let records: Vec<Record> = found.items.into_iter().map(|one| one.record).collect();
     Reply::json(200, &params.page(shown(&request, &records).await?, found.more))
 }
