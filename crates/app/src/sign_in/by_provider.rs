@@ -32,7 +32,7 @@ use super::{
     Method, Proof, challenges,
     guard::{self, Attempts},
     in_use, linked, logins, open, plain, provider_proofs,
-    sessions::{Opened, random_token},
+    sessions::{self, Opened, Session, random_token},
 };
 use crate::{
     Actor, App, Cx,
@@ -181,6 +181,21 @@ pub(super) async fn in_use_provider(cx: &Cx, id: Id) -> Result<Loaded<Provider>,
         true => Ok(provider),
         false => Err(Failure::NotFound { noun: Noun::Provider }),
     }
+}
+
+/// The session that was sent to a provider, where the browser shows it still, and its person.
+///
+/// # Errors
+/// `Unauthenticated` otherwise, and for somebody who may not sign in any more.
+pub(super) async fn sent(
+    cx: &Cx,
+    of: &OfSession,
+    back: &Back<'_>,
+) -> Result<(Loaded<Session>, User), Failure> {
+    let session = sessions::of_token(&cx.app, back.session.unwrap_or_default()).await?;
+    let session = session.filter(|session| session.number == of.session).ok_or(WRONG)?;
+    let (user, _) = in_use(&cx.app, session.user).await?.ok_or(WRONG)?;
+    Ok((session, user))
 }
 
 /// A fault of the provider, or of what came back.

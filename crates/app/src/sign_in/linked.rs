@@ -6,7 +6,7 @@ use patron_signin::oidc::Claims;
 
 use super::{
     by_provider::{self, Back, Begun, IDENTITIES_MAX, Identity, OfSession, WRONG, Why},
-    challenges, held, in_use,
+    challenges, held,
     logins::{self, Login},
     passkeys::{Person, unremembered},
     plain,
@@ -98,11 +98,10 @@ pub(super) async fn finish(
     back: Back<'_>,
     claims: &Claims,
 ) -> Result<Opened, Failure> {
-    let session = sessions::of_token(&cx.app, back.session.unwrap_or_default()).await?;
-    let session = session.filter(|session| session.number == of.session).ok_or(WRONG)?;
-    let user = in_use(&cx.app, session.user).await?;
-    let user = user.map(|(user, _)| user).filter(|user| user.account == provider.account);
-    let user = user.ok_or(WRONG)?;
+    let (session, user) = by_provider::sent(cx, of, &back).await?;
+    if user.account != provider.account {
+        return Err(WRONG);
+    }
     let cx = &Cx { actor: Actor::Person(user.number), ..cx.clone() };
     cx.write(|mut draft| async {
         challenges::answer(cx, &mut draft, &begun.state, begun.expires_at).await?;

@@ -7,7 +7,7 @@ use patron_signin::oidc::Claims;
 use super::{
     Method,
     by_provider::{self, Back, Begun, OfSession, WRONG, Why},
-    challenges, held, in_use,
+    challenges, held,
     linked::of_user,
     logins,
     passkeys::Person,
@@ -50,9 +50,7 @@ pub(super) async fn finish(
     back: Back<'_>,
     claims: &Claims,
 ) -> Result<Opened, Failure> {
-    let session = sessions::of_token(&cx.app, back.session.unwrap_or_default()).await?;
-    let session = session.filter(|session| session.number == of.session).ok_or(WRONG)?;
-    let (user, _) = in_use(&cx.app, session.user).await?.ok_or(WRONG)?;
+    let (session, user) = by_provider::sent(cx, of, &back).await?;
     let has_two = by_provider::proves_two(provider, claims);
     let cx = &Cx { actor: Actor::Person(user.number), ..cx.clone() };
     cx.write(|mut draft| async {
