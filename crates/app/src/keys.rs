@@ -289,28 +289,19 @@ async fn may_hand_out(cx: &Cx, key: &Key) -> Result<(), Failure> {
 
 fn made(cx: &Cx, new: NewKey, number: i64, user: i64, hint: String) -> Key {
     Key {
-        number,
-        uuid: new_uuid(),
         user,
         account: new.account,
         space: new.space,
         account_wide: new.account_wide,
         dialect: new.dialect.to_owned(),
         name: new.name,
-        role_before: None,
         cap: new.cap,
         addresses: new.addresses,
         expires_at: new.expires_at,
-        replaces: None,
-        replaced_by: None,
-        earlier: Vec::new(),
         public_rights: new.public_rights,
         handle: new.handle.unwrap_or_else(|| number.to_string()),
-        handle_moved: false,
         hint,
-        created_at: cx.now,
-        revoked_at: None,
-        told: None,
+        ..Key::new(number, new_uuid(), cx.now)
     }
 }
 

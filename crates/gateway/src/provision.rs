@@ -137,28 +137,14 @@ pub fn well_known(dialects: &[&'static Dialect], base_url: &str, number: i64, uu
     for (key_number, dialect) in (1..).zip(dialects) {
         let minted = (dialect.credentials.sandbox)();
         let key = Key {
-            number: key_number,
-            uuid: Uuid::nil(),
             user: key_number,
             account: space.account,
             space: space.number,
             account_wide: true,
             dialect: dialect.name.to_owned(),
-            name: String::new(),
-            role_before: None,
-            cap: None,
-            addresses: Vec::new(),
-            expires_at: None,
-            replaces: None,
-            replaced_by: None,
-            earlier: Vec::new(),
             public_rights: PublicRights::Full,
-            handle_moved: false,
-            hint: String::new(),
             handle: minted.handle.unwrap_or_else(|| key_number.to_string()),
-            created_at: at,
-            revoked_at: None,
-            told: None,
+            ..Key::new(key_number, Uuid::nil(), at)
         };
         let shown = Shown { base_url, space: &space, key: &key, secret: &minted.shown };
         credentials.insert(dialect.name.into(), (dialect.credentials.show)(&shown));

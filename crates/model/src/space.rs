@@ -385,6 +385,34 @@ pub struct EarlierKey {
 }
 
 impl Key {
+    /// A key that is nobody's, opens nothing and never ends: what all are made from.
+    pub fn new(number: i64, uuid: Uuid, created_at: Timestamp) -> Key {
+        Key {
+            number,
+            uuid,
+            user: 0,
+            account: 0,
+            space: 0,
+            account_wide: false,
+            dialect: String::new(),
+            name: String::new(),
+            role_before: None,
+            cap: None,
+            addresses: Vec::new(),
+            expires_at: None,
+            replaces: None,
+            replaced_by: None,
+            earlier: Vec::new(),
+            public_rights: PublicRights::default(),
+            handle: String::new(),
+            handle_moved: false,
+            hint: String::new(),
+            created_at,
+            revoked_at: None,
+            told: None,
+        }
+    }
+
     /// What is to be told of its end by now and was not, where it ends by itself and nothing has
     /// taken its place.
     pub fn end_to_tell(&self, now: Timestamp) -> Option<EndTold> {

@@ -16,7 +16,7 @@ use async_recursion::async_recursion;
 use patron_model::{
     Failure, Permissions,
     audit::AuditActor,
-    space::{Account, Key, PublicRights, Space},
+    space::{Account, Key, Space},
     user::User,
 };
 
@@ -388,28 +388,11 @@ impl App {
     pub(crate) fn caller_of(&self, person: OfPerson) -> Caller {
         let OfPerson { user, account, roles, principal, space, path, standing } = person;
         let key = Key {
-            number: user.number,
-            uuid: user.uuid,
             user: user.number,
             account: account.number,
             space: space.as_ref().map_or(0, |space| space.number),
             account_wide: true,
-            dialect: String::new(),
-            name: String::new(),
-            role_before: None,
-            cap: None,
-            addresses: Vec::new(),
-            expires_at: None,
-            replaces: None,
-            replaced_by: None,
-            earlier: Vec::new(),
-            public_rights: PublicRights::default(),
-            handle: String::new(),
-            handle_moved: false,
-            hint: String::new(),
-            created_at: user.created_at,
-            revoked_at: None,
-            told: None,
+            ..Key::new(user.number, user.uuid, user.created_at)
         };
         let everywhere = space.as_ref().map_or(Permissions::NONE, |space| {
             principal.at(&Place { space: Some(space.number), path: path.clone() })
