@@ -216,12 +216,8 @@ fn fields(page: &Page, f: &Frame) -> Result<Vec<(String, String)>, Failure> {
     let plain = ["q", "limit", "cursor", "sort", "expand", "deleted", "total", "status"];
     let names = operation.parameters.iter().filter(|one| one.place == "query");
     let names = names.map(|one| one.name).filter(|name| !name.contains('['));
-    let label = |name: &str| {
-        let key = format!("field-{name}");
-        if f.words.has(&key) { f.words.t(&key) } else { name.replace(['_', '.'], " ") }
-    };
     let known = names.filter(|name| !plain.contains(name));
-    Ok(known.map(|name| (name.to_owned(), label(name))).collect())
+    Ok(known.map(|name| (name.to_owned(), label_of(f, name))).collect())
 }
 
 fn label_of(f: &Frame, name: &str) -> String {
