@@ -78,22 +78,37 @@ static FORMS: [Form; 7] = [
     form("fr-CH", Language::French, "’", &FRENCH, ""),
 ];
 
-static SPOKEN: LazyLock<[Spoken; 3]> = LazyLock::new(|| {
-    [
-        spoken(Language::English, include_str!("../locales/en/console.ftl")),
-        spoken(Language::German, include_str!("../locales/de/console.ftl")),
-        spoken(Language::French, include_str!("../locales/fr/console.ftl")),
-    ]
-});
+/// The sentences of one language: a file for each group of pages.
+macro_rules! sentences {
+    ($language:literal) => {
+        [
+            include_str!(concat!("../locales/", $language, "/console.ftl")),
+            include_str!(concat!("../locales/", $language, "/customers.ftl")),
+            include_str!(concat!("../locales/", $language, "/developers.ftl")),
+            include_str!(concat!("../locales/", $language, "/operations.ftl")),
+        ]
+    };
+}
 
-fn spoken(language: Language, text: &'static str) -> Spoken {
+static SENTENCES: [(Language, [&str; 4]); 3] = [
+    (Language::English, sentences!("en")),
+    (Language::German, sentences!("de")),
+    (Language::French, sentences!("fr")),
+];
+
+static SPOKEN: LazyLock<[Spoken; 3]> =
+    LazyLock::new(|| SENTENCES.map(|(language, texts)| spoken(language, texts)));
+
+fn spoken(language: Language, texts: [&'static str; 4]) -> Spoken {
     let id: LanguageIdentifier = language.tag().parse().unwrap_or_default();
     let mut bundle = FluentBundle::new_concurrent(vec![id]);
     // What people entered stands in elements that keep its direction to itself.
     bundle.set_use_isolating(false);
-    // A part that is not understood is left out here, and found by the test of all sentences.
-    let resource = FluentResource::try_new(text.to_owned()).unwrap_or_else(|(read, _)| read);
-    bundle.add_resource_overriding(resource);
+    for text in texts {
+        // A part that is not understood is left out here, and found by the test of all sentences.
+        let resource = FluentResource::try_new(text.to_owned()).unwrap_or_else(|(read, _)| read);
+        bundle.add_resource_overriding(resource);
+    }
     Spoken { language, bundle }
 }
 

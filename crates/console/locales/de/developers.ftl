@@ -1,0 +1,1 @@
+# Schlüssel, Webhooks, Zustellungen, Ereignisse, Anfragen, APIs

@@ -1,0 +1,1 @@
+# Menschen, Rollen, Protokoll, Einstellungen, Zustand

@@ -1,0 +1,1 @@
+# Keys, webhooks, deliveries, events, requests, APIs

@@ -1,0 +1,1 @@
+# People, roles, audit, settings, health

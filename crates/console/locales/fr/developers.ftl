@@ -1,0 +1,1 @@
+# Clés, webhooks, livraisons, événements, requêtes, API

@@ -1,0 +1,1 @@
+# Personnes, rôles, journal, réglages, état
