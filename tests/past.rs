@@ -102,6 +102,7 @@ async fn native_ways_to_the_past_need_the_right_to_see_it() {
         ("/v1/customers?deleted=only&q=zebulon".into(), 403),
         (format!("{one}/history"), 403),
         (format!("{one}/history?expand=record"), 403),
+        (format!("{one}/diff?from=1"), 403),
         (format!("{one}/comments/1/history"), 403),
         (format!("{one}/payment-methods/1/history"), 403),
         (format!("{one}?version=1"), 404),
@@ -165,6 +166,9 @@ async fn a_past_state_of_the_living_is_the_past_too() {
     place.native(&owner, "PATCH", &one, Some(other)).await.expect(200);
     place.native(&key, "GET", &format!("{one}?version=1"), None).await.expect(403);
     place.native(&key, "GET", &format!("{one}/history"), None).await.expect(403);
+    place.native(&key, "GET", &format!("{one}/diff?from=1"), None).await.expect(403);
+    let revert = Some(json!({"version": 1}));
+    place.native(&key, "POST", &format!("{one}/revert"), revert).await.expect(403);
     let events = place.native(&key, "GET", "/v1/events?expand=record", None).await.expect(200);
     for trace in ["zebulon", "quagga", "1815-z"] {
         assert!(!events.text().to_lowercase().contains(trace), "{}", events.text());

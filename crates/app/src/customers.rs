@@ -29,7 +29,7 @@ pub use self::document::CUSTOMER;
 pub use self::lists::{TextPosition, count, list, search_text, see_list};
 pub use self::many::{Missed, Step, create_many, write_many};
 pub use self::merge::{Beside, MERGE, MOVED_MAX, Merge, Merged, merge};
-pub use self::past::{Trace, get_any, space_of, trace};
+pub use self::past::{Moment, Trace, get_any, revert, space_of, state, trace};
 
 fn not_found() -> Failure {
     Failure::NotFound { noun: Noun::Customer }

@@ -8,6 +8,7 @@ mod addresses;
 mod cards;
 mod merge;
 mod phones;
+mod revert;
 mod status;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ use crate::{
     time_zone::TimeZone,
 };
 
+pub use self::revert::REVERTIBLE;
 pub use self::status::{STAND_IN, Status};
 
 /// Former e-mail addresses kept on the record; older ones are in the journal.

@@ -141,6 +141,52 @@ proptest! {
     }
 }
 
+/// What a revert leaves as it is, or raises.
+fn timeless(customer: &Customer) -> Customer {
+    let mut next = customer.clone();
+    (next.version, next.updated_at) = (0, at(0));
+    (next.email_since, next.former_emails) = (None, Vec::new());
+    next.change_addresses(|all| {
+        for address in all {
+            (address.version, address.updated_at) = (0, at(0));
+        }
+    });
+    next
+}
+
+proptest! {
+    #[test]
+    fn what_is_put_back_is_as_it_was_under_versions_that_none_had(
+        first in any_customer_patch(), changes in proptest::collection::vec(any_customer_patch(), 1..4),
+    ) {
+        let ids = ids();
+        let mut states = vec![new(first, &ids)];
+        for (patch, moment) in changes.into_iter().zip(2..) {
+            let (next, _) = states[states.len() - 1].apply(patch, at(moment), &ids).expect("valid");
+            states.push(next);
+        }
+        let [then, .., now] = &states[..] else { unreachable!() };
+        let steps = i64::try_from(states.len()).expect("few") - 1;
+        let all: Vec<&str> = REVERTIBLE.split(", ").collect();
+        let (back, changed) = now.reverted(then, Some(&all), steps, at(99));
+        prop_assert_eq!(timeless(&back), timeless(then));
+        prop_assert_eq!(changed.is_empty(), back == *now);
+        prop_assert_eq!(back.version, now.version + i64::from(!changed.is_empty()));
+        for address in back.addresses() {
+            let was = states.iter().filter_map(|state| state.address(address.number));
+            for was in was.filter(|was| was.version >= address.version) {
+                prop_assert_eq!(was, address, "a tag of before would pass");
+            }
+        }
+        // Without names, how things stand now stays.
+        let (kept, _) = now.reverted(then, None, steps, at(99));
+        prop_assert_eq!((kept.status, kept.status_until), (now.status, now.status_until));
+        prop_assert_eq!(kept.names(), then.names());
+        let (none, changed) = now.reverted(then, Some(&[]), steps, at(99));
+        prop_assert!(changed.is_empty() && none == *now);
+    }
+}
+
 #[test]
 fn one_form_of_a_name_makes_the_other_stale() {
     let ids = ids();

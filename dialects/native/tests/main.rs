@@ -18,6 +18,7 @@ mod lists;
 mod notices;
 mod offboarding;
 mod passkeys;
+mod past;
 mod place;
 mod providers;
 mod second_factor;

@@ -4,12 +4,14 @@
 use std::borrow::Cow;
 
 use async_recursion::async_recursion;
-use patron_model::{Failure, Permission, Timestamp, customer::Customer};
+use patron_model::{Failure, Permission, Timestamp, customer::Customer, event::CustomerEvent};
 use uuid::Uuid;
 
-use super::not_found;
+use super::{get, not_found};
 use crate::{
     Cx,
+    commit::{Expect, Saved},
+    journal,
     record::{self, Id, Loaded, Look},
     search::{Filter, Query, customer::living, is_living},
 };
@@ -34,6 +36,58 @@ pub struct Trace {
 pub async fn get_any(cx: &Cx, id: Id) -> Result<Loaded<Customer>, Failure> {
     let look = Look::at(id);
     record::load(cx, if cx.has(Permission::CustomerPast) { look.or_deleted() } else { look }).await
+}
+
+/// A state of a customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// The present one.
+    Now,
+    /// The one there was then.
+    At(Timestamp),
+    /// The last one of this version.
+    Version(i64),
+}
+
+/// A customer in a state; an absorbed or deleted one too.
+///
+/// # Errors
+/// `NotFound`, `Forbidden` for who may not see the past, `Malformed` for a moment still to come.
+pub async fn state(cx: &Cx, id: Id, moment: Moment) -> Result<Loaded<Customer>, Failure> {
+    let now = get_any(cx, id).await?;
+    match moment {
+        Moment::Now => Ok(now),
+        Moment::At(at) => journal::at_time(cx, now.number, at).await,
+        Moment::Version(version) => {
+            let has = |customer: &Customer| customer.version == version;
+            journal::at_version(cx, now.number, has).await
+        }
+    }
+}
+
+/// A living customer becomes again what it was in a version, as a new one; `fields` are those that
+/// come back, else all that say who it is.
+///
+/// # Errors
+/// `NotFound` for the customer and the version, `Forbidden` for who may not see the past, `Stale`,
+/// `Exists` when its reference was taken meanwhile.
+#[async_recursion]
+pub async fn revert(
+    cx: &Cx,
+    id: Id,
+    expect: Expect,
+    version: i64,
+    fields: Option<&[&'static str]>,
+) -> Result<Saved<Customer>, Failure> {
+    cx.settle(|draft| async {
+        let before = get(cx, id).await?;
+        expect.check(before.version, before.revision)?;
+        let then = state(cx, Id::Number(before.number), Moment::Version(version)).await?;
+        let steps = before.revision - then.revision;
+        let (after, changes) = before.reverted(&then, fields, steps, cx.now);
+        draft.change(&before, after, CustomerEvent::Updated, &changes)
+    })
+    .await
 }
 
 /// What is left to say of a deleted customer.

@@ -1,14 +1,14 @@
 //! Customers: `/v1/customers`.
 
 use patron_app::{
-    Expect, Id, Loaded, Saved, comments, customers, journal,
+    Expect, Id, Saved, comments, customers,
     record::Look,
     search::{After, Filter, Order, Query, customer as fields},
     shown::Seen,
 };
-use patron_gateway::{Faults, Fields, Member, Reading, Reply, Request, decode::Params};
+use patron_gateway::{Faults, Fields, Member, Reading, Reply, Request};
 use patron_model::{
-    Failure, Noun, Patch, Permission, Timestamp, Why,
+    Failure, Noun, Patch, Permission, Why,
     address::Postal,
     customer::{Customer, CustomerPatch, NewAddress},
     text::Reference,
@@ -20,6 +20,7 @@ use serde_json::Value;
 use crate::{
     conditions::{self, Condition},
     customers::{
+        past,
         read::{self, Change, CustomerIn},
         show::{AddressOut, CommentOut, CustomerOut, ListOut, MergeOut, MergedOut},
     },
@@ -36,7 +37,7 @@ const LIST_START: &str = "{\"data\":[";
 /// Records of a page when nothing is said.
 const PAGE_DEFAULT: i64 = 50;
 
-fn id(request: &Request) -> Result<Id, Failure> {
+pub(super) fn id(request: &Request) -> Result<Id, Failure> {
     Id::parse(request.param("id"), Noun::Customer)
 }
 
@@ -118,7 +119,11 @@ fn tagged(reply: Reply, customer: &Customer, revision: i64, expand: Expand) -> R
     }
 }
 
-async fn saved(request: &Request, status: u16, saved: &Saved<Customer>) -> Result<Reply, Failure> {
+pub(super) async fn saved(
+    request: &Request,
+    status: u16,
+    saved: &Saved<Customer>,
+) -> Result<Reply, Failure> {
     let reply = shown(request, status, saved, saved.revision).await?;
     let location = format!("/v1/customers/{}", saved.uuid);
     Ok(match status {
@@ -131,11 +136,12 @@ async fn saved(request: &Request, status: u16, saved: &Saved<Customer>) -> Resul
 /// `version` as it was then.
 pub async fn get(request: Request) -> Result<Reply, Failure> {
     let (params, mut faults) = (request.query(), request.query_faults());
-    let past = past(&params, &mut faults);
+    let past = past::asked(&params, &mut faults);
     faults.keep(expand(&request))?;
     faults.finish()?;
     if let Some(past) = past {
-        return get_past(&request, past).await;
+        let then = customers::state(&request.cx, id(&request)?, past).await?;
+        return shown(&request, 200, &then, then.revision).await;
     }
     let id = id(&request)?;
     let (reply, number, uuid) = match customers::see(&request.cx, Look::at(id).following()).await? {
@@ -161,36 +167,6 @@ pub async fn get(request: Request) -> Result<Reply, Failure> {
         true => reply,
         false => reply.with("content-location", format!("/v1/customers/{uuid}")),
     })
-}
-
-/// A state of before.
-enum Past {
-    At(Timestamp),
-    Version(i64),
-}
-
-fn past(params: &Params, faults: &mut Faults) -> Option<Past> {
-    let (as_of, version) = (params.get("as_of"), params.get("version"));
-    if as_of.is_some() && version.is_some() {
-        faults.misread("as_of", Why::Mismatch { with: "nothing when version is given" });
-    }
-    let number =
-        |text: &str| text.parse::<i64>().map_err(|_| Why::WrongType { expected: "a whole number" });
-    let version = version.and_then(|text| faults.understood("version", number(text)));
-    let at = as_of.and_then(|text| faults.understood("as_of", Timestamp::parse(text)));
-    at.map(Past::At).or(version.map(Past::Version))
-}
-
-async fn get_past(request: &Request, past: Past) -> Result<Reply, Failure> {
-    let number = customers::get_any(&request.cx, id(request)?).await?.number;
-    let past: Loaded<Customer> = match past {
-        Past::At(at) => journal::at_time(&request.cx, number, at).await?,
-        Past::Version(version) => {
-            let has = |customer: &Customer| customer.version == version;
-            journal::at_version(&request.cx, number, has).await?
-        }
-    };
-    shown(request, 200, &past, past.revision).await
 }
 
 /// The customer with a reference.

@@ -2,8 +2,10 @@
 
 mod handlers;
 mod json_patch;
+mod past;
 pub mod read;
 pub mod rows;
 pub mod show;
 
 pub use handlers::*;
+pub use past::{DiffOut, RevertIn, diff, revert};

@@ -23,7 +23,7 @@ use crate::{
     addresses::{self, AddressIn},
     comments::{self, CommentIn},
     customers::{
-        self, MergeIn,
+        self, DiffOut, MergeIn, RevertIn,
         read::{CustomerIn, JSON_PATCH, MERGE_PATCH, PatchOperation},
         show::{AddressOut, CommentOut, CustomerOut, ListOut, MergedOut},
     },
@@ -53,6 +53,10 @@ const PREFER: Parameter = Parameter::header("Prefer", "dry-run: check and show, 
 const PAST: [Parameter; 2] = [
     Parameter::query("as_of", "date-time", "a moment (RFC 3339): the customer as it was then"),
     Parameter::query("version", "integer", "the customer in that version"),
+];
+const STATES: [Parameter; 2] = [
+    Parameter::query("from", "string", "a version, a moment (RFC 3339) or now").required(),
+    Parameter::query("to", "string", "the same; now when absent"),
 ];
 const RECORD: Parameter =
     Parameter::query("expand", "string", "record: the customer after each change");
@@ -136,6 +140,8 @@ fn of_customers() -> Vec<Operation> {
     const RESTORE: &str = "/v1/customers/{id}/restore";
     const MERGE: &str = "/v1/customers/{id}/merge";
     const HISTORY: &str = "/v1/customers/{id}/history";
+    const DIFF: &str = "/v1/customers/{id}/diff";
+    const REVERT: &str = "/v1/customers/{id}/revert";
     group("Customers", [
         get(ALL, customers::list).named("list_customers", "List and search customers")
             .needs(CustomerRead).takes(LIST).takes(&filters::PARAMETERS)
@@ -171,6 +177,13 @@ fn of_customers() -> Vec<Operation> {
             .needs(CustomerPast)
             .takes(&[LIMIT, BEFORE, RECORD])
             .replies::<EventsOut>(200),
+        get(DIFF, customers::diff)
+            .named("diff_customer", "How two states of a customer differ")
+            .needs(CustomerPast).takes(&STATES).replies::<DiffOut>(200),
+        post(REVERT, customers::revert)
+            .named("revert_customer", "Make a customer again what it was, as a new version")
+            .needs(CustomerWrite).takes(&[IF_MATCH]).body::<RevertIn>()
+            .replies::<CustomerOut<'_>>(200),
     ])
 }
 
