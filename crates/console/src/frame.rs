@@ -167,6 +167,17 @@ impl Frame {
         self.words.say("version-of-versions", &[("number", &own), ("latest", &latest)])
     }
 
+    /// Between which versions something is.
+    pub fn between(&self, from: &i64, to: &i64) -> String {
+        let (from, to) = (from.to_string(), to.to_string());
+        self.words.say("compare-between", &[("from", &from), ("to", &to)])
+    }
+
+    /// The address of the comparison of a version with what is now.
+    pub fn compared(&self, base: &str, version: &i64) -> String {
+        self.url(&format!("{base}/diff?from={version}"))
+    }
+
     /// The address of a file.
     pub fn asset(&self, kind: &str) -> String {
         self.url(&format!("/assets/{}", assets::file(kind)))

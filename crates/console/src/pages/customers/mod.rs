@@ -5,6 +5,7 @@ mod beside;
 mod create;
 mod edit;
 mod list;
+mod past;
 mod record;
 mod timeline;
 
@@ -45,5 +46,6 @@ pub fn lines(table: &Table) -> Vec<Operation> {
     .into_iter()
     .chain(addresses::lines(table))
     .chain(beside::lines(table))
+    .chain(past::lines(table))
     .collect()
 }

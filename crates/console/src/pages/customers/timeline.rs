@@ -65,12 +65,27 @@ fn who(f: &Frame, actor: &str) -> String {
     }
 }
 
+/// What people call a field, `metadata.tier` or `addresses.12.city`.
+pub fn labelled(f: &Frame, field: &str) -> String {
+    let label = |name: &str| {
+        let key = format!("field-{name}");
+        if f.words.has(&key) { f.t(&key) } else { name.replace('_', " ") }
+    };
+    let (first, rest) = field.split_once('.').unwrap_or((field, ""));
+    match (first, rest.split_once('.')) {
+        _ if rest.is_empty() => label(first),
+        ("addresses", Some((_, member))) => format!("{} · {}", label("address"), label(member)),
+        ("addresses", None) => label("address"),
+        // The integrator's own keys are what they are called.
+        _ => format!("{} · {rest}", label(first)),
+    }
+}
+
 fn entry(f: &Frame, event: &Event, before: Option<&Value>) -> Entry {
     let key = format!("event-{}", event.kind.replace(['.', '_'], "-"));
     let what = if f.words.has(&key) { f.t(&key) } else { event.kind.clone() };
     let change = |name: &String| {
-        let key = format!("field-{name}");
-        let label = if f.words.has(&key) { f.t(&key) } else { name.replace('_', " ") };
+        let label = labelled(f, name);
         let old = before.map(|record| form::text(record, name)).unwrap_or_default();
         let new = event.record.as_ref().map(|record| form::text(record, name));
         (label, old, new.unwrap_or_default())
