@@ -7,5 +7,5 @@ pub static CONSOLE: Door = patron_console::door(operations);
 
 /// Every page and deed.
 pub fn operations() -> Vec<Operation> {
-    patron_console::table(&patron_native::DIALECT)
+    patron_console::table(&patron_native::DIALECT, crate::dialects::DIALECTS)
 }

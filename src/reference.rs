@@ -89,7 +89,7 @@ impl Reference {
 
     fn programs(&self, dialect: &Dialect) -> [(&'static str, String); 3] {
         let own = self.credentials.as_ref().map(|all| &all[dialect.name]);
-        dialect.credentials.sign_in.programs(&self.base_url, own)
+        dialect.credentials.sign_in.programs(&self.base_url, None, own)
     }
 
     /// Everything that can be found, made when somebody looks for something first.

@@ -19,134 +19,48 @@ pub static ALL: [&Dialect; 6] = [
 /// What is known of a person, in core words.
 pub type Person = BTreeMap<&'static str, String>;
 
-/// Fields each API has, in core words. A field that is missing here is kept, not shown there.
-pub fn fields(api: &str) -> &'static [&'static str] {
-    match api {
-        "native" => &[
-            "reference",
-            "given_name",
-            "family_name",
-            "full_name",
-            "title",
-            "company_name",
-            "tax_number",
-            "email",
-            "phone",
-            "language",
-            "currency",
-            "description",
-            "metadata",
-            "line1",
-            "city",
-            "postal_code",
-            "state",
-            "country",
-        ],
-        "wallee" => {
-            &["reference", "given_name", "family_name", "email", "language", "currency", "metadata"]
-        }
-        "verifone" => &[
-            "given_name",
-            "family_name",
-            "title",
-            "company_name",
-            "tax_number",
-            "email",
-            "phone",
-            "language",
-            "line1",
-            "city",
-            "postal_code",
-            "state",
-            "country",
-        ],
-        "monri" => &[
-            "reference",
-            "full_name",
-            "email",
-            "phone",
-            "description",
-            "metadata",
-            "line1",
-            "city",
-            "postal_code",
-            "country",
-        ],
-        "payabli" => &[
-            "reference",
-            "given_name",
-            "family_name",
-            "company_name",
-            "email",
-            "phone",
-            "metadata",
-            "line1",
-            "city",
-            "postal_code",
-            "state",
-            "country",
-        ],
-        "notchpay" => &[
-            "full_name",
-            "company_name",
-            "tax_number",
-            "email",
-            "phone",
-            "description",
-            "metadata",
-            "line1",
-            "city",
-            "postal_code",
-            "state",
-            "country",
-        ],
-        other => panic!("no API is called {other}"),
+/// What is told of a person, in core words.
+const TOLD: [&str; 18] = [
+    "reference",
+    "given_name",
+    "family_name",
+    "full_name",
+    "title",
+    "company_name",
+    "tax_number",
+    "email",
+    "phone",
+    "language",
+    "currency",
+    "description",
+    "metadata",
+    "line1",
+    "city",
+    "postal_code",
+    "state",
+    "country",
+];
+/// Those of the address.
+const OF_ADDRESS: [&str; 5] = ["line1", "city", "postal_code", "state", "country"];
+
+/// Where an API says that a field stands; a field that has no place is kept, not shown there.
+fn place(api: &str, field: &str) -> Option<&'static str> {
+    let dialect = ALL.iter().find(|dialect| dialect.name == api).unwrap();
+    match OF_ADDRESS.contains(&field) {
+        true => dialect.customer.pointer(&format!("billing.{field}")),
+        false => dialect.customer.pointer(field),
     }
 }
 
-/// Where each core field stands in each API's customer: JSON pointers.
+/// What an API shows of it.
+pub fn fields(api: &str) -> Vec<&'static str> {
+    TOLD.into_iter().filter(|field| place(api, field).is_some()).collect()
+}
+
+/// Where a field stands in an API's customer: a JSON pointer.
 pub fn pointer(api: &str, field: &str) -> String {
-    let address = matches!(field, "line1" | "city" | "postal_code" | "state" | "country");
-    let found = match (api, field) {
-        ("native", "metadata") => "/metadata/tier",
-        ("native", _) if address => return format!("/addresses/0/{field}"),
-        ("native", _) => return format!("/{field}"),
-        ("wallee", "reference") => "/customerId",
-        ("wallee", "given_name") => "/givenName",
-        ("wallee", "family_name") => "/familyName",
-        ("wallee", "email") => "/emailAddress",
-        ("wallee", "currency") => "/preferredCurrency",
-        ("wallee", "metadata") => "/metaData/tier",
-        ("verifone", "given_name") => "/billing/first_name",
-        ("verifone", "family_name") => "/billing/last_name",
-        ("verifone", "tax_number") => "/tax/identifier",
-        ("verifone", "email") => "/email_address",
-        ("verifone", "phone") => "/phone_number",
-        ("verifone", "line1") => "/billing/address_1",
-        ("verifone", "country") => "/billing/country_code",
-        ("verifone", _) if address => return format!("/billing/{field}"),
-        ("monri", "reference") => "/merchant_customer_id",
-        ("monri", "full_name") | ("notchpay", "full_name") => "/name",
-        ("monri", "metadata") | ("notchpay", "metadata") => "/metadata/tier",
-        ("monri", "line1") => "/address",
-        ("monri", "postal_code") => "/zip_code",
-        ("payabli", "reference") => "/customerNumber",
-        ("payabli", "given_name") => "/Firstname",
-        ("payabli", "family_name") => "/Lastname",
-        ("payabli", "company_name") => "/Company",
-        ("payabli", "email") => "/Email",
-        ("payabli", "phone") => "/Phone",
-        ("payabli", "metadata") => "/AdditionalFields/tier",
-        ("payabli", "line1") => "/Address",
-        ("payabli", "city") => "/City",
-        ("payabli", "postal_code") => "/Zip",
-        ("payabli", "state") => "/State",
-        ("payabli", "country") => "/Country",
-        ("notchpay", "line1") => "/address/address_line1",
-        ("notchpay", _) if address => return format!("/address/{field}"),
-        (_, field) => return format!("/{field}"),
-    };
-    found.to_owned()
+    let found = place(api, field).unwrap_or_else(|| panic!("{api} shows no {field}"));
+    if field == "metadata" { format!("{found}/tier") } else { found.to_owned() }
 }
 
 /// A call through one API.
@@ -208,12 +122,12 @@ pub fn body(api: &str, keys: &Value, person: &Person) -> Value {
     let mut body = json!({});
     for field in fields(api) {
         // Names derived by the API itself are not sent beside their parts.
-        if *field == "full_name" && fields(api).contains(&"given_name") {
+        if field == "full_name" && fields(api).contains(&"given_name") {
             continue;
         }
         let mut pointer = pointer(api, field);
         if api == "payabli" {
-            pointer = match *field {
+            pointer = match field {
                 "metadata" => "/additionalFields/tier".into(),
                 "reference" => pointer,
                 _ => pointer.to_lowercase(),

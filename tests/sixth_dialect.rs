@@ -8,7 +8,7 @@ use patron_app::{App, Id, customers, keys::NewSecret, secrets::sha256_hex};
 use patron_gateway::{
     BoxFuture, Claim, Credentials, Dialect, Door, Exchange, Member, Minted, Operation, Reading,
     Reply, Request, SignRequest,
-    dialect::{Example, KeyRoles, Shown, SignIn, exact, random_token},
+    dialect::{CustomerShape, Example, KeyRoles, Shown, SignIn, exact, random_token},
     operation,
 };
 use patron_model::{
@@ -53,11 +53,18 @@ static TINY: Dialect = Dialect {
         examples,
         sign_in: SignIn {
             about: "A bearer key.",
-            curl: "curl -sSf '{{base_url}}/tiny/people/1' -H 'Authorization: Bearer {{key}}'",
+            target: "/tiny/people/1",
+            curl: "curl -sSf '{{base_url}}{{target}}' -H 'Authorization: Bearer {{key}}'",
             // Real ones stand in files beside src and come here by include_str!.
             python: "",
             javascript: "",
         },
+    },
+    customer: CustomerShape {
+        read: "get_person",
+        path: |number, _| format!("/tiny/people/{number}"),
+        root: "",
+        fields: &[("number", "/id"), ("full_name", "/name")],
     },
     webhooks: None,
 };

@@ -14,7 +14,7 @@ pub const WIDE_LINES: &[(&str, usize)] = &[
     ("crates/model/src/customer.rs", 1),
     ("crates/model/src/customer_tests.rs", 1),
     ("crates/model/src/names.rs", 1),
-    ("crates/model/src/space.rs", 1),
+    ("crates/model/src/space/key.rs", 1),
     ("crates/store/examples/bench.rs", 2),
     ("crates/store/src/batch.rs", 2),
     ("crates/store/src/ddl.rs", 1),
@@ -56,7 +56,6 @@ pub const WIDE_LINES: &[(&str, usize)] = &[
 pub const LONG_FUNCTIONS: &[(&str, usize)] = &[
     ("crates/model/src/customer.rs::apply", 108),
     ("dialects/native/src/errors.rs::describe", 83),
-    ("tests/api.rs::fields", 83),
 ];
 
 /// Files that are too long, and the lines they may have.

@@ -201,6 +201,16 @@ impl Frame {
         path == whole || (!page.is_empty() && path.starts_with(&format!("{whole}/")))
     }
 
+    /// Whether this page is the one at an address.
+    pub fn is_exactly(&self, page: &str) -> bool {
+        self.target.split('?').next() == Some(page)
+    }
+
+    /// Whether the address of this page ends so.
+    pub fn ends(&self, end: &str) -> bool {
+        self.target.split('?').next().unwrap_or_default().ends_with(end)
+    }
+
     /// The token that forms of this page carry.
     pub fn token(&self) -> &str {
         self.person.as_ref().map_or("", |person| person.token.as_str())

@@ -30,9 +30,9 @@ use patron_gateway::{Dialect, Door, Operation, dialect::exact};
 
 pub use operations::MOUNT;
 
-/// Every page and deed, for a server whose own API is this one.
-pub fn table(own: &Dialect) -> Vec<Operation> {
-    pages::all(&operations::Table(operations::Api::of(own)))
+/// Every page and deed, for a server whose own API is this one, beside all it has.
+pub fn table(own: &Dialect, all: &[&'static Dialect]) -> Vec<Operation> {
+    pages::all(&operations::Table(operations::Api::of(own, all)))
 }
 
 /// The console as the server leads to it.

@@ -18,13 +18,24 @@ use crate::page::Page;
 pub const MOUNT: &str = "/console";
 
 /// The operations of the API that the console is a client of, by their ids.
-pub struct Api(HashMap<&'static str, Operation>);
+pub struct Api {
+    operations: HashMap<&'static str, Operation>,
+    /// Every API, each with the operation by which it shows a customer.
+    pub shown_by: Vec<(&'static Dialect, Operation)>,
+}
 
 impl Api {
-    /// Those of an API.
-    pub fn of(dialect: &Dialect) -> Arc<Api> {
-        let all = (dialect.operations)().into_iter().filter(|operation| operation.is_served);
-        Arc::new(Api(all.map(|operation| (operation.id, operation)).collect()))
+    /// Those of an API, beside all APIs.
+    pub fn of(dialect: &Dialect, all: &[&'static Dialect]) -> Arc<Api> {
+        let served = |dialect: &Dialect| {
+            (dialect.operations)().into_iter().filter(|operation| operation.is_served)
+        };
+        let operations = served(dialect).map(|operation| (operation.id, operation)).collect();
+        let reads = all.iter().filter_map(|dialect| {
+            let id = dialect.customer.read;
+            Some((*dialect, served(dialect).find(|operation| operation.id == id)?))
+        });
+        Arc::new(Api { operations, shown_by: reads.collect() })
     }
 
     /// The operation with an id.
@@ -32,7 +43,7 @@ impl Api {
     /// # Errors
     /// `Internal` when there is none: a slip in the console.
     pub fn get(&self, id: &str) -> Result<&Operation, Failure> {
-        self.0.get(id).ok_or_else(|| Failure::internal(format!("the API has no {id}")))
+        self.operations.get(id).ok_or_else(|| Failure::internal(format!("the API has no {id}")))
     }
 }
 
@@ -120,7 +131,7 @@ impl Line {
     /// When the API has no such operation: before anything is served.
     pub fn does(self, id: &str) -> Operation {
         let Line(line, api) = self;
-        let done = api.0.get(id).expect("deeds name operations of the API").clone();
+        let done = api.operations.get(id).expect("deeds name operations of the API").clone();
         let operation = match done.access {
             Access::Public => line.public(),
             Access::AnyKey | Access::Own => line.own(),

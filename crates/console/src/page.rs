@@ -6,7 +6,7 @@ use askama::Template;
 use form_urlencoded::byte_serialize;
 use patron_app::{Actor, Caller};
 use patron_gateway::{
-    Exchange, Operation, Reply, Request,
+    Dialect, Exchange, Operation, Reply, Request,
     decode::{self, Params},
     inner::Call,
 };
@@ -14,6 +14,7 @@ use patron_model::{Failure, Permission, Problems};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::{
     frame::Frame,
@@ -140,6 +141,21 @@ impl Page {
         self.api.get(id)
     }
 
+    /// What each API answers to who reads a customer, by number and UUID.
+    pub async fn seen_by_all(&self, number: i64, uuid: Uuid) -> Vec<Seen> {
+        let mut all = Vec::with_capacity(self.api.shown_by.len());
+        for (dialect, operation) in &self.api.shown_by {
+            let target = (dialect.customer.path)(number, uuid);
+            let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+            let (path, query) = (path.to_owned(), query.to_owned());
+            let call = Call { operation, path, query, headers: Vec::new(), body: None };
+            let reply = self.request.call(call).await;
+            let reply = reply.unwrap_or_else(|failure| (dialect.render)(&failure, &self.request));
+            all.push(Seen { dialect, target, reply });
+        }
+        all
+    }
+
     /// An operation of the API, to be done for the person.
     pub fn call(&self, id: &'static str) -> Asking<'_> {
         Asking {
@@ -152,6 +168,16 @@ impl Page {
             once: None,
         }
     }
+}
+
+/// A customer as an API shows it.
+pub struct Seen {
+    /// The API.
+    pub dialect: &'static Dialect,
+    /// Path and query it is read at.
+    pub target: String,
+    /// What it answers.
+    pub reply: Reply,
 }
 
 /// An operation to be done, while it is put together.

@@ -75,6 +75,7 @@ fn every_language_has_every_sentence_and_nothing_is_left_over() {
         "method-",
         "op-",
         "state-",
+        "seen-",
         "permission-",
         "setting-",
         "sort-",

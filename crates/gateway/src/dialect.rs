@@ -12,6 +12,7 @@ use patron_model::{
     space::{Key, Role, Space},
 };
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::{
     door::Door,
@@ -34,8 +35,31 @@ pub struct Dialect {
     pub error_media: &'static str,
     /// How its keys look.
     pub credentials: Credentials,
+    /// How it shows a customer.
+    pub customer: CustomerShape,
     /// How it tells webhook endpoints what happened, where it has a form for that.
     pub webhooks: Option<&'static Notifier>,
+}
+
+/// How an API shows a customer: where one is read, and where in the answer each of our fields stands.
+#[derive(Debug, Clone, Copy)]
+pub struct CustomerShape {
+    /// The operation that reads one, by its id.
+    pub read: &'static str,
+    /// Its path and query for a customer, by number and UUID.
+    pub path: fn(i64, Uuid) -> String,
+    /// JSON pointer of the customer in the answer.
+    pub root: &'static str,
+    /// Our fields, those of addresses as `billing.city`, and their JSON pointers below the root. A
+    /// field that is missing here is kept, not shown.
+    pub fields: &'static [(&'static str, &'static str)],
+}
+
+impl CustomerShape {
+    /// Where one of our fields stands in the customer.
+    pub fn pointer(&self, field: &str) -> Option<&'static str> {
+        self.fields.iter().find(|(own, _)| *own == field).map(|(_, pointer)| *pointer)
+    }
 }
 
 /// Headers of a signed request: names and values.
@@ -158,11 +182,14 @@ pub struct Credentials {
 }
 
 /// How a request is signed in: the smallest program in each language that makes one. `{{name}}`
-/// stands for a member of the shown credentials, `{{base_url}}` for where the server answers.
+/// stands for a member of the shown credentials, `{{base_url}}` for where the server answers, and
+/// `{{target}}` for what is read.
 #[derive(Debug, Clone, Copy)]
 pub struct SignIn {
     /// What a request carries, as Markdown.
     pub about: &'static str,
+    /// Path and query of what the programs read, where nothing else is asked for.
+    pub target: &'static str,
     /// For a shell, by curl and what every system has.
     pub curl: &'static str,
     /// In Python, by its standard library.
@@ -172,12 +199,21 @@ pub struct SignIn {
 }
 
 impl SignIn {
-    /// The programs with what people call their languages. Without credentials their members are
-    /// named in capital letters.
-    pub fn programs(&self, base_url: &str, own: Option<&Value>) -> [(&'static str, String); 3] {
-        let SignIn { about: _, curl, python, javascript } = self;
-        [("curl", curl), ("Python", python), ("JavaScript", javascript)]
-            .map(|(language, program)| (language, filled(program, base_url, own)))
+    /// The programs with what people call their languages, for a target or the usual one. Without
+    /// credentials their members are named in capital letters.
+    pub fn programs(
+        &self,
+        base_url: &str,
+        target: Option<&str>,
+        own: Option<&Value>,
+    ) -> [(&'static str, String); 3] {
+        let SignIn { about: _, target: usual, curl, python, javascript } = self;
+        let target = target.unwrap_or(usual);
+        [("curl", curl), ("Python", python), ("JavaScript", javascript)].map(
+            |(language, program)| {
+                (language, filled(&program.replace("{{target}}", target), base_url, own))
+            },
+        )
     }
 }
 

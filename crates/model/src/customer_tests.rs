@@ -157,7 +157,8 @@ fn timeless(customer: &Customer) -> Customer {
 proptest! {
     #[test]
     fn what_is_put_back_is_as_it_was_under_versions_that_none_had(
-        first in any_customer_patch(), changes in proptest::collection::vec(any_customer_patch(), 1..4),
+        first in any_customer_patch(),
+        changes in proptest::collection::vec(any_customer_patch(), 1..4),
     ) {
         let ids = ids();
         let mut states = vec![new(first, &ids)];

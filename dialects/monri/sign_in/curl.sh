@@ -1,4 +1,4 @@
-target='/v2/customers?limit=2&offset=0'
+target='{{target}}'
 body=''
 now=$(date +%s)
 digest=$(printf '%s' '{{merchant_key}}' "$now" '{{authenticity_token}}' "$target" "$body" |

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-const [target, body, now] = ["/v2/customers?limit=2&offset=0", "", Math.floor(Date.now() / 1000)];
+const [target, body, now] = ["{{target}}", "", Math.floor(Date.now() / 1000)];
 const signed = "{{merchant_key}}" + now + "{{authenticity_token}}" + target + body;
 const digest = createHash("sha512").update(signed).digest("hex");
 

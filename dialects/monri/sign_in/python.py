@@ -2,7 +2,7 @@ import hashlib
 import time
 import urllib.request
 
-target, body, now = "/v2/customers?limit=2&offset=0", "", str(int(time.time()))
+target, body, now = "{{target}}", "", str(int(time.time()))
 signed = "{{merchant_key}}" + now + "{{authenticity_token}}" + target + body
 digest = hashlib.sha512(signed.encode()).hexdigest()
 

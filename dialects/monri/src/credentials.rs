@@ -37,6 +37,7 @@ pub const CREDENTIALS: Credentials = Credentials {
 const SIGN_IN: SignIn = SignIn {
     about: "A digest for each request: SHA-512 over merchant key, time, authenticity token, path \
             with query, and body, exactly as they are sent. Or a bearer token of `/v2/oauth`.",
+    target: "/v2/customers?limit=2&offset=0",
     curl: include_str!("../sign_in/curl.sh"),
     python: include_str!("../sign_in/python.py"),
     javascript: include_str!("../sign_in/javascript.mjs"),

@@ -53,6 +53,7 @@ pub static DIALECT: Dialect = Dialect {
     error_schema: |generator| generator.subschema_for::<errors::ErrorBody>(),
     error_media: "application/json",
     credentials: credentials::CREDENTIALS,
+    customer: customers::SHAPE,
     webhooks: Some(&webhook_endpoints::NOTIFIER),
 };
 

@@ -1,1 +1,1 @@
-curl -sSf '{{base_url}}/v1/customers?limit=2' -H 'Authorization: Bearer {{api_key}}'
+curl -sSf '{{base_url}}{{target}}' -H 'Authorization: Bearer {{api_key}}'

@@ -1,4 +1,4 @@
-const answer = await fetch("{{base_url}}/v1/customers?limit=2", {
+const answer = await fetch("{{base_url}}{{target}}", {
   headers: { Authorization: "Bearer {{api_key}}" },
 });
 if (!answer.ok) throw new Error(await answer.text());

@@ -15,6 +15,7 @@ const SANDBOX_KEY: &str = "patron_sandbox_0123456789abcdef0123456789abcdef";
 pub const SIGN_IN: SignIn = SignIn {
     about: "A bearer key in every request. It opens one space; one for a whole account names \
             another of its spaces in `Patron-Space`.",
+    target: "/v1/customers?limit=2",
     curl: include_str!("../sign_in/curl.sh"),
     python: include_str!("../sign_in/python.py"),
     javascript: include_str!("../sign_in/javascript.mjs"),

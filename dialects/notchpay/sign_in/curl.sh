@@ -1,2 +1,2 @@
-curl -sSf '{{base_url}}/customers?perpage=2' \
+curl -sSf '{{base_url}}{{target}}' \
   -H 'Authorization: {{public_key}}' -H 'X-Grant: {{private_key}}'

@@ -36,6 +36,7 @@ pub const CREDENTIALS: Credentials = Credentials {
 const SIGN_IN: SignIn = SignIn {
     about: "The public key in `Authorization`, as it is. Reading and changing may need the \
             private key in `X-Grant` too.",
+    target: "/customers?perpage=2",
     curl: include_str!("../sign_in/curl.sh"),
     python: include_str!("../sign_in/python.py"),
     javascript: include_str!("../sign_in/javascript.mjs"),

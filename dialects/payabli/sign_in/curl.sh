@@ -1,1 +1,1 @@
-curl -sSf '{{base_url}}/api/Query/customers/{{entry}}?limitRecord=2' -H 'requestToken: {{request_token}}'
+curl -sSf '{{base_url}}{{target}}' -H 'requestToken: {{request_token}}'

@@ -1,4 +1,4 @@
-const answer = await fetch("{{base_url}}/api/Query/customers/{{entry}}?limitRecord=2", {
+const answer = await fetch("{{base_url}}{{target}}", {
   headers: { requestToken: "{{request_token}}" },
 });
 if (!answer.ok) throw new Error(await answer.text());

@@ -18,6 +18,7 @@ const TOKEN_BYTES: usize = 32;
 /// How a request is signed in.
 pub const SIGN_IN: SignIn = SignIn {
     about: "The token in `requestToken`. Most paths name the entry point or a customer's number.",
+    target: "/api/Query/customers/{{entry}}?limitRecord=2",
     curl: include_str!("../sign_in/curl.sh"),
     python: include_str!("../sign_in/python.py"),
     javascript: include_str!("../sign_in/javascript.mjs"),

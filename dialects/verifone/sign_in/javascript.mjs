@@ -1,4 +1,4 @@
-const path = "/oidc/customer-service/v2/customer?search=created_at=ge=2025-01-01&page_size=2";
+const path = "{{target}}";
 const pair = Buffer.from("{{user_id}}:{{api_key}}").toString("base64");
 
 const answer = await fetch("{{base_url}}" + path, {

@@ -20,6 +20,7 @@ const SANDBOX_KEY: &str = "vfSandboxKeyForTestsOnlyAbCdEfGhIj";
 pub const SIGN_IN: SignIn = SignIn {
     about: "User id and API key by Basic, or a bearer token that the token endpoint gives for \
             them. Every list is a search.",
+    target: "/oidc/customer-service/v2/customer?search=created_at=ge=2025-01-01&page_size=2",
     curl: include_str!("../sign_in/curl.sh"),
     python: include_str!("../sign_in/python.py"),
     javascript: include_str!("../sign_in/javascript.mjs"),

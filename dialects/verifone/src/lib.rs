@@ -67,5 +67,6 @@ pub static DIALECT: Dialect = Dialect {
         examples: credentials::examples,
         sign_in: credentials::SIGN_IN,
     },
+    customer: customers::SHAPE,
     webhooks: None,
 };

@@ -1,4 +1,4 @@
-target='/api/v2.0/customers?limit=2'
+target='{{target}}'
 encode() { openssl base64 -A | tr '+/' '-_' | tr -d '='; }
 header=$(printf '{"alg":"HS256","typ":"JWT","ver":1}' | encode)
 claims=$(printf '{"sub":"{{user_id}}","iat":%s,"requestPath":"%s","requestMethod":"GET"}' \

@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 
-const target = "/api/v2.0/customers?limit=2";
+const target = "{{target}}";
 const encode = (part) => Buffer.from(JSON.stringify(part)).toString("base64url");
 const iat = Math.floor(Date.now() / 1000);
 const claims = { sub: "{{user_id}}", iat, requestPath: target, requestMethod: "GET" };

@@ -5,7 +5,7 @@ import json
 import time
 import urllib.request
 
-target = "/api/v2.0/customers?limit=2"
+target = "{{target}}"
 
 
 def encode(data):

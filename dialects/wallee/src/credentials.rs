@@ -22,6 +22,7 @@ pub const SIGN_IN: SignIn = SignIn {
     about: "A token for each request: a JWT signed by HS256 with the key, decoded from base64, \
             over the user, the time, the method, and path and query exactly as they are sent. The \
             header `Space` names the space.",
+    target: "/api/v2.0/customers?limit=2",
     curl: include_str!("../sign_in/curl.sh"),
     python: include_str!("../sign_in/python.py"),
     javascript: include_str!("../sign_in/javascript.mjs"),

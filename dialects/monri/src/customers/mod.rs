@@ -2,6 +2,8 @@
 
 mod handlers;
 pub mod read;
+mod shape;
 pub mod show;
 
 pub use handlers::*;
+pub use shape::SHAPE;

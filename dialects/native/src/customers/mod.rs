@@ -5,7 +5,9 @@ mod json_patch;
 mod past;
 pub mod read;
 pub mod rows;
+mod shape;
 pub mod show;
 
 pub use handlers::*;
 pub use past::{DiffOut, RevertIn, diff, revert};
+pub use shape::SHAPE;

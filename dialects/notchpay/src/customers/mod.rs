@@ -4,6 +4,8 @@ pub mod addresses;
 mod handlers;
 pub mod phones;
 pub mod read;
+mod shape;
 pub mod show;
 
 pub use handlers::*;
+pub use shape::SHAPE;

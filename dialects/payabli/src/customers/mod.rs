@@ -7,7 +7,9 @@ mod handlers;
 pub mod identifiers;
 pub mod imports;
 pub mod read;
+mod shape;
 pub mod show;
 pub mod statistics;
 
 pub use handlers::*;
+pub use shape::SHAPE;

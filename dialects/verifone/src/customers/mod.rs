@@ -3,7 +3,9 @@
 pub mod fields;
 mod handlers;
 pub mod read;
+mod shape;
 pub mod show;
 pub mod wire;
 
 pub use handlers::*;
+pub use shape::SHAPE;

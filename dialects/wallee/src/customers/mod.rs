@@ -4,6 +4,8 @@ pub mod bulk;
 pub mod fields;
 mod handlers;
 pub mod read;
+mod shape;
 pub mod show;
 
 pub use handlers::*;
+pub use shape::SHAPE;

@@ -7,6 +7,7 @@ mod edit;
 mod list;
 mod past;
 mod record;
+mod seen;
 mod timeline;
 
 use patron_gateway::Operation;
@@ -24,6 +25,7 @@ pub fn lines(table: &Table) -> Vec<Operation> {
     const EDIT: &str = "/console/s/{space}/customers/{id}/edit";
     const DELETE: &str = "/console/s/{space}/customers/{id}/delete";
     const RESTORE: &str = "/console/s/{space}/customers/{id}/restore";
+    const SEEN: &str = "/console/s/{space}/customers/{id}/seen";
     const TIMELINE: &str = "/console/s/{space}/customers/{id}/timeline";
     vec![
         table.page(ALL, "console_customers", "Customers", list::list).needs(CustomerRead),
@@ -40,6 +42,8 @@ pub fn lines(table: &Table) -> Vec<Operation> {
             .does("delete_customer"),
         table.deed(RESTORE, "console_restore_customer", "Restore a customer", edit::restore)
             .does("restore_customer"),
+        table.page(SEEN, "console_customer_seen", "A customer as every API shows it", seen::seen)
+            .needs(CustomerRead),
         table.page(TIMELINE, "console_customer_timeline", "What happened to a customer",
             timeline::timeline).needs(CustomerPast),
     ]

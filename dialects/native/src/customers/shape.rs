@@ -1,0 +1,45 @@
+//! Where a customer is read, and where each field of the record stands in the answer.
+
+use patron_gateway::dialect::CustomerShape;
+
+/// How this API shows a customer.
+pub const SHAPE: CustomerShape = CustomerShape {
+    read: "get_customer",
+    path: |number, _| format!("/v1/customers/{number}?expand=addresses"),
+    root: "",
+    fields: &[
+        ("number", "/number"),
+        ("id", "/id"),
+        ("version", "/version"),
+        ("reference", "/reference"),
+        ("given_name", "/given_name"),
+        ("family_name", "/family_name"),
+        ("full_name", "/full_name"),
+        ("title", "/title"),
+        ("company_name", "/company_name"),
+        ("company_registration_number", "/company_registration_number"),
+        ("tax_number", "/tax_number"),
+        ("email", "/email"),
+        ("phone", "/phone"),
+        ("work_phone", "/work_phone"),
+        ("language", "/language"),
+        ("currency", "/currency"),
+        ("time_zone", "/time_zone"),
+        ("description", "/description"),
+        ("metadata", "/metadata"),
+        ("status", "/status"),
+        ("status_reason", "/status_reason"),
+        ("status_until", "/status_until"),
+        ("balance", "/balance"),
+        ("portal_user_name", "/portal_user_name"),
+        ("identifier_fields", "/identifier_fields"),
+        ("created_at", "/created_at"),
+        ("updated_at", "/updated_at"),
+        ("billing.line1", "/addresses/0/line1"),
+        ("billing.line2", "/addresses/0/line2"),
+        ("billing.city", "/addresses/0/city"),
+        ("billing.postal_code", "/addresses/0/postal_code"),
+        ("billing.state", "/addresses/0/state"),
+        ("billing.country", "/addresses/0/country"),
+    ],
+};
