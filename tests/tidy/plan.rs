@@ -36,7 +36,7 @@ const NOUNS: &[&str] = &[
 /// What a dialect may have beside its nouns.
 const COMMON: &[&str] = &["envelopes", "filters", "input", "limits", "lists", "query", "settings"];
 /// What the folder of a noun holds.
-const ROOMS: &[&str] = &["mod", "wire", "read", "show", "handlers", "fields", "notify"];
+const ROOMS: &[&str] = &["mod", "wire", "read", "show", "handlers", "fields", "notify", "shape"];
 /// What one dialect alone has. A line is added only for what no other API could have.
 const OWN: &[&str] = &[
     "monri/auth/borders",
@@ -44,6 +44,7 @@ const OWN: &[&str] = &[
     "monri/auth/mod",
     "native/conditions",
     "native/customers/json_patch",
+    "native/customers/past",
     "native/customers/rows",
     "native/events/delivery",
     "native/events/stream",
@@ -113,6 +114,7 @@ const TESTS_OWN: &[&str] = &[
     "native/links",
     "native/notices",
     "native/offboarding",
+    "native/past",
     "native/second_factor",
     "native/sign_in",
     "notchpay/blocking",

@@ -41,7 +41,7 @@ pub struct Dialect {
     pub webhooks: Option<&'static Notifier>,
 }
 
-/// How an API shows a customer: where one is read, and where in the answer each of our fields stands.
+/// How an API shows a customer: where one is read, and where in the answer each of our fields is.
 #[derive(Debug, Clone, Copy)]
 pub struct CustomerShape {
     /// The operation that reads one, by its id.
