@@ -62,8 +62,20 @@ export async function customers(visit) {
   await visit.looked("customer whole");
   await page.goto(`${record}?version=1`);
   await visit.looked("customer before");
+  await page.getByRole("link", { name: "Compare with now, put back" }).click();
+  await visit.looked("compared");
+  await page.getByRole("button", { name: "Put back to version 1" }).click();
+  await page.waitForURL(/done=reverted/);
+  check(!(await page.locator("#title").innerText()).includes("Prof"), `${name}: put back`);
   await page.goto(`${record}/timeline`);
   await visit.looked("timeline");
+  await page.goto(`${record}/seen`);
+  await visit.looked("seen");
+  const answers = await page.locator(".seen .req .good").allInnerTexts();
+  check(answers.length === 6, `${name}: every API shows it: ${answers}`);
+  await page.getByLabel("Differences only").check();
+  check(!(await page.locator(".seen .l.same").first().isVisible()), `${name}: differences only`);
+  await visit.looked("seen differences");
 
   await page.goto("/console/s/1/customers");
   await page.locator("#q").fill(at);
@@ -74,6 +86,20 @@ export async function customers(visit) {
   check(!page.url().includes("hofer") && !page.url().includes(at), `${name}: nobody stands in the address`);
   await page.getByRole("link", { name: `Lena Hofer ${at}` }).waitFor();
   await visit.looked("found");
+  if (visit.options.javaScriptEnabled !== false) {
+    await page.goto(`${record}/timeline`);
+    await page.keyboard.press("Control+k");
+    await visit.looked("palette");
+    await page.keyboard.type("Compare");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/diff/);
+    await page.keyboard.press("Control+k");
+    await page.keyboard.type(at);
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/ask=/);
+    await page.getByRole("link", { name: `Lena Hofer ${at}` }).waitFor();
+  }
   await page.goto(record);
   await page.getByRole("button", { name: "Delete", exact: true }).first().click();
   await page.waitForURL(/done=deleted/);

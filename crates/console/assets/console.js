@@ -145,6 +145,47 @@ document.addEventListener("keydown", (event) => {
   else target.focus();
 });
 
+// data-palette: where one can go, and what one may look for, by Ctrl K. The links are the sidebar's.
+const palette = document.getElementById("palette");
+if (palette) {
+  const list = palette.querySelector("[data-palette]");
+  const field = palette.querySelector("input[type=search]");
+  const opener = document.querySelector("[data-palette-open]");
+  opener.hidden = false;
+  const shown = () => {
+    const word = field.value.trim().toLowerCase();
+    const links = all(".side ul a, .tabs a").filter((link) => link.textContent.toLowerCase().includes(word));
+    list.replaceChildren(
+      ...links.map((link) => {
+        const item = document.createElement("li");
+        const copy = link.cloneNode(true);
+        copy.removeAttribute("aria-current");
+        item.append(copy);
+        return item;
+      }),
+    );
+  };
+  field.addEventListener("input", shown);
+  palette.addEventListener("toggle", (event) => {
+    if (event.newState !== "open") return;
+    field.value = "";
+    shown();
+    field.focus();
+  });
+  palette.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    const stops = [field, ...all("a", list)];
+    stops[stops.indexOf(document.activeElement) + step]?.focus();
+    event.preventDefault();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    palette.togglePopover();
+  });
+}
+
 // data-dirty: what was typed is not lost by a slip.
 for (const form of all("form[data-dirty]")) {
   let dirty = false;

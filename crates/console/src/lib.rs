@@ -24,6 +24,7 @@ mod guard;
 mod operations;
 mod page;
 mod pages;
+mod wire;
 mod words;
 
 use patron_gateway::{Dialect, Door, Operation, dialect::exact};

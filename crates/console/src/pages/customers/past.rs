@@ -119,16 +119,29 @@ fn part_of(field: &str) -> Option<&'static str> {
     }
 }
 
+/// Members of an address that say where it is, in the order people write them.
+const OF_ADDRESS: [&str; 12] = [
+    "purpose",
+    "organization_name",
+    "given_name",
+    "family_name",
+    "line1",
+    "line2",
+    "line3",
+    "postal_code",
+    "city",
+    "state",
+    "country",
+    "phone",
+];
+
 fn word(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Object(members)) => {
-            let said = members.iter().filter(|(name, _)| {
-                !["id", "number", "version", "created_at", "updated_at"].contains(&name.as_str())
-            });
-            let said = said.map(|(_, value)| word(Some(value)));
-            said.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", ")
+        Some(address @ Value::Object(members)) if members.contains_key("purpose") => {
+            let parts = OF_ADDRESS.iter().map(|name| word(address.get(name)));
+            parts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", ")
         }
         Some(Value::Array(all)) => {
             all.iter().map(|one| word(Some(one))).collect::<Vec<_>>().join(", ")

@@ -11,6 +11,7 @@ use super::{list::called, timeline::labelled};
 use crate::{
     frame::Frame,
     page::{self, Page, Seen},
+    wire::Wire,
 };
 
 /// What is derived from other fields of the record.
@@ -125,14 +126,14 @@ fn mark(shown: &str, own: &[String]) -> Mark {
 struct Writer<'a> {
     record: &'a Value,
     dialect: &'static Dialect,
-    is_record: bool,
+    is_compared: bool,
     lines: Vec<Line>,
 }
 
 impl Writer<'_> {
     fn mark(&self, pointer: &str, value: &Value) -> Mark {
         let shape = &self.dialect.customer;
-        if self.is_record {
+        if !self.is_compared {
             return Mark::None;
         }
         let place = pointer.strip_prefix(shape.root).unwrap_or_default();
@@ -154,38 +155,35 @@ impl Writer<'_> {
         self.lines.push(Line { depth, mark, key, value, is_text, tail: "" });
     }
 
-    fn write(&mut self, depth: usize, pointer: &str, key: &str, value: &Value) {
-        let (open, close) = match value {
-            Value::Object(members) if !members.is_empty() => ("{", "}"),
-            Value::Array(all) if !all.is_empty() => ("[", "]"),
-            leaf => {
+    fn write(&mut self, depth: usize, pointer: &str, key: &str, wire: &Wire) {
+        match wire {
+            Wire::Leaf(leaf) => {
                 let mark = self.mark(pointer, leaf);
-                let text = leaf.to_string();
-                return self.line(depth, mark, (key, &text), leaf.is_string());
+                self.line(depth, mark, (key, &leaf.to_string()), leaf.is_string());
             }
-        };
-        self.line(depth, Mark::None, (key, open), false);
-        let last = |writer: &mut Writer<'_>, is_last: bool| {
-            let tail = if is_last { "" } else { "," };
-            writer.lines.last_mut().into_iter().for_each(|line| line.tail = tail);
-        };
-        match value {
-            Value::Object(members) => {
+            Wire::Members(members) => {
+                self.line(depth, Mark::None, (key, "{"), false);
                 for (at, (name, member)) in members.iter().enumerate() {
-                    let pointer = format!("{pointer}/{name}");
-                    self.write(depth + 1, &pointer, name, member);
-                    last(self, at + 1 == members.len());
+                    self.write(depth + 1, &format!("{pointer}/{name}"), name, member);
+                    self.comma(at + 1 < members.len());
                 }
+                self.line(depth, Mark::None, ("", "}"), false);
             }
-            Value::Array(all) => {
+            Wire::All(all) => {
+                self.line(depth, Mark::None, (key, "["), false);
                 for (at, one) in all.iter().enumerate() {
                     self.write(depth + 1, &format!("{pointer}/{at}"), "", one);
-                    last(self, at + 1 == all.len());
+                    self.comma(at + 1 < all.len());
                 }
+                self.line(depth, Mark::None, ("", "]"), false);
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
-        self.line(depth, Mark::None, ("", close), false);
+    }
+
+    fn comma(&mut self, is_wanted: bool) {
+        if let Some(line) = self.lines.last_mut().filter(|_| is_wanted) {
+            line.tail = ",";
+        }
     }
 }
 
@@ -210,16 +208,12 @@ fn lost(f: &Frame, record: &Value, dialect: &Dialect) -> Vec<String> {
 
 fn panel(f: &Frame, base_url: &str, own: &str, record: &Value, (id, seen): (usize, Seen)) -> Panel {
     let Seen { dialect, target, reply } = seen;
-    let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let body: Wire = serde_json::from_slice(&reply.body).unwrap_or(Wire::Leaf(Value::Null));
     let is_record = dialect.name == own;
-    let mut writer = Writer { record, dialect, is_record, lines: Vec::new() };
-    if reply.status.is_success() {
-        writer.write(0, "", "", &body);
-    } else {
-        // A refusal is shown as it is.
-        writer.is_record = true;
-        writer.write(0, "", "", &body);
-    }
+    // A refusal is shown as it is.
+    let is_compared = !is_record && reply.status.is_success();
+    let mut writer = Writer { record, dialect, is_compared, lines: Vec::new() };
+    writer.write(0, "", "", &body);
     Panel {
         id,
         title: dialect.title,
