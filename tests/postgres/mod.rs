@@ -11,6 +11,7 @@ mod load;
 mod nodes;
 mod pooler;
 mod statements;
+mod stopped;
 mod tls;
 mod tour;
 

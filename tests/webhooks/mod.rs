@@ -7,7 +7,7 @@ mod kills;
 mod listen;
 mod logs;
 mod order;
-mod receiver;
+pub mod receiver;
 mod replays;
 mod sdk;
 mod signatures;
@@ -69,7 +69,7 @@ impl Place {
 }
 
 /// What a receiver checks, by the specification of Standard Webhooks.
-fn is_signed(got: &Got, secret: &str) -> bool {
+pub fn is_signed(got: &Got, secret: &str) -> bool {
     let key = BASE64.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
     let head = format!("{}.{}.", got.header("webhook-id"), got.header("webhook-timestamp"));
     let message = [head.as_bytes(), &got.raw].concat();

@@ -1,6 +1,6 @@
 //! A receiver of webhooks: takes what comes, and answers as it was told to.
 
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ impl Got {
 struct Shared {
     got: Arc<Mutex<Vec<Got>>>,
     status: Arc<AtomicU16>,
+    hangs: Arc<AtomicBool>,
 }
 
 pub struct Receiver {
@@ -45,7 +46,11 @@ impl Receiver {
     pub async fn start() -> Receiver {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
-        let shared = Shared { got: Arc::default(), status: Arc::new(AtomicU16::new(200)) };
+        let shared = Shared {
+            got: Arc::default(),
+            status: Arc::new(AtomicU16::new(200)),
+            hangs: Arc::default(),
+        };
         let router = Router::new().route("/hook", post(take)).with_state(shared.clone());
         let task = tokio::spawn(async move { axum_serve(listener, router).await });
         Receiver { url, shared, task }
@@ -54,6 +59,11 @@ impl Receiver {
     /// Answers so from now on.
     pub fn answers(&self, status: u16) {
         self.shared.status.store(status, Ordering::SeqCst);
+    }
+
+    /// Takes what comes from now on and answers nothing, until it is told not to.
+    pub fn hangs(&self, hangs: bool) {
+        self.shared.hangs.store(hangs, Ordering::SeqCst);
     }
 
     pub fn got(&self) -> Vec<Got> {
@@ -87,5 +97,8 @@ async fn axum_serve(listener: tokio::net::TcpListener, router: Router) {
 async fn take(State(shared): State<Shared>, headers: HeaderMap, raw: Bytes) -> StatusCode {
     let body = serde_json::from_slice(&raw).unwrap();
     shared.got.lock().unwrap().push(Got { headers, raw, body });
+    while shared.hangs.load(Ordering::SeqCst) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     StatusCode::from_u16(shared.status.load(Ordering::SeqCst)).unwrap()
 }

@@ -166,6 +166,9 @@ impl Around {
     async fn beat(&mut self) -> Result<(), Failure> {
         let app = Arc::clone(&self.shared.app);
         let app = app.as_ref();
+        if self.was_late() {
+            return self.give_up().await;
+        }
         let known = self.alive.beat().clone();
         let is_due = known.as_ref().is_none_or(|(at, _)| at.elapsed() >= BEAT_EVERY);
         if is_due {
@@ -188,6 +191,22 @@ impl Around {
             work::leave(app, number, revision).await?;
         }
         Ok(())
+    }
+
+    /// Whether this node said for so long nothing that others may have taken what it works for.
+    fn was_late(&self) -> bool {
+        self.alive.beat().as_ref().is_some_and(|(at, _)| at.elapsed() >= SILENT_AFTER)
+    }
+
+    /// Lets go of everything, as a node that is gone. A beat would only say that it lives again,
+    /// and it would go on with what is somebody else's; it joins anew with the next look.
+    async fn give_up(&mut self) -> Result<(), Failure> {
+        self.drop_all();
+        let late = self.alive.beat().take();
+        match late {
+            Some((_, node)) => work::leave(&self.shared.app, node.number(), node.revision).await,
+            None => Ok(()),
+        }
     }
 
     fn drop_all(&mut self) {
