@@ -16,6 +16,7 @@ mod signer;
 mod sizes;
 mod soak;
 mod stock;
+mod webhooks;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -54,6 +55,9 @@ enum Command {
     Postgres(postgres::PostgresArgs),
     /// A realistic mix over all APIs for a long time: what grew.
     Soak(soak::SoakArgs),
+    /// Webhooks: kills and bad receivers, rates and times, a backlog.
+    #[command(subcommand)]
+    Webhooks(webhooks::WebhooksCommand),
     /// Serve the fixed reply that rates are compared with.
     #[command(hide = true)]
     Limit(limit::LimitArgs),
@@ -71,6 +75,7 @@ async fn main() -> Result<()> {
         Command::Peer(args) => peer::run(&patron, args).await,
         Command::Postgres(args) => postgres::run(&patron, args).await,
         Command::Soak(args) => soak::run(&patron, args).await,
+        Command::Webhooks(command) => webhooks::run(&patron, command).await,
         Command::Limit(args) => limit::serve(args).await,
     }
 }

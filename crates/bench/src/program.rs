@@ -151,6 +151,12 @@ impl Launch {
         self
     }
 
+    /// Sets a variable of its environment.
+    pub fn set(mut self, name: &str, value: &str) -> Launch {
+        self.command.env(name, value);
+        self
+    }
+
     /// Flushes the commits on this folder in another way than usual.
     ///
     /// # Errors
