@@ -118,6 +118,9 @@ enum Command {
     Webhook(commands::webhook::WebhookCommand),
     /// Show what happens in a space, or what has happened.
     Events(commands::events::EventsArgs),
+    /// List sinks of events, and let them go on after a restore.
+    #[command(subcommand)]
+    Sink(commands::sink::SinkCommand),
     /// Bring events to a program on this machine as signed webhooks, as they happen.
     Listen(commands::listen::ListenArgs),
     /// Let go of what deleted records left in the data file, so that no byte of them remains.
@@ -172,6 +175,7 @@ async fn done(command: Command) -> Result<ExitCode> {
         Command::Restore(args) => commands::restore::run(args).await,
         Command::Audit(args) => commands::audit::run(args).await,
         Command::Webhook(command) => commands::webhook::run(command).await,
+        Command::Sink(command) => commands::sink::run(command).await,
         Command::Events(args) => commands::events::run(args).await,
         Command::Listen(args) => commands::listen::run(args).await,
         Command::Compact(args) => commands::backup::compact(args).await,

@@ -72,6 +72,7 @@ pub async fn run(args: SandboxArgs) -> Result<()> {
     settings.tls = TlsSettings::default();
     settings.webhooks = WebhookSettings::of_sandbox(args.allow_outbound);
     settings.mail = MailSettings::of_sandbox();
+    settings.sinks.clear();
     settings.store.url = format!("sqlite:{}", args.data.display());
     if args.print {
         println!("{}", serde_json::to_string_pretty(&printed(&settings.base_url()))?);

@@ -159,7 +159,7 @@ pub async fn serve(
 ) -> Result<()> {
     let recorder = metrics::install().context("metrics")?;
     let engine = deliver(settings, &app, &doors)?;
-    let mails = send_mails(settings, &app)?;
+    let tellers = tell_outside(settings, &app)?;
     let traces = Traces::start(&settings.telemetry).context("[telemetry]")?;
     let limits: Limits = (&settings.limits).into();
     let hosts: Vec<(String, String)> =
@@ -205,7 +205,7 @@ pub async fn serve(
     let flushed = traces.map(|traces| tokio::spawn(traces.stop(until)));
     let closed = async {
         // What is on its way is still noted. One that failed has nothing left to write.
-        for ends in ending.into_inner().into_iter().chain(mails) {
+        for ends in ending.into_inner().into_iter().chain(tellers) {
             let _ = ends.await;
         }
         close(&app).await;
@@ -254,6 +254,18 @@ fn send_mails(settings: &Settings, app: &Arc<App>) -> Result<Option<JoinHandle<(
     let smtp = settings.mail.smtp()?;
     patron_mails::describe();
     Ok(smtp.map(|smtp| tokio::spawn(patron_mails::run(Arc::clone(app), smtp))))
+}
+
+/// Begins to send mails, where they are sent, and to publish to sinks, in the words of the
+/// product's own API.
+fn tell_outside(settings: &Settings, app: &Arc<App>) -> Result<Vec<JoinHandle<()>>> {
+    let notifier = patron_native::DIALECT.webhooks.context("nothing tells what happened")?;
+    patron_sinks::describe();
+    let is_alone = settings.folder().is_some();
+    let start =
+        |sink| tokio::spawn(patron_sinks::run(Arc::clone(app), Arc::new(sink), notifier, is_alone));
+    let sinks = settings.sinks()?.into_iter().map(start);
+    Ok(sinks.chain(send_mails(settings, app)?).collect())
 }
 
 /// Writes what is still to be written, and closes the store.

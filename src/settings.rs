@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use patron_app::documents::related_of;
-use patron_gateway::{dispatch::RequestLog, limits::Limits};
+use patron_gateway::dispatch::RequestLog;
+use patron_sinks::NewSink;
 use patron_store::{Location, Options, Synchronous};
 use serde::{Deserialize, Serialize};
 
@@ -14,13 +15,17 @@ use crate::master_key::Source;
 mod audit;
 mod auth;
 mod checks;
+mod limits;
 mod mail;
+mod sinks;
 mod telemetry;
 mod webhooks;
 pub use self::{
     audit::AuditSettings,
     auth::AuthSettings,
+    limits::LimitSettings,
     mail::{MailSettings, TransportSetting},
+    sinks::SinkSettings,
     telemetry::TelemetrySettings,
     webhooks::WebhookSettings,
 };
@@ -62,6 +67,8 @@ pub struct Settings {
     pub webhooks: WebhookSettings,
     /// Mails.
     pub mail: MailSettings,
+    /// Where events go beside webhooks, by name.
+    pub sinks: BTreeMap<String, SinkSettings>,
     /// Host names of single APIs.
     pub hosts: BTreeMap<String, String>,
 }
@@ -171,67 +178,6 @@ pub enum LoggedRequests {
     None,
 }
 
-macro_rules! limit_settings {
-    ($($(#[$doc:meta])* $name:ident: $type:ty),* $(,)?) => {
-        /// Limits, as in the file; see [`Limits`].
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields, default)]
-        pub struct LimitSettings { $($(#[$doc])* pub $name: $type),* }
-
-        impl Default for LimitSettings {
-            fn default() -> Self {
-                let Limits { $($name),* } = Limits::default();
-                LimitSettings { $($name),* }
-            }
-        }
-
-        impl From<&LimitSettings> for Limits {
-            fn from(settings: &LimitSettings) -> Limits {
-                Limits { $($name: settings.$name.clone()),* }
-            }
-        }
-    };
-}
-
-limit_settings! {
-    /// Bytes of a request body.
-    body_bytes_max: usize,
-    /// Bytes of all request bodies.
-    bodies_bytes_max: usize,
-    /// Bytes of the bodies of those who have not signed in yet.
-    stranger_bodies_bytes_max: usize,
-    /// Seconds for the TLS handshake.
-    handshake_seconds_max: u64,
-    /// Seconds for the head.
-    head_seconds_max: u64,
-    /// Seconds for the body.
-    body_seconds_max: u64,
-    /// Seconds for the answer to be taken.
-    answer_seconds_max: u64,
-    /// Seconds for the work.
-    request_seconds_max: u64,
-    /// Bytes of the head.
-    head_bytes_max: usize,
-    /// Connections.
-    connections_max: usize,
-    /// Requests in work.
-    requests_in_work_max: usize,
-    /// Long polls that wait.
-    waits_max: usize,
-    /// Requests per minute and key.
-    requests_per_minute: u32,
-    /// Failed sign-ins per minute, by client address and claimed key.
-    failed_sign_ins_per_minute: u32,
-    /// Requests without sign-in per minute and client address.
-    public_requests_per_minute: u32,
-    /// Header with the client's address.
-    client_address_header: String,
-    /// Seconds for a stop.
-    stop_seconds_max: u64,
-    /// Bytes of rendered answers.
-    faces_bytes_max: usize,
-}
-
 impl Default for Settings {
     fn default() -> Self {
         Settings {
@@ -248,6 +194,7 @@ impl Default for Settings {
             auth: AuthSettings::default(),
             webhooks: WebhookSettings::default(),
             mail: MailSettings::default(),
+            sinks: BTreeMap::new(),
             hosts: BTreeMap::new(),
         }
     }
@@ -323,6 +270,7 @@ impl Settings {
         self.limits.check()?;
         self.webhooks.check()?;
         self.mail.check()?;
+        self.sinks()?;
         if self.store.write_queue_max == 0 || self.store.postgres_connections_max == 0 {
             bail!("store.write_queue_max and store.postgres_connections_max must be at least 1");
         }
@@ -390,6 +338,14 @@ impl Settings {
         }
     }
 
+    /// The sinks.
+    ///
+    /// # Errors
+    /// With the first setting of theirs that is not understood.
+    pub fn sinks(&self) -> Result<Vec<NewSink>> {
+        sinks::all(&self.sinks)
+    }
+
     /// Which requests are logged.
     pub fn request_log(&self) -> RequestLog {
         match self.log.requests {
@@ -409,6 +365,7 @@ impl Settings {
             shown.secrets.master_key = "(set)".into();
         }
         shown.mail.hide();
+        shown.sinks.values_mut().for_each(SinkSettings::hide);
         shown.store.url = match self.location()? {
             Location::Postgres(_) => self.location()?.to_string(),
             Location::Sqlite(_) | Location::Memory => shown.store.url,
@@ -493,7 +450,8 @@ mod tests {
     #[test]
     fn secrets_are_not_shown() {
         let text = "[secrets]\nmaster_key='hush'\n[store]\nurl='postgres://u:hush@h/d'\n\
-                    [mail]\npassword='hush'";
+                    [mail]\npassword='hush'\n[sinks.bus]\nservers=['nats://localhost']\n\
+                    token='hush'";
         let shown = load(text, &[]).expect("valid").shown().expect("shown");
         assert!(!shown.contains("hush"), "{shown}");
     }

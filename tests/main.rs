@@ -47,6 +47,7 @@ mod refusals;
 mod resources;
 mod rights;
 mod sign_in;
+mod sinks;
 mod sixth_dialect;
 mod starts;
 mod stopping;

@@ -235,7 +235,7 @@ fn layer(package: &str) -> Option<&'static [&'static str]> {
         "patron-signin" => Some(&["patron-outbound"]),
         "patron-app" => Some(&["patron-model", "patron-store", "patron-signin"]),
         "patron-delivery" => Some(&["patron-app", "patron-model", "patron-outbound"]),
-        "patron-mails" => Some(&["patron-app", "patron-model"]),
+        "patron-mails" | "patron-sinks" => Some(&["patron-app", "patron-model"]),
         "patron-gateway" => Some(&["patron-app", "patron-model"]),
         _ => Some(&["patron-gateway", "patron-app", "patron-model"]),
     }

@@ -140,6 +140,7 @@ async fn look(deployment: &Deployment) -> Vec<Finding> {
     }
     findings.push(of_tls(&settings));
     findings.push(of_mail(&settings.mail).await);
+    findings.extend(of_sinks(&settings).await);
     let key = of_key(&settings).await;
     let is_key_there = key.state != State::Wrong;
     findings.push(key);
@@ -282,6 +283,31 @@ async fn of_mail(mail: &MailSettings) -> Finding {
         _ => "look at mail.url: what answers there is no server for mails that this one can use",
     };
     Finding::wrong(ABOUT, says, advice)
+}
+
+/// Whether the brokers of sinks let this server in, and have a stream for it. Nothing is published.
+async fn of_sinks(settings: &Settings) -> Vec<Finding> {
+    const ABOUT: &str = "sink";
+    // What is not understood was said of the settings.
+    let mut findings = Vec::new();
+    for sink in settings.sinks().unwrap_or_default() {
+        let name = &sink.name;
+        findings.push(match sink.reach().await {
+            Ok(stream) => {
+                Finding::good(ABOUT, format!("{name}: the broker has stream {stream} for it"))
+            }
+            Err(fault) => {
+                let advice = match fault.class() {
+                    "sign_in" => "look at user, password and token of it",
+                    "tls" => "look at its certificate, the names in servers and ca_file",
+                    "no_stream" => "make a stream of PREFIX.> there, and switch JetStream on",
+                    _ => "look at servers of it, and whether a firewall is in between",
+                };
+                Finding::wrong(ABOUT, format!("{name}: {fault}"), advice)
+            }
+        });
+    }
+    findings
 }
 
 async fn of_key(settings: &Settings) -> Finding {

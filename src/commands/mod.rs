@@ -18,6 +18,7 @@ pub mod restore;
 pub mod role;
 pub mod rotate;
 pub mod sign;
+pub mod sink;
 pub mod space;
 mod sse;
 pub mod user;

@@ -12,6 +12,7 @@ use patron_app::{
     mails,
     reindex::{REINDEXED, reindex},
     sign_in::{flows::FLOW, sessions::SESSION},
+    sinks,
     webhooks::pause_all,
 };
 use patron_model::Timestamp;
@@ -47,8 +48,8 @@ pub struct RestoreArgs {
     /// (2026-11-21T09:30:00Z), or an entry of the journal (SPACE:POSITION).
     #[arg(long, value_name = "MOMENT")]
     until: Option<String>,
-    /// Let webhook endpoints go on where they were; otherwise they are paused, so that a copy tells
-    /// nobody what the original told them.
+    /// Let webhook endpoints and sinks go on where they were; otherwise they are paused, so that a
+    /// copy tells nobody what the original told them.
     #[arg(long)]
     resume_webhooks: bool,
     #[command(flatten)]
@@ -124,12 +125,16 @@ pub async fn run(args: RestoreArgs) -> Result<()> {
     read_anew.and(seen)
 }
 
-/// Pauses all webhook endpoints, and removes mails that wait to be sent.
+/// Pauses all webhook endpoints and sinks, and removes mails that wait to be sent.
 async fn silence(store: &Store) -> Result<()> {
     let app = App::without_secrets(store.clone(), Clock::System);
     match mails::forget_all(&app).await.map_err(|failure| explain(&failure))? {
         0 => {}
         count => println!("Removed {count} mails that waited to be sent."),
+    }
+    match sinks::pause_all(&app).await.map_err(|failure| explain(&failure))? {
+        0 => {}
+        count => println!("Paused {count} sinks (--resume-webhooks lets them go on)."),
     }
     match pause_all(&app).await.map_err(|failure| explain(&failure))? {
         0 => {}

@@ -38,6 +38,7 @@ pub use crate::{
         by_provider::IDENTITY, challenges::ANSWERED, flows::FLOW, guard::GUARD, logins::LOGIN,
         passkeys::PASSKEY, sessions::SESSION,
     },
+    sinks::{SINK, SINK_POSITION},
     spaces::{ACCOUNT, SPACE},
     users::USER,
     webhooks::{CURSOR, DELIVERY, ENDPOINT, REPLAY, ROLL, SIGNER, work::NODE},
@@ -50,6 +51,7 @@ use crate::{
         by_provider::Identity, challenges::Answered, flows::Flow, guard::Guard, logins::Login,
         passkeys::Passkey, sessions::Session,
     },
+    sinks::{Position, Sink},
     vault::Kept,
     webhooks::{Cursor, Delivery, Replay, Roll, Signer, work::Node},
 };
@@ -254,7 +256,7 @@ impl Registered {
 }
 
 /// Every kind.
-static REGISTRY: [Registered; 31] = [
+static REGISTRY: [Registered; 33] = [
     Registered::of::<Customer>(),
     Registered::of::<Comment>(),
     Registered::of::<PaymentMethod>(),
@@ -286,6 +288,8 @@ static REGISTRY: [Registered; 31] = [
     Registered::of::<Guard>(),
     Registered::of::<Mail>(),
     Registered::of::<Flow>(),
+    Registered::of::<Sink>(),
+    Registered::of::<Position>(),
 ];
 
 /// Every kind, for opening the store.

@@ -55,6 +55,7 @@ pub mod secrets;
 pub mod shares;
 pub mod shown;
 pub mod sign_in;
+pub mod sinks;
 pub mod spaces;
 pub mod users;
 pub mod vault;

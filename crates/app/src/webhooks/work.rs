@@ -300,7 +300,7 @@ async fn batch(app: &App, results: &Results) -> Result<Batch, Failure> {
     Ok(Batch { tenant: after.space, writes, ..Batch::default() })
 }
 
-pub(super) fn replaced<T: Document>(before: &Loaded<T>, after: &T) -> Result<Write, Failure> {
+pub(crate) fn replaced<T: Document>(before: &Loaded<T>, after: &T) -> Result<Write, Failure> {
     Ok(Write::Replace {
         kind: T::KIND,
         after: record_of(after, before.revision + 1)?,
