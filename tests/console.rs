@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 
 #[path = "console/access.rs"]
 mod access;
+#[path = "console/developers.rs"]
+mod developers;
 
 const EMAIL: &str = "grace@example.com";
 const PASSWORD: &str = "every word of my own";

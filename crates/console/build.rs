@@ -1,5 +1,5 @@
 //! Makes what browsers keep for good: each file under a name that holds its hash, and packed.
-//! `tokens.css` and `pages.css` become one sheet, so that a page asks for one.
+//! Style sheets become one, so that a page asks for one.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 const HASH_CHARS: usize = 16;
 /// Name, ending, media type, and the files it is made of.
 const ASSETS: [(&str, &str, &str, &[&str]); 3] = [
-    ("console", "css", "text/css; charset=utf-8", &["tokens.css", "pages.css"]),
+    ("console", "css", "text/css; charset=utf-8", &["tokens.css", "pages.css", "developers.css"]),
     ("console", "js", "text/javascript; charset=utf-8", &["console.js"]),
     ("icons", "svg", "image/svg+xml", &["icons.svg"]),
 ];

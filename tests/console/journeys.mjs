@@ -3,6 +3,7 @@
 // browser has nothing to say, and the page is light.
 // Usage: node journeys.mjs BASE_URL [--pictures FOLDER]
 import { customers } from "./customers.mjs";
+import { developers } from "./developers.mjs";
 import { Visit, browser, check, failed, passed } from "./visit.mjs";
 
 const PAGE_BYTES_MAX = 150_000;
@@ -14,7 +15,7 @@ async function weigh() {
   await page.goto("/console/sign-in");
   await page.getByRole("button", { name: "Open the sandbox" }).click();
   await page.waitForURL(/\/s\/1$/);
-  for (const path of ["/console/s/1", "/console/s/1/customers", "/console/s/1/customers/new"]) {
+  for (const path of ["/console/s/1", "/console/s/1/customers", "/console/s/1/customers/new", "/console/s/1/keys"]) {
     const fresh = await visit.context.newPage();
     // Each is weighed as for somebody who comes for the first time.
     const client = await visit.context.newCDPSession(fresh);
@@ -47,6 +48,7 @@ async function journey(visit) {
   await visit.looked("overview");
 
   await customers(visit);
+  await developers(visit);
 
   await page.goto("/console/spaces");
   await visit.looked("spaces");

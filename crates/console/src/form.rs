@@ -21,6 +21,8 @@ pub enum Kind {
     Email,
     /// Several lines.
     Text,
+    /// A day.
+    Day,
     /// One of these words, each with a sentence of its own.
     Choice(&'static [&'static str]),
 }
@@ -105,28 +107,55 @@ pub struct Input {
     pub value: String,
     /// Why it is refused.
     pub why: Option<String>,
+    /// What is to be known when it is filled in.
+    pub hint: Option<String>,
     kind: Kind,
     /// Words to choose from, what people call them, and which is chosen.
-    pub choices: Vec<(&'static str, String, bool)>,
+    pub choices: Vec<(String, String, bool)>,
 }
 
 impl Input {
     /// A field with a value, and the faults that were found.
     pub fn of(field: &Field, value: &str, words: &Words, faults: &Faults) -> Input {
         let Field { name, kind } = *field;
-        let choices = match kind {
-            Kind::Choice(all) => {
-                let shown = |word: &&'static str| match *word {
-                    "" => String::new(),
-                    word => words.t(&format!("{name}-{word}")),
-                };
-                all.iter().map(|word| (*word, shown(word), *word == value)).collect()
-            }
-            Kind::Line | Kind::Code | Kind::Email | Kind::Text => Vec::new(),
+        let input = Input::new(name, words.t(&format!("field-{name}")), kind, value, faults);
+        let shown = |word: &&'static str| match *word {
+            "" => (String::new(), String::new()),
+            word => (word.to_owned(), words.t(&format!("{name}-{word}"))),
         };
-        let label = words.t(&format!("field-{name}"));
-        let why = faults.of(name);
-        Input { name, label, value: value.to_owned(), why, kind, choices }
+        match kind {
+            Kind::Choice(all) => input.among(all.iter().map(shown).collect()),
+            Kind::Line | Kind::Code | Kind::Email | Kind::Text | Kind::Day => input,
+        }
+    }
+
+    /// The same for a field that is called otherwise.
+    pub fn new(
+        name: &'static str,
+        label: String,
+        kind: Kind,
+        value: &str,
+        faults: &Faults,
+    ) -> Input {
+        let (value, why) = (value.to_owned(), faults.of(name));
+        Input { name, label, value, why, hint: None, kind, choices: Vec::new() }
+    }
+
+    /// With what is to be known when it is filled in.
+    #[must_use]
+    pub fn hinted(self, hint: String) -> Input {
+        Input { hint: Some(hint), ..self }
+    }
+
+    /// One of these words, with what people call them.
+    #[must_use]
+    pub fn among(mut self, choices: Vec<(String, String)>) -> Input {
+        let chosen = |(word, label): (String, String)| {
+            let is_chosen = word == self.value;
+            (word, label, is_chosen)
+        };
+        self.choices = choices.into_iter().map(chosen).collect();
+        self
     }
 
     /// Whether it has several lines.
@@ -136,7 +165,19 @@ impl Input {
 
     /// The type of the input.
     pub fn kind(&self) -> &'static str {
-        if self.kind == Kind::Email { "email" } else { "text" }
+        match self.kind {
+            Kind::Email => "email",
+            Kind::Day => "date",
+            Kind::Line | Kind::Code | Kind::Text | Kind::Choice(_) => "text",
+        }
+    }
+
+    /// The parts of the page that say more of it.
+    pub fn described(&self) -> String {
+        let parts = [(self.hint.is_some(), "hint"), (self.why.is_some(), "why")];
+        let parts = parts.into_iter().filter(|(is_there, _)| *is_there);
+        let parts = parts.map(|(_, part)| format!("{}-{part}", self.name));
+        parts.collect::<Vec<String>>().join(" ")
     }
 
     /// Whether its letters run from left to right whatever the language.
@@ -160,8 +201,14 @@ impl Faults {
         Faults(all)
     }
 
-    fn of(&self, field: &str) -> Option<String> {
+    /// Why a field is refused.
+    pub fn of(&self, field: &str) -> Option<String> {
         self.0.get(field).cloned()
+    }
+
+    /// One, in a sentence.
+    pub fn one(field: &str, why: String) -> Faults {
+        Faults(HashMap::from([(field.to_owned(), why)]))
     }
 
     /// Field, what people call it, and sentence: for the summary, those without an input last.

@@ -138,6 +138,8 @@ pub struct Moment {
     pub whole: String,
     /// How long ago, where that is not long.
     pub ago: String,
+    /// The day.
+    pub day: String,
 }
 
 impl Words {
@@ -230,7 +232,12 @@ impl Words {
     pub fn moment(&self, sent: &str, now: Timestamp) -> Moment {
         let Ok(at) = Timestamp::parse(sent) else {
             let text = sent.to_owned();
-            return Moment { machine: text.clone(), whole: text.clone(), ago: text };
+            return Moment {
+                machine: text.clone(),
+                whole: text.clone(),
+                ago: text.clone(),
+                day: text,
+            };
         };
         let whole = self.day_and_time(at);
         let passed = now.seconds() - at.seconds();
@@ -242,7 +249,7 @@ impl Words {
             HOUR..DAY => some("ago-hours", HOUR),
             _ => self.day(at),
         };
-        Moment { machine: at.rfc3339_seconds(), whole, ago }
+        Moment { machine: at.rfc3339_seconds(), whole, ago, day: self.day(at) }
     }
 
     fn zoned(&self, at: Timestamp) -> jiff::Zoned {

@@ -79,6 +79,12 @@ fn every_language_has_every_sentence_and_nothing_is_left_over() {
         "permission-",
         "setting-",
         "sort-",
+        "right-",
+        "can-",
+        "key-role-",
+        "key-state-",
+        "key-public-",
+        "overlap-",
     ];
     for key in english.keys() {
         let is_made = made.iter().any(|start| key.starts_with(start));

@@ -1,6 +1,7 @@
 //! The pages, one module per noun.
 
 mod customers;
+mod developers;
 mod doors;
 mod links;
 mod spaces;
@@ -21,8 +22,15 @@ pub fn all(table: &Table) -> Vec<Operation> {
             )
             .public(),
     ];
-    [files, doors::lines(table), links::lines(table), spaces::lines(table), customers::lines(table)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        files,
+        doors::lines(table),
+        links::lines(table),
+        spaces::lines(table),
+        customers::lines(table),
+        developers::lines(table),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

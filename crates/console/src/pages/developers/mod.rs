@@ -1,0 +1,43 @@
+//! What programs use: keys.
+
+mod keys;
+mod rights;
+
+use patron_app::webhooks::notifier::Notifier;
+use patron_gateway::{Operation, dialect::Dialect};
+
+use crate::{operations::Table, page::Page};
+
+/// What a form for webhooks offers that has every type: that of the program's own API.
+const EVERY_TYPE: &str = "*";
+
+/// The lines.
+pub fn lines(table: &Table) -> Vec<Operation> {
+    keys::lines(table)
+}
+
+/// An API: its title, and its place in the list, by which it is coloured.
+struct Api {
+    title: &'static str,
+    place: usize,
+}
+
+fn dialects(page: &Page) -> &[&'static Dialect] {
+    &page.request.site.dialects
+}
+
+/// The API with a name.
+fn api(page: &Page, name: &str) -> Option<Api> {
+    let place = dialects(page).iter().position(|known| known.name == name)?;
+    Some(Api { title: dialects(page)[place].title, place: place + 1 })
+}
+
+/// The name of the program's own API, which is chosen unless one says otherwise.
+fn own(page: &Page) -> &'static str {
+    let has_every = |one: &&&Dialect| one.webhooks.is_some_and(tells_everything);
+    dialects(page).iter().find(has_every).map_or("", |one| one.name)
+}
+
+fn tells_everything(form: &Notifier) -> bool {
+    form.offers == EVERY_TYPE
+}
