@@ -1,4 +1,5 @@
 // What programs use: a key is made, changed, replaced and revoked.
+import { createServer } from "node:http";
 import { check } from "./visit.mjs";
 
 async function keys(visit) {
@@ -60,6 +61,120 @@ async function keys(visit) {
   await visit.looked("keys found");
 }
 
+// Somebody who is told: answers as it is set to.
+async function receiver() {
+  const own = { status: 200, got: [] };
+  const server = createServer((request, answer) => {
+    own.got.push(request.headers["webhook-id"]);
+    request.resume();
+    answer.writeHead(own.status).end();
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  own.url = `http://127.0.0.1:${server.address().port}/hook`;
+  own.close = () => server.close();
+  return own;
+}
+
+async function webhooks(visit) {
+  const { page, name } = visit;
+  const own = await receiver();
+  const act = (button) => page.getByRole("button", { name: button, exact: true }).click();
+  await page.goto("/console/s/1/webhooks");
+  await visit.looked("webhooks");
+  await page.getByRole("link", { name: "New endpoint" }).first().click();
+  await visit.looked("new webhook");
+  await visit.field("url", "nowhere");
+  await act("Make the endpoint");
+  await page.getByRole("alert").waitFor();
+  await visit.looked("new webhook refused");
+  await visit.field("url", own.url);
+  await visit.field("description", `Till ${name}`);
+  await page.getByLabel("Only these:").check();
+  await page.getByRole("group", { name: "Comments" }).getByLabel("created").check();
+  await act("Make the endpoint");
+  await page.locator("#secret-1").waitFor();
+  const secret = await page.locator("#secret-1").inputValue();
+  await visit.looked("webhook made");
+  await page.getByRole("link", { name: "I have copied it" }).click();
+  await page.waitForURL(/\/webhooks\/\d+$/);
+  const one = page.url();
+  check(!(await page.content()).includes(secret), `${name}: a secret is shown once`);
+  await act("Send a test");
+  await page.getByText("HTTP 200").waitFor();
+  check(own.got.length === 1, `${name}: the test arrived`);
+  await visit.looked("webhook tested");
+  await page.goto(one);
+  await page.getByRole("link", { name: "Change", exact: true }).click();
+  await visit.looked("webhook edit");
+  await visit.field("timeout_seconds", "9");
+  await act("Save");
+  await page.waitForURL(/done=saved/);
+  await act("New secret");
+  await page.locator("#secret-1").waitFor();
+  await page.goto(one);
+  await visit.looked("webhook with two secrets");
+  await act("End at once");
+  await page.waitForURL(/done=secret-ended/);
+
+  // What is not taken waits, says why, and is sent again.
+  own.status = 503;
+  await page.goto("/console/s/1/customers/new");
+  await visit.field("company_name", `Told ${name}`);
+  await act("Create");
+  await page.waitForURL(/\/customers\/\d+\?done/);
+  await visit.field("content", "To be told.");
+  await act("Add");
+  await page.waitForURL(/done=commented/);
+  const list = `/console/s/1/deliveries?endpoint=${one.split("/").pop()}`;
+  for (let tries = 0; tries < 50; tries += 1) {
+    await page.goto(list);
+    if (await page.getByText("HTTP 503").count()) break;
+    await page.waitForTimeout(100);
+  }
+  await visit.looked("deliveries");
+  await page.locator(".inbox a").first().click();
+  await page.getByText("Attempt 1", { exact: true }).waitFor();
+  await visit.looked("delivery");
+  own.status = 200;
+  await act("Send again now");
+  await page.waitForURL(/done=redelivered/);
+  const delivery = page.url().split("?")[0];
+  for (let tries = 0; tries < 50; tries += 1) {
+    await page.goto(delivery);
+    if (await page.getByText("HTTP 200").count()) break;
+    await page.waitForTimeout(100);
+  }
+  check(own.got.length >= 3, `${name}: it was sent again`);
+  await visit.looked("delivery arrived");
+  await page.goto("/console/s/1/deliveries?state=held");
+  await visit.looked("deliveries none");
+
+  await page.goto(one);
+  await visit.field("since", "2026-01-01");
+  await act("Tell once more");
+  await page.waitForURL(/done=replay-begun/);
+  await visit.looked("webhook replayed");
+  await act("Pause");
+  await page.waitForURL(/done=webhook-paused/);
+  await visit.looked("webhook paused");
+  await act("Resume");
+  await page.waitForURL(/done=webhook-resumed/);
+  await page.goto("/console/s/1/webhooks");
+  await visit.looked("webhooks some");
+  await page.goto("/console/s/1/webhooks/keys");
+  await visit.looked("signing keys none");
+  await act("New signing key");
+  await page.waitForURL(/done=signer-made/);
+  await visit.looked("signing keys");
+  await page.goto(`${one}/delete`);
+  await visit.looked("webhook delete");
+  await visit.field("word", new URL(own.url).host);
+  await act("Delete for good");
+  await page.waitForURL(/done=webhook-deleted/);
+  own.close();
+}
+
 export async function developers(visit) {
   await keys(visit);
+  await webhooks(visit);
 }

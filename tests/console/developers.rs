@@ -4,7 +4,8 @@ use patron_model::permission::Role;
 use patron_testkit::{Answer, TestServer};
 use serde_json::json;
 
-use super::{Browser, between, native, server};
+use super::{Browser, between, customer, native, server};
+use crate::webhooks::receiver::Receiver;
 
 /// Somebody who signed in, with the token of the session.
 async fn somebody(server: &TestServer) -> (Browser<'_>, String) {
@@ -160,4 +161,157 @@ async fn nobody_gives_more_than_their_own_and_who_may_not_sees_no_keys() {
     }
     let new = format!("/console/s/{space}/keys/new");
     browser.post(&new, &[("_token", &token), ("name", "x")]).await.expect(403);
+}
+
+/// The one input of a kind in a page, decoded.
+fn hidden(page: &str, name: &str) -> String {
+    let input = between(page, &format!("name=\"{name}\" value=\""), "\"");
+    input.replace("&#34;", "\"")
+}
+
+/// A page as soon as it says something, or what it says after a while.
+async fn until(browser: &mut Browser<'_>, path: &str, word: &str) -> String {
+    for _ in 0..600 {
+        let page = browser.page(path).await;
+        if page.contains(word) {
+            return page;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    browser.page(path).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_is_made_told_something_and_what_failed_is_sent_again() {
+    let (server, space) = server(Role::Developer).await;
+    let _engine = server.deliver();
+    let receiver = Receiver::start().await;
+    let (mut browser, token) = somebody(&server).await;
+    let all = format!("/console/s/{space}/webhooks");
+    let mut fields = vec![
+        ("_token", token.as_str()),
+        ("once", "a"),
+        ("dialect", "native"),
+        ("url", "ftp://example.com"),
+        ("told", "these"),
+        ("types", "customer.created"),
+        ("order", "none"),
+        ("payload", "thin"),
+        ("signature", "v1"),
+        ("timeout_seconds", "5"),
+        ("filter.metadata", "tier = gold"),
+        ("headers", "X-Shop: s3cret value"),
+    ];
+    let page = browser.post(&format!("{all}/new"), &fields).await.expect(422).text();
+    assert!(page.contains("id=\"url-why\"") && page.contains("value=\"ftp://example.com\""));
+    assert!(page.contains("value=\"customer.created\" checked"), "{page}");
+    fields[3].1 = &receiver.url;
+    let page = browser.post(&format!("{all}/new"), &fields).await.expect(200).text();
+    let secret = value(&page, "secret-1");
+    assert!(secret.starts_with("whsec_"), "{page}");
+    let listed = native(&server, "GET", "/v1/webhook-endpoints", None).await.json();
+    let made = &listed["data"][0];
+    assert_eq!(made["types"], json!(["customer.created"]));
+    assert_eq!(made["filter"]["metadata"], json!({"tier": "gold"}));
+    let number = made["number"].as_i64().unwrap();
+    let one = format!("{all}/{number}");
+    for path in [all.as_str(), one.as_str(), &format!("{one}/edit")] {
+        let page = browser.page(path).await;
+        assert!(!page.contains(&secret) && !page.contains("s3cret"), "{path}: {page}");
+    }
+    // A test says what was answered and what to do.
+    let own = [("_token", token.as_str())];
+    let page = browser.post(&format!("{one}/test"), &own).await.expect(200).text();
+    assert!(page.contains("HTTP 200") && page.contains("Nothing: it arrived."), "{page}");
+    receiver.answers(404);
+    let page = browser.post(&format!("{one}/test"), &own).await.expect(200).text();
+    assert!(page.contains("HTTP 404") && page.contains("takes no POST there"), "{page}");
+    // What does not arrive is a delivery, with its attempts.
+    receiver.answers(503);
+    customer(&server, json!({"given_name": "Ada", "metadata": {"tier": "gold"}})).await;
+    let deliveries = format!("/console/s/{space}/deliveries");
+    let page = until(&mut browser, &deliveries, "HTTP 503").await;
+    assert!(page.contains("customer.created") && page.contains("waiting"), "{page}");
+    let id = between(&page, "/deliveries/", "\"").to_owned();
+    let delivery = format!("{deliveries}/{id}");
+    let page = browser.page(&delivery).await;
+    assert!(page.contains("Attempt 1") && page.contains("The receiver is overloaded"), "{page}");
+    receiver.answers(200);
+    browser.post(&format!("{delivery}/again"), &own).await.expect(303);
+    let page = until(&mut browser, &delivery, "HTTP 200").await;
+    assert!(page.contains("delivered") && page.contains("by hand"), "{page}");
+    let found = browser.page(&format!("{deliveries}?state=failed&type=customer.created")).await;
+    assert!(found.contains("No delivery is like that"), "{found}");
+}
+
+#[tokio::test]
+async fn an_endpoint_is_changed_paused_resumed_and_deleted() {
+    let (server, space) = server(Role::Developer).await;
+    let (mut browser, token) = somebody(&server).await;
+    let body = json!({"url": "https://example.com/hook", "types": ["customer.*"],
+        "headers": {"X-Shop": "s3cret"}});
+    let made =
+        native(&server, "POST", "/v1/webhook-endpoints", Some(body)).await.expect(201).json();
+    let number = made["number"].as_i64().unwrap();
+    let api = format!("/v1/webhook-endpoints/{number}");
+    let one = format!("/console/s/{space}/webhooks/{number}");
+    let page = browser.page(&format!("{one}/edit")).await;
+    let tag = hidden(&page, "tag");
+    let fields = |once: &'static str| {
+        vec![
+            ("_token", token.clone()),
+            ("once", once.to_owned()),
+            ("tag", tag.clone()),
+            ("url", "https://example.com/other".to_owned()),
+            ("description", "Billing".to_owned()),
+            ("told", "all".to_owned()),
+            ("order", "customer".to_owned()),
+            ("payload", "full".to_owned()),
+            ("signature", "both".to_owned()),
+            ("timeout_seconds", "9".to_owned()),
+            ("parallel", "3".to_owned()),
+            ("keep_headers", "true".to_owned()),
+            ("filter.subjects", "17\r\n18".to_owned()),
+            ("filter.changed", "email".to_owned()),
+            ("filter.metadata", String::new()),
+        ]
+    };
+    let mut send = async |path: &str, fields: Vec<(&'static str, String)>| {
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        browser.post(&format!("{one}{path}"), &fields).await
+    };
+    send("/edit", fields("a")).await.expect(303);
+    let now = native(&server, "GET", &api, None).await.json();
+    assert_eq!((&now["url"], &now["types"]), (&json!("https://example.com/other"), &json!(["*"])));
+    assert_eq!(now["filter"]["subjects"], json!([17, 18]));
+    assert_eq!(
+        (&now["parallel"], now["headers"]["x-shop"].is_string()),
+        (&json!(3), true),
+        "{now}"
+    );
+    // What others changed meanwhile is not overwritten unseen.
+    let page = send("/edit", fields("b")).await.expect(412).text();
+    assert!(page.contains("Somebody was faster") && hidden(&page, "tag") != tag, "{page}");
+    let own = |more: &[(&'static str, &str)]| {
+        let more = more.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        more.chain([("_token", token.clone())]).collect::<Vec<_>>()
+    };
+    send("/switch", own(&[("enabled", "false")])).await.expect(303);
+    let now = native(&server, "GET", &api, None).await.json();
+    assert_eq!((&now["state"], &now["state_reason"]), (&json!("paused"), &json!("user")));
+    send("/switch", own(&[("enabled", "true"), ("resume_from", "now")])).await.expect(303);
+    let page = send("/secrets", own(&[("overlap_seconds", "3600"), ("once", "c")])).await;
+    assert!(value(&page.expect(200).text(), "secret-1").starts_with("whsec_"));
+    let secrets = native(&server, "GET", &format!("{api}/secrets"), None).await.json();
+    assert_eq!(secrets["data"].as_array().unwrap().len(), 2);
+    let first = secrets["data"].as_array().unwrap().iter().map(|one| one["n"].as_i64().unwrap());
+    let first = first.min().unwrap();
+    send(&format!("/secrets/{first}/end"), own(&[])).await.expect(303);
+    let page = send("/replays", own(&[("since", "some day"), ("only", "all")])).await.expect(422);
+    assert!(page.text().contains("id=\"since-why\""));
+    send("/replays", own(&[("since", "2020-01-01"), ("only", "all")])).await.expect(303);
+    let page = send("/delete", own(&[("word", "example.org")])).await.expect(422);
+    assert!(page.text().contains("id=\"word-why\""));
+    send("/delete", own(&[("word", "example.com")])).await.expect(303);
+    native(&server, "GET", &api, None).await.expect(404);
 }

@@ -161,6 +161,11 @@ impl Frame {
         self.say(key, "number", &number.to_string())
     }
 
+    /// A sentence about so many.
+    pub fn counted(&self, key: &str, count: &i64) -> String {
+        self.words.count(key, count.unsigned_abs())
+    }
+
     /// Which of how many versions it is.
     pub fn versions(&self, own: &i64, latest: &i64) -> String {
         let (own, latest) = (own.to_string(), latest.to_string());

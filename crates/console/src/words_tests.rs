@@ -85,6 +85,16 @@ fn every_language_has_every_sentence_and_nothing_is_left_over() {
         "key-state-",
         "key-public-",
         "overlap-",
+        "webhook-payload-",
+        "webhook-order-",
+        "webhook-signature-",
+        "endpoint-",
+        "delivery-state-",
+        "delivery-advice-",
+        "replay-state-",
+        "answer-",
+        "advice-",
+        "trigger-",
     ];
     for key in english.keys() {
         let is_made = made.iter().any(|start| key.starts_with(start));

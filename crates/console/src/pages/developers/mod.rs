@@ -1,7 +1,10 @@
-//! What programs use: keys.
+//! What programs use: keys, webhook endpoints and their deliveries.
 
+mod attempts;
+mod deliveries;
 mod keys;
 mod rights;
+mod webhooks;
 
 use patron_app::webhooks::notifier::Notifier;
 use patron_gateway::{Operation, dialect::Dialect};
@@ -13,7 +16,7 @@ const EVERY_TYPE: &str = "*";
 
 /// The lines.
 pub fn lines(table: &Table) -> Vec<Operation> {
-    keys::lines(table)
+    [keys::lines(table), webhooks::lines(table), deliveries::lines(table)].concat()
 }
 
 /// An API: its title, and its place in the list, by which it is coloured.
@@ -30,6 +33,11 @@ fn dialects(page: &Page) -> &[&'static Dialect] {
 fn api(page: &Page, name: &str) -> Option<Api> {
     let place = dialects(page).iter().position(|known| known.name == name)?;
     Some(Api { title: dialects(page)[place].title, place: place + 1 })
+}
+
+/// How an API tells webhook endpoints what happened, where it does.
+fn notifier(page: &Page, name: &str) -> Option<&'static Notifier> {
+    dialects(page).iter().find(|known| known.name == name)?.webhooks
 }
 
 /// The name of the program's own API, which is chosen unless one says otherwise.

@@ -22,6 +22,11 @@ fn word(f: &Frame, group: &str, word: &str) -> String {
     if f.words.has(&key) { f.words.t(&key) } else { word.replace('_', " ") }
 }
 
+/// What a kind of record is called.
+pub fn noun(f: &Frame, noun: &str) -> String {
+    word(f, "right", noun)
+}
+
 /// The noun and the verb of a permission.
 pub fn halves(f: &Frame, permission: &str) -> (String, String) {
     let (noun, verb) = permission.split_once(':').unwrap_or((permission, ""));
