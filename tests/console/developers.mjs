@@ -141,7 +141,7 @@ async function webhooks(visit) {
   const delivery = page.url().split("?")[0];
   for (let tries = 0; tries < 50; tries += 1) {
     await page.goto(delivery);
-    if (await page.getByText("HTTP 200").count()) break;
+    if (await page.locator(".attempts").getByText("HTTP 200").count()) break;
     await page.waitForTimeout(100);
   }
   check(own.got.length >= 3, `${name}: it was sent again`);
