@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 mod access;
 #[path = "console/developers.rs"]
 mod developers;
+#[path = "console/operations.rs"]
+mod operations;
 
 const EMAIL: &str = "grace@example.com";
 const PASSWORD: &str = "every word of my own";
@@ -109,7 +111,10 @@ impl<'a> Browser<'a> {
 
 /// A server with a console, a person with a role in its space, and the number of the space.
 async fn server(role: Role) -> (TestServer, i64) {
-    let server = TestServer::start(patron::dialects::DIALECTS).await;
+    furnished(TestServer::start(patron::dialects::DIALECTS).await, role).await
+}
+
+async fn furnished(server: TestServer, role: Role) -> (TestServer, i64) {
     let server = server.with_console(&CONSOLE, Some(GUEST)).await;
     let space = native(&server, "GET", "/v1/spaces", None).await.json();
     let space = &space["data"][0];

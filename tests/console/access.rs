@@ -42,6 +42,7 @@ fn filled(path: &str, space: i64, number: i64) -> String {
         "{endpoint}" | "{n}" | "{replay}" => "1".to_owned(),
         "{delivery}" => "dlv_1_1".to_owned(),
         "{id}" | "{comment}" | "{address}" | "{method}" | "{key}" => number.to_string(),
+        "{user}" | "{assignment}" | "{provider}" | "{role}" | "{entry}" => number.to_string(),
         "{file}" => "console.css".to_owned(),
         part => part.to_owned(),
     };
@@ -130,6 +131,9 @@ async fn hostile_words_break_no_page() {
                         ("value", evil),
                         ("operator", evil),
                         ("tag", evil),
+                        ("word", evil),
+                        ("role", evil),
+                        ("place", evil),
                     ];
                     browser.post(&path, &fields).await
                 }

@@ -4,10 +4,14 @@
 // Usage: node journeys.mjs BASE_URL [--pictures FOLDER]
 import { customers } from "./customers.mjs";
 import { developers } from "./developers.mjs";
+import { operations } from "./operations.mjs";
 import { Visit, browser, check, failed, passed } from "./visit.mjs";
 
 const PAGE_BYTES_MAX = 150_000;
 const REQUESTS_MAX = 4;
+const PARTS = { customers, developers, operations };
+// One part alone, while it is worked on.
+const only = process.env.JOURNEY;
 
 async function weigh() {
   const visit = await new Visit("weight", { viewport: { width: 1400, height: 900 } }).begin();
@@ -47,8 +51,8 @@ async function journey(visit) {
   check((await page.locator(".strip").innerText()).includes("Sandbox"), `${name}: the strip`);
   await visit.looked("overview");
 
-  await customers(visit);
-  await developers(visit);
+  const parts = only ? [only] : Object.keys(PARTS);
+  for (const part of parts) await PARTS[part](visit);
 
   await page.goto("/console/spaces");
   await visit.looked("spaces");
@@ -79,7 +83,7 @@ for (const javaScriptEnabled of [true, false]) {
   }
 }
 await weigh().catch((error) => check(false, `weight: ${error}`));
-for (const [name, options] of runs) {
+for (const [name, options] of only ? runs.filter((one, at) => at % 3 === 0) : runs) {
   const visit = await new Visit(name, options).begin();
   await journey(visit).catch((error) => check(false, `${name}: ${error.message.slice(0, 600)}`));
   await visit.end();

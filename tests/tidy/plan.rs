@@ -48,6 +48,7 @@ const OWN: &[&str] = &[
     "native/customers/rows",
     "native/events/delivery",
     "native/events/stream",
+    "native/held",
     "native/links",
     "native/oidc",
     "native/operations/admin",

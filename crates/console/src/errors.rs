@@ -60,7 +60,11 @@ pub fn render(failure: &Failure, exchange: &Exchange) -> Reply {
         ("prove", _) if is_page => {
             return Reply::empty(303).with("location", format!("{root}prove?next={next}"));
         }
-        ("prove", _) => Some(("go-prove", format!("{root}prove"))),
+        ("prove", _) => {
+            // Back to the page with the form, once it is proven.
+            let next = page::encoded(&page::sent_from(exchange).unwrap_or_else(|| "/".to_owned()));
+            Some(("go-prove", format!("{root}prove?next={next}")))
+        }
         ("missing" | "forbidden", _) => Some(("go-start", page::url(exchange.path(), "/"))),
         _ => None,
     };

@@ -96,6 +96,16 @@ pub const ADDRESS: &[Field] = &[
     field("social_security_number", Kind::Code),
 ];
 
+/// Who a person is who works here.
+pub const PERSON: &[Field] = &[
+    field("given_name", Kind::Line),
+    field("family_name", Kind::Line),
+    field("email", Kind::Email),
+    field("phone", Kind::Code),
+    field("language", Kind::Code),
+    field("time_zone", Kind::Code),
+];
+
 /// A field as a form shows it.
 #[derive(Debug, Clone)]
 pub struct Input {
@@ -199,6 +209,16 @@ impl Faults {
             all.entry(problem.field.clone()).or_insert(why);
         }
         Faults(all)
+    }
+
+    /// Notes a sentence at a field.
+    pub fn note(&mut self, field: &str, sentence: String) {
+        self.0.insert(field.to_owned(), sentence);
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Why a field is refused.

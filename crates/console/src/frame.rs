@@ -106,7 +106,7 @@ impl Frame {
             title,
             space,
             person,
-            rights: request.cx.rights,
+            rights: page.rights(),
             sandbox: request.site.guest.is_some(),
             done,
             path: request.path().to_owned(),

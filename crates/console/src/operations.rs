@@ -45,6 +45,11 @@ impl Api {
     pub fn get(&self, id: &str) -> Result<&Operation, Failure> {
         self.operations.get(id).ok_or_else(|| Failure::internal(format!("the API has no {id}")))
     }
+
+    /// All of them, in no order.
+    pub fn all(&self) -> impl Iterator<Item = &Operation> {
+        self.operations.values()
+    }
 }
 
 /// The lines of one console.

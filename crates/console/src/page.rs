@@ -10,7 +10,7 @@ use patron_gateway::{
     decode::{self, Params},
     inner::Call,
 };
-use patron_model::{Failure, Permission, Problems};
+use patron_model::{Failure, Permission, Permissions, Problems};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -61,6 +61,15 @@ pub fn encoded(text: &str) -> String {
 pub fn own_target(exchange: &Exchange) -> String {
     let target = exchange.target.as_str();
     target.find(MOUNT).map_or("/", |at| &target[at + MOUNT.len()..]).to_owned()
+}
+
+/// The page of the console that a form was sent from, by what the browser says.
+pub fn sent_from(exchange: &Exchange) -> Option<String> {
+    let sent = exchange.header("referer")?;
+    let after_scheme = sent.split_once("://")?.1;
+    let path = &after_scheme[after_scheme.find('/')?..];
+    let page = path.split('?').next().unwrap_or_default();
+    Some(page[page.find(MOUNT)? + MOUNT.len()..].to_owned()).filter(|page| page.starts_with('/'))
 }
 
 /// An answer that is a page.
@@ -128,9 +137,26 @@ impl Page {
         format!("/s/{}", self.request.cx.space)
     }
 
+    /// What the person may do in the space of the page, whatever its own operation asks for.
+    pub fn rights(&self) -> Permissions {
+        let space = self.request.cx.space;
+        let held = self.person().map(|caller| caller.rights_in(space).and(self.request.cx.cut));
+        held.unwrap_or_default()
+    }
+
     /// Whether the person may do this where the page is.
     pub fn may(&self, permission: Permission) -> bool {
-        self.request.cx.has(permission)
+        self.rights().has(permission)
+    }
+
+    /// The number of the account whose space it is; nothing outside of one.
+    pub fn account(&self) -> Option<i64> {
+        Some(self.person()?.space(self.request.cx.space)?.account)
+    }
+
+    /// Every operation of the API, in no order.
+    pub fn operations(&self) -> impl Iterator<Item = &Operation> {
+        self.api.all()
     }
 
     /// The description of an operation of the API.

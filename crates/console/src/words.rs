@@ -257,6 +257,13 @@ impl Words {
         instant.to_zoned(self.zone.clone())
     }
 
+    /// When a day, `2026-11-22`, begins for the reader (RFC 3339, UTC); nothing for what is none.
+    pub fn midnight(&self, day: &str) -> Option<String> {
+        let date: jiff::civil::Date = day.parse().ok()?;
+        let begins = date.to_zoned(self.zone.clone()).ok()?.timestamp();
+        Some(Timestamp::from_micros(begins.as_microsecond()).rfc3339_seconds())
+    }
+
     /// A day.
     pub fn day(&self, at: Timestamp) -> String {
         let day = self.zoned(at).date();

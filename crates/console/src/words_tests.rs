@@ -95,10 +95,25 @@ fn every_language_has_every_sentence_and_nothing_is_left_over() {
         "answer-",
         "advice-",
         "trigger-",
+        "way-",
+        "final-",
+        "role-",
+        "tab-",
+        "noun-",
+        "verb-",
+        "act-",
+        "acts-",
+        "outcome-",
     ];
     for key in english.keys() {
         let is_made = made.iter().any(|start| key.starts_with(start));
         assert!(is_made || used.contains(&format!("\"{key}\"")), "{key} is not used");
+    }
+    for permission in patron_model::Permission::ALL {
+        let (noun, verb) = permission.as_str().split_once(':').unwrap();
+        for key in [format!("noun-{noun}"), format!("verb-{verb}")] {
+            assert!(english.contains_key(&key), "{key} has no sentence");
+        }
     }
     for part in used.split(".t(\"").skip(1) {
         let key = &part[..part.find('"').unwrap()];
@@ -128,6 +143,8 @@ fn numbers_and_moments_are_written_as_the_reader_does() {
             (moment, "2026-11-21T14:44:58Z")
         );
     }
+    assert_eq!(words("de").midnight("2026-11-22").as_deref(), Some("2026-11-21T23:00:00Z"));
+    assert_eq!(words("de").midnight("yesterday"), None);
     assert_eq!(words("de").number(999), "999");
     let now = Timestamp::parse("2026-11-21T14:50:00Z").unwrap();
     let ago = |tag: &str, at: &str| words(tag).moment(at, now).ago;

@@ -17,6 +17,7 @@ mod customers;
 mod errors;
 mod events;
 mod filters;
+mod held;
 mod keys;
 mod links;
 mod lists;

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     accounts, conditions,
     customers::{PAGE_MAX, read, show::ListOut},
+    held::{Expand, HeldOut, WaysOut},
     lists::{self, Place},
     words,
 };
@@ -77,6 +78,12 @@ pub struct UserOut<'a> {
     /// Where the invitation is accepted, where no mails are sent; on creation only.
     #[serde(skip_serializing_if = "Option::is_none")]
     invitation_url: Option<String>,
+    /// The roles it holds, where the caller may see them; only when asked for (`expand`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roles: Option<Vec<HeldOut>>,
+    /// How a person signs in; only when asked for (`expand`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sign_in: Option<WaysOut>,
     /// Counts the changes, from 1.
     version: i64,
     /// When it was made.
@@ -106,6 +113,8 @@ impl<'a> From<&'a User> for UserOut<'a> {
             provider: user.provider,
             request_limit: user.request_limit,
             invitation_url: None,
+            roles: None,
+            sign_in: None,
             version: user.version,
             created_at: user.created_at.rfc3339_micros(),
             updated_at: user.updated_at.rfc3339_micros(),
@@ -225,6 +234,7 @@ pub async fn list(request: Request) -> Result<Reply, Failure> {
         ["kind", "state", "account", "email"].map(|name| params.get(name).unwrap_or_default());
     let question = lists::question(&[&["users"][..], &asked].concat());
     let after = faults.keep(lists::after(&params, &question))?.flatten();
+    let expand = Expand::read(&params, &mut faults);
     let filter = filter(&params, &mut faults);
     faults.finish()?;
     let predicate = within(&request).await?.and(filter);
@@ -234,13 +244,27 @@ pub async fn list(request: Request) -> Result<Reply, Failure> {
     let next = page.items.last().filter(|_| page.more).map(|user| user.number);
     let next = next.map(|number| lists::write(&question, Place::List { key: None, number }));
     let next_cursor = next.transpose()?;
-    let data: Vec<UserOut<'_>> = page.items.iter().map(|user| (&user.record).into()).collect();
+    let mut data: Vec<UserOut<'_>> = page.items.iter().map(|user| (&user.record).into()).collect();
+    let numbers: Vec<i64> = data.iter().map(|user| user.number).collect();
+    let mut expanded = expand.of(&request, &numbers).await?;
+    for user in &mut data {
+        (user.roles, user.sign_in) = expanded.take(user.number);
+    }
     Reply::json(200, &ListOut { data, has_more: page.more, next_cursor, total: None })
 }
 
 /// One user.
 pub async fn get(request: Request) -> Result<Reply, Failure> {
+    let mut faults = Faults::default();
+    let expand = Expand::read(&request.query(), &mut faults);
+    faults.finish()?;
     let user: Loaded<User> = users::get(&request.cx, id(&request)?).await?;
+    if !expand.is_nothing() {
+        // The answer depends on more than the user's document: a tag for changes, none for caches.
+        let mut out = UserOut::from(&user.record);
+        (out.roles, out.sign_in) = expand.of(&request, &[user.number]).await?.take(user.number);
+        return Ok(Reply::json(200, &out)?.with("etag", conditions::tag(user.version)));
+    }
     let reply = Reply::json(200, &UserOut::from(&user.record))?;
     Ok(conditions::unless_matched(&request, &conditions::tag(user.version), reply))
 }

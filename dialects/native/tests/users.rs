@@ -376,3 +376,37 @@ async fn roles_and_permissions_are_listed_in_pages() {
     let one = native.call("GET", "/v1/permissions/customer:read", None).await.expect(200).json();
     assert_eq!(one, first);
 }
+
+#[tokio::test]
+async fn what_a_user_holds_and_how_a_person_signs_in_is_shown_to_who_asks_for_it() {
+    let native = Native::start().await;
+    let ada = native.person("ada@example.com", Some(json!({"role": 3, "space": 1}))).await;
+    let bob = native.person("bob@example.com", None).await;
+    let shop = native.application(&json!(1)).await;
+    native.browser("ada@example.com").await;
+    native.browser("ada@example.com").await;
+    let all = "/v1/users?account=1&expand=roles,sign_in";
+    let all = native.call("GET", all, None).await.expect(200).json();
+    let of = |user: &Value| {
+        let all = all["data"].as_array().unwrap();
+        all.iter().find(|one| one["number"] == user["number"]).unwrap().clone()
+    };
+    let ada_shown = of(&ada);
+    let held = &ada_shown["roles"][0];
+    assert_eq!((&held["name"], &held["role"]), (&json!("support"), &json!(3)));
+    assert_eq!((&held["account"], &held["space"]), (&json!(1), &json!(1)));
+    let ways = &ada_shown["sign_in"];
+    assert_eq!((&ways["methods"], &ways["sessions"]), (&json!(["password"]), &json!(2)));
+    assert_eq!(ways["second_factor"], false);
+    assert!(ways["seen_at"].is_string(), "{ways}");
+    let (bob, shop) = (of(&bob), of(&shop));
+    assert_eq!((&bob["roles"], &bob["sign_in"]["sessions"]), (&json!([]), &json!(0)));
+    assert_eq!(bob["sign_in"].get("seen_at"), None);
+    assert_eq!(shop["sign_in"]["methods"], json!([]), "an application signs in by nothing");
+    // One of them alone, and nothing that was not asked for.
+    let one = native.call("GET", &format!("{}?expand=roles", one(&ada)), None).await.expect(200);
+    assert_eq!(one.header("etag"), "\"2\"");
+    assert_eq!(one.json()["roles"], ada_shown["roles"]);
+    assert_eq!(one.json().get("sign_in"), None);
+    native.call("GET", "/v1/users?expand=keys", None).await.expect(400);
+}

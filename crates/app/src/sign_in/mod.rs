@@ -12,6 +12,7 @@
 //!   [`moves`] to another address.
 //! - [`sessions`]: what a browser holds afterwards; they end on the server. [`persons`]: a session
 //!   as who asks, by the same evaluator of rights as keys.
+//!   [`ways`]: how others sign in, for whoever looks after them.
 //! - [`guard`]: guessing costs the guesser, and nobody can lock out another. [`approvals`]: how who
 //!   guesses no more gets a further browser in.
 //!
@@ -36,6 +37,7 @@ mod refused;
 pub mod resets;
 pub mod second;
 pub mod sessions;
+pub mod ways;
 
 use std::sync::{
     OnceLock,

@@ -28,6 +28,8 @@ pub fn lines(table: &Table) -> Vec<Operation> {
             "Find the sign-in of a company", with_provider).public(),
         table.page("/console/prove", "console_proof", "Prove who you are", proof).own().half_way(),
         table.deed("/console/prove", "console_prove", "Prove who you are", prove).does("step_up"),
+        table.deed("/console/prove/with/{provider}", "console_prove_by_provider",
+            "Prove by the sign-in of a company", prove_with).does("begin_provider_proof"),
         table.deed("/console/sign-out", "console_sign_out", "Sign out", out).does("sign_out"),
     ]
 }
@@ -158,28 +160,53 @@ struct Prove {
     methods: Vec<&'static str>,
     failed: Option<String>,
     next: String,
+    /// Providers that bring the person: number and name.
+    providers: Vec<(i64, String)>,
+}
+
+/// A provider that brings the person, as the API shows it.
+#[derive(Deserialize)]
+struct Linked {
+    provider: i64,
+    name: String,
+    active: bool,
+}
+
+#[derive(Deserialize)]
+struct AllLinked {
+    data: Vec<Linked>,
+}
+
+async fn linked(page: &Page) -> Result<Vec<(i64, String)>, Failure> {
+    let AllLinked { data } = page.call("list_own_providers").ask().await?.read()?;
+    let active = data.into_iter().filter(|one| one.active);
+    Ok(active.map(|one| (one.provider, one.name)).collect())
 }
 
 impl Prove {
-    fn of(page: &Page, next: Option<&str>) -> Result<Prove, Failure> {
+    async fn of(page: &Page, next: Option<&str>) -> Result<Prove, Failure> {
         let standing = page.person().and_then(|caller| caller.person.as_ref());
         let standing = standing.ok_or(Failure::Forbidden)?;
         let is_second = !standing.second_factor.is_empty();
         let title = if is_second { "second" } else { "prove" };
         let methods = standing.methods.clone();
         let next = page.next(next);
-        Ok(Prove { f: page.frame(title), is_second, methods, failed: None, next })
+        let providers = match methods.contains(&"provider") {
+            true => linked(page).await?,
+            false => Vec::new(),
+        };
+        Ok(Prove { f: page.frame(title), is_second, methods, failed: None, next, providers })
     }
 }
 
 async fn proof(page: Page) -> Result<Reply, Failure> {
     let query = page.request.query();
-    page::html(200, &Prove::of(&page, query.get("next"))?)
+    page::html(200, &Prove::of(&page, query.get("next")).await?)
 }
 
 async fn prove(page: Page) -> Result<Reply, Failure> {
     let form = page.form()?;
-    let mut shown = Prove::of(&page, form.get("next"))?;
+    let mut shown = Prove::of(&page, form.get("next")).await?;
     let proofs = ["password", "code", "recovery_code"];
     let given = proofs.into_iter().find_map(|name| Some((name, form.get(name)?)));
     let (name, value) = given.unwrap_or(("code", ""));
@@ -195,6 +222,33 @@ async fn prove(page: Page) -> Result<Reply, Failure> {
             page::html(status, &shown)
         }
     }
+}
+
+#[derive(Deserialize)]
+struct Begun {
+    url: String,
+}
+
+#[derive(Template)]
+#[template(path = "doors/prove_with.html")]
+struct ProveWith {
+    f: Frame,
+    name: String,
+    url: String,
+}
+
+/// Leads to a provider, by a link: a form may lead nowhere else.
+async fn prove_with(page: Page) -> Result<Reply, Failure> {
+    let number = page.request.param("provider");
+    let known = linked(&page).await?.into_iter().find(|(known, _)| known.to_string() == number);
+    let answer = page.call("begin_provider_proof").at("provider", number).ask().await?;
+    let Begun { url } = answer.read()?;
+    let name = known.map(|(_, name)| name).unwrap_or_default();
+    let mut reply = page::html(200, &ProveWith { f: page.frame("prove"), name, url })?;
+    for cookie in answer.reply.headers.get_all("set-cookie") {
+        reply.headers.append("set-cookie", cookie.clone());
+    }
+    Ok(reply)
 }
 
 async fn out(page: Page) -> Result<Reply, Failure> {

@@ -4,6 +4,7 @@ mod customers;
 mod developers;
 mod doors;
 mod links;
+mod operations;
 mod spaces;
 
 use patron_gateway::Operation;
@@ -29,6 +30,7 @@ pub fn all(table: &Table) -> Vec<Operation> {
         spaces::lines(table),
         customers::lines(table),
         developers::lines(table),
+        operations::lines(table),
     ]
     .into_iter()
     .flatten()

@@ -36,14 +36,17 @@ pub(super) fn of_users() -> Vec<Operation> {
         Parameter::query("account", "integer", "number of the account they are managed in"),
         Parameter::query("email", "string", "e-mail address of a person"),
     ];
+    const EXPAND: Parameter = Parameter::query("expand", "string",
+        "roles, sign_in; comma separated or repeated: what the user holds, and how it signs in");
     deployment("Users", [
         get(ALL, users::list).named("list_users", "List people and applications")
-            .needs_any(SEE).takes(&[LIMIT, CURSOR]).takes(&FILTERS)
+            .needs_any(SEE).takes(&[LIMIT, CURSOR, EXPAND]).takes(&FILTERS)
             .replies::<ListOut<UserOut<'_>>>(200),
         post(ALL, users::create).named("create_user", "Invite a person, or make an application")
             .needs_any(CHANGE).step_up().body::<UserIn>().replies::<UserOut<'_>>(201),
         get(ONE, users::get).named("get_user", "Get a user")
-            .needs_any(SEE).takes(&[IF_NONE_MATCH]).replies::<UserOut<'_>>(200).replies_empty(304),
+            .needs_any(SEE).takes(&[IF_NONE_MATCH, EXPAND]).replies::<UserOut<'_>>(200)
+            .replies_empty(304),
         patch(ONE, users::update)
             .named("update_user", "Change, activate or deactivate a user (JSON Merge Patch)")
             .needs_any(CHANGE).takes(&[IF_MATCH]).body::<UserIn>().media(MERGED)
