@@ -52,7 +52,7 @@ export async function people(visit) {
   await page.waitForURL(/done=role-given/);
   await page.getByRole("button", { name: "Withdraw the role Read only" }).click();
   await page.waitForURL(/done=role-withdrawn/);
-  check((await page.locator(".list").innerText()).includes("Support"), `${name}: the other role stays`);
+  check((await page.locator("#main .list").innerText()).includes("Support"), `${name}: the other role stays`);
 
   await page.goto("/console/s/1/people?show=invited");
   await page.getByRole("link", { name: `Jonas Frei ${at}` }).waitFor();
