@@ -108,7 +108,7 @@ export async function audit(visit) {
   await page.goto("/console/s/1/audit");
   await visit.looked("audit");
   await page.getByLabel("What", { exact: true }).selectOption("role*");
-  await page.getByRole("button", { name: "Search" }).click();
+  await page.getByRole("button", { name: "Search", exact: true }).click();
   await page.waitForURL(/action=role/);
   check((await page.locator("tbody").innerText()).includes("Role deleted"), `${name}: what was just done`);
   await visit.looked("audit found");

@@ -166,12 +166,11 @@ if (palette) {
     );
   };
   field.addEventListener("input", shown);
-  palette.addEventListener("toggle", (event) => {
-    if (event.newState !== "open") return;
+  palette.addEventListener("beforetoggle", () => {
     field.value = "";
     shown();
-    field.focus();
   });
+  palette.addEventListener("toggle", (event) => event.newState === "open" && field.focus());
   palette.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;
@@ -182,7 +181,8 @@ if (palette) {
   document.addEventListener("keydown", (event) => {
     if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
-    palette.togglePopover();
+    // At once: who types on loses no letter.
+    if (palette.togglePopover()) field.focus();
   });
 }
 
