@@ -1,16 +1,18 @@
 //! The record room: every noun is looked for, read and listed in the same way.
 
 use patron_model::{Failure, Noun};
-use patron_store::Row;
+use patron_store::{Doc, Row};
 use uuid::Uuid;
 
 use crate::{
-    Cx,
+    App, Cx,
     documents::Document,
     failure,
     search::{self, Field, Filter, Query},
 };
 
+/// Records held at a time by who looks at all of a kind.
+const CHUNK: u32 = 500;
 /// Records read from their documents before others get their turn on the thread.
 const ROWS_AT_A_STRETCH: usize = 10;
 /// Records that took each other over, followed from one to the next.
@@ -100,12 +102,35 @@ pub struct Page<T> {
 /// # Errors
 /// `Internal` when the stored document is not one of this kind.
 pub fn decode<T: Document>(row: &Row) -> Result<Loaded<T>, Failure> {
+    read(&row.doc, row.number, row.revision)
+}
+
+fn read<T: Document>(doc: &Doc, number: i64, revision: i64) -> Result<Loaded<T>, Failure> {
     let unreadable = |error: &dyn std::fmt::Display| {
-        Failure::internal(format!("{} {} cannot be read: {error}", T::KIND.name, row.number))
+        Failure::internal(format!("{} {number} cannot be read: {error}", T::KIND.name))
     };
-    let json = row.doc.json().map_err(|error| unreadable(&error))?;
+    let json = doc.json().map_err(|error| unreadable(&error))?;
     let record = T::from_document(&json).map_err(|error| unreadable(&error))?;
-    Ok(Loaded { record, revision: row.revision })
+    Ok(Loaded { record, revision })
+}
+
+/// Shows every record of a kind there is, of all spaces, by number. Few are held at a time.
+///
+/// # Errors
+/// `Internal` when a stored document is not one of this kind; whatever the store says.
+pub async fn each<T: Document>(
+    app: &App,
+    mut see: impl FnMut(Loaded<T>) + Send,
+) -> Result<(), Failure> {
+    let mut after = 0;
+    loop {
+        let records = app.store.records_after(T::KIND, after, CHUNK).await.map_err(failure)?;
+        let Some(last) = records.last() else { return Ok(()) };
+        after = last.number;
+        for record in &records {
+            see(read(&record.doc, record.number, record.revision)?);
+        }
+    }
 }
 
 /// Notes that somebody's data was read.

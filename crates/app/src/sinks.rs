@@ -20,10 +20,10 @@ use uuid::Uuid;
 use crate::{
     App,
     commit::record_of,
-    documents::{DEPLOYMENT, Document, SPACE, named},
+    documents::{DEPLOYMENT, Document, named},
     failure,
     ids::new_uuid,
-    record::{Loaded, decode},
+    record::{Loaded, decode, each},
     search::{Field, Filter, Query},
     webhooks::{
         Payload,
@@ -40,7 +40,7 @@ pub static SINK_POSITION: Kind = Kind { name: "sink_position", columns: &[], ter
 
 /// Sinks that are known of, at most: those of the settings, and of settings before.
 const SINKS_MAX: u32 = 500;
-/// Records read or written at a time.
+/// Positions written at a time.
 const CHUNK: usize = 500;
 
 /// A sink.
@@ -171,21 +171,14 @@ pub async fn take(
 /// Whatever the store says.
 #[async_recursion]
 pub async fn positions(app: &App, sink: i64) -> Result<Vec<Loaded<Position>>, Failure> {
-    let limit = u32::try_from(CHUNK).unwrap_or(u32::MAX);
-    let (mut all, mut after) = (Vec::new(), 0);
-    loop {
-        let records =
-            app.store.records_after(&SINK_POSITION, after, limit).await.map_err(failure)?;
-        let Some(last) = records.last() else { return Ok(all) };
-        after = last.number;
-        for record in records {
-            let json = record.doc.json().map_err(Failure::internal)?;
-            let position = Position::from_document(&json).map_err(Failure::internal)?;
-            if position.sink == sink {
-                all.push(Loaded { record: position, revision: record.revision });
-            }
+    let mut all = Vec::new();
+    each(app, |position: Loaded<Position>| {
+        if position.sink == sink {
+            all.push(position);
         }
-    }
+    })
+    .await?;
+    Ok(all)
 }
 
 /// Numbers of the spaces that are there.
@@ -194,20 +187,14 @@ pub async fn positions(app: &App, sink: i64) -> Result<Vec<Loaded<Position>>, Fa
 /// Whatever the store says.
 #[async_recursion]
 pub async fn spaces(app: &App) -> Result<Vec<i64>, Failure> {
-    let limit = u32::try_from(CHUNK).unwrap_or(u32::MAX);
-    let (mut all, mut after) = (Vec::new(), 0);
-    loop {
-        let records = app.store.records_after(&SPACE, after, limit).await.map_err(failure)?;
-        let Some(last) = records.last() else { return Ok(all) };
-        after = last.number;
-        for record in &records {
-            let json = record.doc.json().map_err(Failure::internal)?;
-            let space = Space::from_document(&json).map_err(Failure::internal)?;
-            if space.deletion.is_none() {
-                all.push(space.number);
-            }
+    let mut all = Vec::new();
+    each(app, |space: Loaded<Space>| {
+        if space.deletion.is_none() {
+            all.push(space.number);
         }
-    }
+    })
+    .await?;
+    Ok(all)
 }
 
 /// What is written for a sink: all of it, or nothing when somebody else has the sink.
@@ -286,8 +273,11 @@ pub enum GoesOn {
 /// # Errors
 /// Whatever the store says.
 #[async_recursion]
-pub async fn resume(app: &App, sink: Loaded<Sink>, from: GoesOn) -> Result<Option<()>, Failure> {
-    let mut sink = sink;
+pub async fn resume(
+    app: &App,
+    mut sink: Loaded<Sink>,
+    from: GoesOn,
+) -> Result<Option<()>, Failure> {
     if from == GoesOn::Now {
         for some in positions(app, sink.number).await?.chunks(CHUNK) {
             let mut moved = Vec::with_capacity(some.len());

@@ -18,7 +18,7 @@ use crate::{
     documents::{DEPLOYMENT, Document, named},
     failure,
     ids::new_uuid,
-    record::{Loaded, decode},
+    record::{Loaded, decode, each},
     search::{Compare, Field, Filter, Order, Query},
 };
 
@@ -45,16 +45,9 @@ pub async fn active(app: &App) -> Result<Vec<Endpoint>, Failure> {
 /// Whatever the store says.
 #[async_recursion]
 pub async fn all(app: &App) -> Result<Vec<Endpoint>, Failure> {
-    let (mut all, mut after) = (Vec::new(), 0);
-    loop {
-        let records = app.store.records_after(&ENDPOINT, after, CHUNK).await.map_err(failure)?;
-        let Some(last) = records.last() else { return Ok(all) };
-        after = last.number;
-        for record in &records {
-            let json = record.doc.json().map_err(Failure::internal)?;
-            all.push(Endpoint::from_document(&json).map_err(Failure::internal)?);
-        }
-    }
+    let mut all = Vec::new();
+    each(app, |endpoint: Loaded<Endpoint>| all.push(endpoint.record)).await?;
+    Ok(all)
 }
 
 /// An endpoint, whatever its state.
