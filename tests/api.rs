@@ -187,21 +187,19 @@ pub fn create_path(api: &str, keys: &Value) -> String {
 
 /// Reads a customer through an API, by the number and id that the native API gives.
 pub async fn read(server: &TestServer, keys: &Value, api: &str, native: &Value) -> Value {
-    let (number, id) = (&native["number"], native["id"].as_str().unwrap());
     let get = |path: String| async move { call(server, keys, api, "GET", &path, None).await };
     match api {
-        "native" => {
-            get(format!("/v1/customers/{number}?expand=addresses")).await.expect(200).json()
-        }
-        "wallee" => get(format!("/api/v2.0/customers/{number}")).await.expect(200).json(),
-        "verifone" => get(format!("/v2/customer/{id}")).await.expect(200).json(),
-        "monri" => get(format!("/v2/customers/{id}")).await.expect(200).json(),
-        "payabli" => get(format!("/api/Customer/{number}")).await.expect(200).json(),
-        _ => {
+        // Found as well as read.
+        "notchpay" => {
             let email = native["email"].as_str().unwrap().replace('+', "%2B");
             let listed = get(format!("/customers?search={email}")).await.expect(200).json();
             assert_eq!(listed["totals"], 1, "{listed}");
             listed["items"][0].clone()
+        }
+        _ => {
+            let (number, id) = (native["number"].as_i64().unwrap(), native["id"].as_str().unwrap());
+            let shape = ALL.iter().find(|dialect| dialect.name == api).unwrap().customer;
+            get((shape.path)(number, id.parse().unwrap())).await.expect(200).json()
         }
     }
 }
