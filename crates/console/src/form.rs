@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use patron_gateway::decode::Params;
-use patron_model::Problems;
+use patron_model::{Failure, Problems, Why};
 use serde_json::{Map, Value};
 
 use crate::words::Words;
@@ -200,15 +200,30 @@ impl Input {
 #[derive(Debug, Clone, Default)]
 pub struct Faults(HashMap<String, String>);
 
+/// What is wrong with a refused input.
+///
+/// # Errors
+/// The failure itself, where it is no fault of what was sent.
+pub fn problems(failure: &Failure) -> Result<Problems, Failure> {
+    match failure {
+        Failure::Invalid(problems) | Failure::Malformed(problems) => Ok(problems.clone()),
+        Failure::Exists { field, .. } => Ok(Problems::one(*field, Why::Taken)),
+        other => Err(other.clone()),
+    }
+}
+
 impl Faults {
-    /// Those of a refusal.
-    pub fn of_problems(problems: &Problems, words: &Words) -> Faults {
+    /// Those of a refused input.
+    ///
+    /// # Errors
+    /// The failure itself, where it is no fault of what was sent.
+    pub fn of_failure(failure: &Failure, words: &Words) -> Result<Faults, Failure> {
         let mut all = HashMap::new();
-        for problem in problems {
+        for problem in &problems(failure)? {
             let why = words.why(&problem.why);
             all.entry(problem.field.clone()).or_insert(why);
         }
-        Faults(all)
+        Ok(Faults(all))
     }
 
     /// Notes a sentence at a field.

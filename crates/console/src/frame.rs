@@ -55,6 +55,16 @@ pub struct Person {
     pub token: String,
 }
 
+/// One of several views of a page.
+pub struct Tab {
+    /// What it is called.
+    pub label: String,
+    /// Where it is.
+    pub href: String,
+    /// Whether it is the one that is shown.
+    pub is_current: bool,
+}
+
 impl Frame {
     /// For somebody who is not known: a refusal, a door.
     pub fn plain(exchange: &Exchange, title: &str) -> Frame {
@@ -81,7 +91,7 @@ impl Frame {
             let is_word = word.len() <= DONE_BYTES_MAX
                 && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
             let key = format!("done-{word}");
-            (is_word && words.has(&key)).then(|| words.t(&key))
+            words.known(&key).filter(|_| is_word)
         });
         let person = page.person();
         let space = person.and_then(|caller| {

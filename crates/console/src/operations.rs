@@ -19,6 +19,8 @@ pub const MOUNT: &str = "/console";
 
 /// The operations of the API that the console is a client of, by their ids.
 pub struct Api {
+    /// The name of that API.
+    pub own: &'static str,
     operations: HashMap<&'static str, Operation>,
     /// Every API, each with the operation by which it shows a customer.
     pub shown_by: Vec<(&'static Dialect, Operation)>,
@@ -35,7 +37,7 @@ impl Api {
             let id = dialect.customer.read;
             Some((*dialect, served(dialect).find(|operation| operation.id == id)?))
         });
-        Arc::new(Api { operations, shown_by: reads.collect() })
+        Arc::new(Api { own: dialect.name, operations, shown_by: reads.collect() })
     }
 
     /// The operation with an id.

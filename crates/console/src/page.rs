@@ -10,9 +10,9 @@ use patron_gateway::{
     decode::{self, Params},
     inner::Call,
 };
-use patron_model::{Failure, Permission, Permissions, Problems};
+use patron_model::{Failure, Permission, Permissions};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -27,6 +27,16 @@ const ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
 /// The field of a form that makes its deed be done once.
 pub const ONCE: &str = "once";
+
+/// A page of a list, as the API answers it.
+#[derive(Deserialize)]
+pub struct Listed<T> {
+    /// The records.
+    pub data: Vec<T>,
+    /// Where the next page begins, where there is one.
+    #[serde(default = "Option::default")]
+    pub next_cursor: Option<String>,
+}
 
 /// A request for a page.
 #[derive(Clone)]
@@ -152,6 +162,11 @@ impl Page {
     /// The number of the account whose space it is; nothing outside of one.
     pub fn account(&self) -> Option<i64> {
         Some(self.person()?.space(self.request.cx.space)?.account)
+    }
+
+    /// The name of the API that the console is a client of.
+    pub fn own(&self) -> &'static str {
+        self.api.own
     }
 
     /// Every operation of the API, in no order.
@@ -305,15 +320,6 @@ impl Asking<'_> {
         let Asking { page, query, headers, body, .. } = self;
         let call = Call { operation, path, query, headers, body };
         Ok(Answer { reply: page.request.call(call).await? })
-    }
-}
-
-/// The faults of a refused input, by field; nothing for other failures.
-pub fn faults(failure: &Failure) -> Option<Problems> {
-    match failure {
-        Failure::Invalid(problems) | Failure::Malformed(problems) => Some(problems.clone()),
-        Failure::Exists { field, .. } => Some(Problems::one(*field, patron_model::Why::Taken)),
-        _ => None,
     }
 }
 

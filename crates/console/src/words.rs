@@ -184,6 +184,11 @@ impl Words {
         self.bundle().has_message(key)
     }
 
+    /// A text, where there is one under this key.
+    pub fn known(&self, key: &str) -> Option<String> {
+        self.has(key).then(|| self.t(key))
+    }
+
     fn formatted(&self, key: &str, args: Option<&FluentArgs<'_>>) -> String {
         let bundle = self.bundle();
         let pattern = bundle.get_message(key).and_then(|message| message.value());

@@ -30,7 +30,7 @@ use crate::{
     time_zone::TimeZone,
 };
 
-pub use self::revert::REVERTIBLE;
+pub use self::revert::{ON_NAMING, REVERTIBLE};
 pub use self::status::{STAND_IN, Status};
 
 /// Former e-mail addresses kept on the record; older ones are in the journal.

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::doors::status;
 use crate::{
+    form,
     frame::Frame,
     guard,
     operations::Table,
@@ -129,7 +130,7 @@ async fn act(page: Page, kind: Kind) -> Result<Reply, Failure> {
         }
         Err(failure) => failure,
     };
-    let problems = page::faults(&failure).ok_or_else(|| failure.clone())?;
+    let problems = form::problems(&failure)?;
     let mut shown = Link::of(&page, kind, token);
     let words = page.words();
     for problem in &problems {

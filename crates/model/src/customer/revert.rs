@@ -8,7 +8,7 @@ pub const REVERTIBLE: &str = "reference, name, title, company_name, company_regi
      tax_number, email, phone, work_phone, language, currency, time_zone, description, metadata, \
      identifier_fields, extras, addresses, status, balance, portal";
 /// What comes back only where it is named: it says how things stand now, not who somebody is.
-const ON_NAMING: [&str; 3] = ["status", "balance", "portal"];
+pub const ON_NAMING: [&str; 3] = ["status", "balance", "portal"];
 
 /// Puts a value back and says whether it differed.
 fn put<T: Clone + PartialEq>(mine: &mut T, then: &T) -> bool {

@@ -65,8 +65,7 @@ fn shown(page: &Page, record: &Value, sent: Option<&Params>, tag: &str, faults: 
 }
 
 fn refused(page: &Page, form: &Params, record: &Value, failure: Failure) -> Result<Reply, Failure> {
-    let problems = page::faults(&failure).ok_or_else(|| failure.clone())?;
-    let faults = Faults::of_problems(&problems, &page.words());
+    let faults = Faults::of_failure(&failure, &page.words())?;
     let tag = form.get("tag").unwrap_or_default();
     page::html(status(&failure), &shown(page, record, Some(form), tag, &faults))
 }

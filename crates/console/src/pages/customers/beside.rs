@@ -8,11 +8,7 @@ use super::{
     super::doors::status,
     record::{self, Refused},
 };
-use crate::{
-    form::Faults,
-    operations::Table,
-    page::{self, Page},
-};
+use crate::{form::Faults, operations::Table, page::Page};
 
 /// The lines.
 #[rustfmt::skip]
@@ -45,8 +41,7 @@ async fn comment(page: Page) -> Result<Reply, Failure> {
     match call.body(json!({"content": content})).once(&form).ask().await {
         Ok(_) => Ok(back(&page, "commented")),
         Err(failure) => {
-            let problems = page::faults(&failure).ok_or_else(|| failure.clone())?;
-            let faults = Faults::of_problems(&problems, &page.words());
+            let faults = Faults::of_failure(&failure, &page.words())?;
             let refused = Refused { faults, ..Refused::default() };
             record::shown(&page, status(&failure), refused).await
         }

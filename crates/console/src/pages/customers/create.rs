@@ -59,8 +59,7 @@ pub async fn create(page: Page) -> Result<Reply, Failure> {
             Ok(page.see(&format!("{}/customers/{number}?done=customer-created", page.space())))
         }
         Err(failure) => {
-            let problems = page::faults(&failure).ok_or_else(|| failure.clone())?;
-            let faults = Faults::of_problems(&problems, &page.words());
+            let faults = Faults::of_failure(&failure, &page.words())?;
             page::html(status(&failure), &shown(&page, Some(&form), &faults))
         }
     }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     form::{self, Faults, Field, MORE, REACH, WHO},
-    page::{self, Page},
+    page::Page,
 };
 
 /// Lines of own pairs that are looked at.
@@ -89,8 +89,7 @@ pub async fn edit(page: Page) -> Result<Reply, Failure> {
             Ok(page.see(&to))
         }
         Err(failure) => {
-            let problems = page::faults(&failure).ok_or_else(|| failure.clone())?;
-            let faults = Faults::of_problems(&problems, &page.words());
+            let faults = Faults::of_failure(&failure, &page.words())?;
             let refused =
                 Refused { field: name.to_owned(), value: change.value, faults, stale: None };
             record::shown(&page, status(&failure), refused).await

@@ -4,15 +4,14 @@
 use askama::Template;
 use patron_gateway::{Operation, Reply};
 use patron_model::Failure;
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::record::tone;
 use crate::{
     ask::{self, Ask},
     form::{self, Faults},
-    frame::Frame,
-    page::{self, Page, encoded},
+    frame::{Frame, Tab},
+    page::{self, Listed, Page, encoded},
 };
 
 /// Customers of a page.
@@ -90,12 +89,6 @@ impl Asked {
     }
 }
 
-struct Tab {
-    label: String,
-    href: String,
-    is_current: bool,
-}
-
 struct Chip {
     label: String,
     how: String,
@@ -152,15 +145,13 @@ struct List {
     summary: Vec<(String, String, String)>,
 }
 
-#[derive(Deserialize)]
-struct Found {
-    data: Vec<Value>,
-    #[serde(default)]
-    next_cursor: Option<String>,
-}
-
 /// Asks the API; `limit` is what it answers at most.
-async fn found(page: &Page, asked: &Asked, ask: &Ask, limit: u32) -> Result<Found, Failure> {
+async fn found(
+    page: &Page,
+    asked: &Asked,
+    ask: &Ask,
+    limit: u32,
+) -> Result<Listed<Value>, Failure> {
     let mut call = page.call("list_customers").query("limit", limit);
     if !asked.status.is_empty() {
         call = call.query("status", &asked.status);
@@ -222,7 +213,7 @@ fn fields(page: &Page, f: &Frame) -> Result<Vec<(String, String)>, Failure> {
 
 fn label_of(f: &Frame, name: &str) -> String {
     let key = format!("field-{name}");
-    if f.words.has(&key) { f.words.t(&key) } else { name.replace(['_', '.'], " ") }
+    f.words.known(&key).unwrap_or_else(|| name.replace(['_', '.'], " "))
 }
 
 fn chips(page: &Page, f: &Frame, asked: &Asked, ask: &Ask) -> Result<Vec<Chip>, Failure> {
@@ -352,8 +343,7 @@ pub async fn ask(page: Page) -> Result<Reply, Failure> {
             Ok(Reply::empty(303).with("location", asked.with(&page, "", "")))
         }
         Err(failure) => {
-            let problems = page::faults(&failure).ok_or(failure)?;
-            let faults = Faults::of_problems(&problems, &page.words());
+            let faults = Faults::of_failure(&failure, &page.words())?;
             page::html(422, &shown(&page, &asked, &before, &faults).await?)
         }
     }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use patron_gateway::{Operation, Reply};
-use patron_model::Failure;
+use patron_model::{
+    Failure,
+    customer::{ON_NAMING, REVERTIBLE},
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -20,8 +23,6 @@ use crate::{
 
 /// What is derived from other fields and comes back with them.
 const DERIVED: [&str; 2] = ["phone_e164", "email_warnings"];
-/// What comes back only where somebody says so.
-const ON_NAMING: [&str; 3] = ["status", "balance", "portal"];
 
 /// The lines.
 #[rustfmt::skip]
@@ -93,29 +94,11 @@ impl Diff {
 
 /// What a field is put back with.
 fn part_of(field: &str) -> Option<&'static str> {
-    const PLAIN: [&str; 16] = [
-        "reference",
-        "title",
-        "company_name",
-        "company_registration_number",
-        "tax_number",
-        "email",
-        "phone",
-        "work_phone",
-        "language",
-        "currency",
-        "time_zone",
-        "description",
-        "metadata",
-        "identifier_fields",
-        "addresses",
-        "balance",
-    ];
     match field {
         "given_name" | "family_name" | "full_name" => Some("name"),
         "status" | "status_reason" | "status_until" => Some("status"),
         "portal_user_name" => Some("portal"),
-        _ => PLAIN.into_iter().find(|plain| *plain == field),
+        _ => REVERTIBLE.split(", ").find(|name| *name == field),
     }
 }
 
@@ -160,8 +143,14 @@ async fn shown(
     let id = page.request.param("id");
     let call = page.call("diff_customer").at("id", id);
     let found: Found = call.query("from", from).query("to", to).ask().await?.read()?;
-    let now = page.call("diff_customer").at("id", id).query("from", "now").ask().await?;
-    let now: Found = now.read()?;
+    let now = match to {
+        "now" => None,
+        _ => {
+            let call = page.call("diff_customer").at("id", id).query("from", "now");
+            Some(call.ask().await?.read::<Found>()?.to)
+        }
+    };
+    let now = now.as_ref().unwrap_or(&found.to);
     let mut f = page.frame("compare");
     f.title = f.say("compare-title", "number", id);
     let mut parts: BTreeMap<&'static str, Part> = BTreeMap::new();
@@ -192,12 +181,12 @@ async fn shown(
         base: format!("{}/customers/{id}", page.space()),
         from: found.from.version,
         to: found.to.version,
-        latest: now.to.version,
+        latest: now.version,
         from_at: f.moment(&found.from.updated_at),
         to_at: f.moment(&found.to.updated_at),
         parts: parts.into_values().collect(),
         others,
-        tag: now.to.etag,
+        tag: now.etag.clone(),
         once: f.once(),
         summary: faults.summary(&[]),
         f,
@@ -224,8 +213,7 @@ async fn revert(page: Page) -> Result<Reply, Failure> {
     match call.body(json!({"version": number, "fields": fields})).ask().await {
         Ok(_) => Ok(page.see(&format!("{}/customers/{id}?done=reverted", page.space()))),
         Err(failure) => {
-            let problems = page::faults(&failure).ok_or_else(|| failure.clone())?;
-            let faults = Faults::of_problems(&problems, &page.words());
+            let faults = Faults::of_failure(&failure, &page.words())?;
             shown(&page, status(&failure), version, "now", faults).await
         }
     }

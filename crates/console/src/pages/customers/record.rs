@@ -4,7 +4,6 @@
 use askama::Template;
 use patron_gateway::Reply;
 use patron_model::{Failure, Permission};
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
@@ -14,7 +13,7 @@ use super::{
 use crate::{
     form::{self, Faults, Field, Input, MORE, REACH, WHO},
     frame::Frame,
-    page::{self, Page},
+    page::{self, Listed, Page},
     words::Moment,
 };
 
@@ -140,11 +139,6 @@ pub struct Refused {
     pub stale: Option<Stale>,
 }
 
-#[derive(Deserialize)]
-struct Listed {
-    data: Vec<Value>,
-}
-
 /// The customer with its tag; what is deleted is shown to who may see the past.
 async fn loaded(page: &Page) -> Result<(Value, String, bool), Failure> {
     let query = page.request.query();
@@ -257,13 +251,13 @@ async fn beside(page: &Page, id: &str) -> Result<(Vec<Value>, Vec<Value>), Failu
     let mut comments = Vec::new();
     if page.may(Permission::CommentRead) {
         let call = page.call("list_comments").at("id", id).query("limit", BESIDE_MAX);
-        comments = call.ask().await?.read::<Listed>()?.data;
+        comments = call.ask().await?.read::<Listed<Value>>()?.data;
         comments.sort_by_key(|comment| comment["pinned"] != true);
     }
     let mut methods = Vec::new();
     if page.may(Permission::PaymentMethodRead) {
         let call = page.call("list_payment_methods").at("id", id);
-        methods = call.ask().await?.read::<Listed>()?.data;
+        methods = call.ask().await?.read::<Listed<Value>>()?.data;
     }
     Ok((comments, methods))
 }

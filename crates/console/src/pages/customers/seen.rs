@@ -235,12 +235,10 @@ pub async fn seen(page: Page) -> Result<Reply, Failure> {
     let uuid: Uuid = word(&record["id"]).parse().map_err(Failure::internal)?;
     let mut f = page.frame("seen-by");
     f.title = f.say("seen-title", "number", &number.to_string());
-    let own = page.operation("get_customer")?.path;
     let mut all = page.seen_by_all(number, uuid).await;
     // The record itself comes first.
-    let is_own = |seen: &Seen| seen.dialect.mounts.iter().any(|mount| own.starts_with(mount));
-    all.sort_by_key(|seen| !is_own(seen));
-    let own = all.first().map_or("", |seen| seen.dialect.name);
+    let own = page.own();
+    all.sort_by_key(|seen| seen.dialect.name != own);
     let base_url = page.request.site.base_url.clone();
     let panels = all.into_iter().enumerate();
     let panels = panels.map(|one| panel(&f, &base_url, own, &record, one)).collect();

@@ -69,7 +69,7 @@ fn who(f: &Frame, actor: &str) -> String {
 pub fn labelled(f: &Frame, field: &str) -> String {
     let label = |name: &str| {
         let key = format!("field-{name}");
-        if f.words.has(&key) { f.t(&key) } else { name.replace('_', " ") }
+        f.words.known(&key).unwrap_or_else(|| name.replace('_', " "))
     };
     let (first, rest) = field.split_once('.').unwrap_or((field, ""));
     match (first, rest.split_once('.')) {
@@ -83,7 +83,7 @@ pub fn labelled(f: &Frame, field: &str) -> String {
 
 fn entry(f: &Frame, event: &Event, before: Option<&Value>) -> Entry {
     let key = format!("event-{}", event.kind.replace(['.', '_'], "-"));
-    let what = if f.words.has(&key) { f.t(&key) } else { event.kind.clone() };
+    let what = f.words.known(&key).unwrap_or_else(|| event.kind.clone());
     let change = |name: &String| {
         let label = labelled(f, name);
         let old = before.map(|record| form::text(record, name)).unwrap_or_default();

@@ -39,7 +39,7 @@ pub fn answer(f: &Frame, status: Option<u16>, error: Option<&str>) -> String {
         (Some(status), _) => f.say("answer-status", "status", &status.to_string()),
         (None, Some(error)) => {
             let key = format!("answer-{}", error.replace('_', "-"));
-            if f.words.has(&key) { f.words.t(&key) } else { error.replace('_', " ") }
+            f.words.known(&key).unwrap_or_else(|| error.replace('_', " "))
         }
         (None, None) => f.t("answer-none"),
     }

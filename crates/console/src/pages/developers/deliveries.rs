@@ -13,7 +13,7 @@ use crate::{
     form::{Faults, Input, Kind},
     frame::Frame,
     operations::Table,
-    page::{self, Page},
+    page::{self, Listed, Page},
     words::Moment,
 };
 
@@ -95,13 +95,6 @@ struct Deliveries {
 }
 
 #[derive(Deserialize)]
-struct Found<T> {
-    data: Vec<T>,
-    #[serde(default)]
-    next_cursor: Option<String>,
-}
-
-#[derive(Deserialize)]
 struct Type {
     #[serde(rename = "type")]
     kind: String,
@@ -131,7 +124,7 @@ fn asked(page: &Page, cursor: &str) -> String {
     if all.is_empty() { String::new() } else { format!("?{}", all.join("&")) }
 }
 
-async fn found(page: &Page) -> Result<Found<Delivery>, Failure> {
+async fn found(page: &Page) -> Result<Listed<Delivery>, Failure> {
     let query = page.request.query();
     let mut call = page.call("list_webhook_deliveries").query("limit", ROWS);
     for name in FILTERS.into_iter().chain(["cursor"]) {
@@ -157,7 +150,7 @@ async fn filters(page: &Page, f: &Frame, endpoints: &[Endpoint]) -> Result<Vec<I
         .map(|one| (one.number.to_string(), format!("{} ({})", one.host(), one.number)));
     let states =
         STATES.iter().map(|word| ((*word).to_owned(), f.of_word("delivery-state-", word, "")));
-    let types: Found<Type> = page.call("list_event_types").ask().await?.read()?;
+    let types: Listed<Type> = page.call("list_event_types").ask().await?.read()?;
     let types = types.data.into_iter().map(|one| (one.kind.clone(), one.kind));
     Ok(vec![
         input("endpoint", "delivery-endpoint", hosts.collect()),
@@ -174,7 +167,7 @@ fn host(endpoints: &[Endpoint], number: i64) -> String {
 async fn shown(page: &Page, one: Option<One>) -> Result<Reply, Failure> {
     let mut f = page.frame("nav-deliveries");
     let call = page.call("list_webhook_endpoints").query("limit", ENDPOINTS);
-    let endpoints: Found<Endpoint> = call.ask().await?.read()?;
+    let endpoints: Listed<Endpoint> = call.ask().await?.read()?;
     let endpoints = endpoints.data;
     let found = found(page).await?;
     let space = page.space();
@@ -226,7 +219,7 @@ async fn one(page: Page) -> Result<Reply, Failure> {
     let f = page.frame("nav-deliveries");
     let id = page.request.param("delivery");
     let delivery: Delivery = page.call("get_webhook_delivery").at("id", id).ask().await?.read()?;
-    let tried: Found<Attempt> =
+    let tried: Listed<Attempt> =
         page.call("list_webhook_attempts").at("id", id).ask().await?.read()?;
     let mut attempts: Vec<Shown> = tried.data.iter().map(|attempt| attempt.shown(&f)).collect();
     attempts.sort_by_key(|attempt| std::cmp::Reverse(attempt.n));

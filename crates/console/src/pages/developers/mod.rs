@@ -11,9 +11,6 @@ use patron_gateway::{Operation, dialect::Dialect};
 
 use crate::{operations::Table, page::Page};
 
-/// What a form for webhooks offers that has every type: that of the program's own API.
-const EVERY_TYPE: &str = "*";
-
 /// The lines.
 pub fn lines(table: &Table) -> Vec<Operation> {
     [keys::lines(table), webhooks::lines(table), deliveries::lines(table)].concat()
@@ -38,14 +35,4 @@ fn api(page: &Page, name: &str) -> Option<Api> {
 /// How an API tells webhook endpoints what happened, where it does.
 fn notifier(page: &Page, name: &str) -> Option<&'static Notifier> {
     dialects(page).iter().find(|known| known.name == name)?.webhooks
-}
-
-/// The name of the program's own API, which is chosen unless one says otherwise.
-fn own(page: &Page) -> &'static str {
-    let has_every = |one: &&&Dialect| one.webhooks.is_some_and(tells_everything);
-    dialects(page).iter().find(has_every).map_or("", |one| one.name)
-}
-
-fn tells_everything(form: &Notifier) -> bool {
-    form.offers == EVERY_TYPE
 }

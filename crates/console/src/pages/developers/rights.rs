@@ -3,7 +3,10 @@
 use patron_model::{Failure, Permission, permission::Role};
 use serde::Deserialize;
 
-use crate::{frame::Frame, page::Page};
+use crate::{
+    frame::Frame,
+    page::{Listed, Page},
+};
 
 /// Roles that are asked for to be named.
 const ROLES_MAX: u32 = 100;
@@ -19,7 +22,7 @@ pub struct Right {
 /// The sentence for a word, else the word itself: kinds of records come and go with the API.
 fn word(f: &Frame, group: &str, word: &str) -> String {
     let key = format!("{group}-{word}");
-    if f.words.has(&key) { f.words.t(&key) } else { word.replace('_', " ") }
+    f.words.known(&key).unwrap_or_else(|| word.replace('_', " "))
 }
 
 /// What a kind of record is called.
@@ -58,11 +61,6 @@ pub struct Known {
     pub permissions: Vec<String>,
 }
 
-#[derive(Deserialize)]
-struct Listed {
-    data: Vec<Known>,
-}
-
 fn built_in(f: &Frame, role: Role) -> Known {
     Known {
         number: role.number(),
@@ -76,7 +74,7 @@ pub async fn roles(page: &Page, f: &Frame) -> Result<Vec<Known>, Failure> {
     let mut roles: Vec<Known> = Role::ALL.iter().map(|role| built_in(f, *role)).collect();
     if page.may(Permission::RoleRead) {
         let call = page.call("list_roles").query("limit", ROLES_MAX);
-        let listed = call.ask().await?.read::<Listed>()?.data;
+        let listed = call.ask().await?.read::<Listed<Known>>()?.data;
         let own = listed.into_iter().filter(|one| Role::numbered(one.number).is_none());
         roles.extend(own);
     }

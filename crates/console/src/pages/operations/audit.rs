@@ -12,7 +12,7 @@ use crate::{
     form::Faults,
     frame::Frame,
     operations::Table,
-    page::{self, Asking, Page},
+    page::{self, Asking, Listed, Page},
     words::Moment,
 };
 
@@ -124,7 +124,7 @@ impl Entry {
     /// What happened: a sentence for what is known, the word of the API beside it.
     fn said(&self, f: &Frame) -> String {
         let key = format!("act-{}", self.action.replace(['.', '_'], "-"));
-        if f.words.has(&key) { f.t(&key) } else { self.action.clone() }
+        f.words.known(&key).unwrap_or_else(|| self.action.clone())
     }
 
     fn tone(&self) -> &'static str {
@@ -159,13 +159,6 @@ struct List {
     next: Option<String>,
     export: String,
     summary: Vec<(String, String, String)>,
-}
-
-#[derive(Deserialize)]
-struct Listed {
-    data: Vec<Entry>,
-    #[serde(default)]
-    next_cursor: Option<String>,
 }
 
 fn filter<'q>(query: &'q Params, name: &str) -> &'q str {
@@ -230,10 +223,9 @@ async fn list(page: Page) -> Result<Reply, Failure> {
         call = call.query("cursor", cursor);
     }
     let (code, listed, faults) = match call.ask().await {
-        Ok(answer) => (200, answer.read::<Listed>()?, Faults::default()),
+        Ok(answer) => (200, answer.read::<Listed<Entry>>()?, Faults::default()),
         Err(failure) => {
-            let problems = page::faults(&failure).ok_or_else(|| failure.clone())?;
-            let faults = Faults::of_problems(&problems, &f.words);
+            let faults = Faults::of_failure(&failure, &f.words)?;
             (status(&failure), Listed { data: Vec::new(), next_cursor: None }, faults)
         }
     };

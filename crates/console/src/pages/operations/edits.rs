@@ -10,7 +10,7 @@ use super::super::doors::status;
 use crate::{
     form::{self, Faults, Field, Input},
     frame::Frame,
-    page::{self, Page},
+    page::Page,
 };
 
 /// What the record was when the form was made: the prefix of those fields.
@@ -123,8 +123,7 @@ impl Of<'_> {
                 Err(failure) => failure,
             };
         }
-        let problems = page::faults(&failure).ok_or_else(|| failure.clone())?;
-        let faults = Faults::of_problems(&problems, &f.words);
+        let faults = Faults::of_failure(&failure, &f.words)?;
         let shown = Shown::with(&f, (self.fields, &record, tag), Some(form), &faults);
         Ok(Some((status(&failure), shown)))
     }

@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{
     form::{self, Faults, Field, Input, PERSON},
-    frame::Frame,
+    frame::{Frame, Tab},
     operations::Table,
-    page::{self, Page},
+    page::{self, Listed, Page},
     words::Moment,
 };
 
@@ -108,12 +108,6 @@ struct Row {
     tone: &'static str,
 }
 
-struct Tab {
-    label: String,
-    href: String,
-    is_current: bool,
-}
-
 #[derive(Template)]
 #[template(path = "operations/people.html")]
 struct List {
@@ -122,13 +116,6 @@ struct List {
     rows: Vec<Row>,
     first: Option<String>,
     next: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Listed {
-    data: Vec<User>,
-    #[serde(default)]
-    next_cursor: Option<String>,
 }
 
 async fn list(page: Page) -> Result<Reply, Failure> {
@@ -147,7 +134,7 @@ async fn list(page: Page) -> Result<Reply, Failure> {
     if let Some(cursor) = cursor {
         call = call.query("cursor", cursor);
     }
-    let listed: Listed = call.ask().await?.read()?;
+    let listed: Listed<User> = call.ask().await?.read()?;
     let places = Places::of(&page).await?;
     let row = |user: &User| Row {
         path: f.here(&format!("/people/{}", user.number)),
@@ -277,8 +264,7 @@ async fn invite(page: Page) -> Result<Reply, Failure> {
     let made = match page.call("create_user").body(body).ask().await {
         Ok(answer) => answer.read::<Made>()?,
         Err(failure) => {
-            let problems = page::faults(&failure).ok_or_else(|| failure.clone())?;
-            let faults = Faults::of_problems(&problems, &page.words());
+            let faults = Faults::of_failure(&failure, &page.words())?;
             return page::html(status(&failure), &invitation(&page, Some(&form), &faults).await?);
         }
     };

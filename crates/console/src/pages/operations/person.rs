@@ -246,8 +246,7 @@ async fn give(page: Page) -> Result<Reply, Failure> {
     match call.body(people::granted(&form)).ask().await {
         Ok(_) => Ok(page.see(&format!("{}/roles?done=role-given", base(&page)))),
         Err(failure) => {
-            let problems = page::faults(&failure).ok_or_else(|| failure.clone())?;
-            let faults = Faults::of_problems(&problems, &page.words());
+            let faults = Faults::of_failure(&failure, &page.words())?;
             chosen(&page, status(&failure), &form, &faults).await
         }
     }

@@ -7,16 +7,11 @@ use serde::Deserialize;
 
 use crate::{
     frame::Frame,
-    page::{Asking, Page},
+    page::{Asking, Listed, Page},
 };
 
 /// Roles that are shown to choose from.
 const ROLES_MAX: u32 = 200;
-
-#[derive(Deserialize)]
-struct List<T> {
-    data: Vec<T>,
-}
 
 #[derive(Deserialize)]
 struct Named {
@@ -53,7 +48,7 @@ pub type Choices = Vec<(String, String, bool)>;
 /// A list of names; nothing of what the person may not see.
 async fn names(asking: Asking<'_>) -> Result<Vec<Named>, Failure> {
     match asking.ask().await {
-        Ok(answer) => Ok(answer.read::<List<Named>>()?.data),
+        Ok(answer) => Ok(answer.read::<Listed<Named>>()?.data),
         Err(Failure::Forbidden | Failure::StepUp { .. }) => Ok(Vec::new()),
         Err(failure) => Err(failure),
     }
@@ -76,7 +71,7 @@ pub async fn roles(page: &Page, f: &Frame, chosen: &str) -> Result<Choices, Fail
 /// What people call a role: the built-in ones in their language.
 pub fn role_name(f: &Frame, name: &str) -> String {
     let key = format!("role-{}", name.replace('_', "-"));
-    if f.words.has(&key) { f.t(&key) } else { name.to_owned() }
+    f.words.known(&key).unwrap_or_else(|| name.to_owned())
 }
 
 impl Places {

@@ -17,7 +17,7 @@ use crate::{
     form::{self, Faults},
     frame::Frame,
     operations::Table,
-    page::{self, Page},
+    page::{self, Listed, Page},
 };
 
 /// Roles of a page.
@@ -53,13 +53,6 @@ struct Role {
     description: String,
     permissions: Vec<String>,
     second_factor: bool,
-}
-
-#[derive(Deserialize)]
-struct Listed {
-    data: Vec<Role>,
-    #[serde(default)]
-    next_cursor: Option<String>,
 }
 
 /// A noun with its verbs, in the order of the permissions.
@@ -318,8 +311,7 @@ async fn create(page: Page) -> Result<Reply, Failure> {
 }
 
 fn refused(page: &Page, failure: Failure, typed: Typed) -> Result<Reply, Failure> {
-    let problems = page::faults(&failure).ok_or_else(|| failure.clone())?;
-    let faults = Faults::of_problems(&problems, &page.words());
+    let faults = Faults::of_failure(&failure, &page.words())?;
     editing(page, status(&failure), typed, &faults, false)
 }
 

@@ -87,8 +87,7 @@ pub async fn rotate(page: Page) -> Result<Reply, Failure> {
     match call.body(Value::Object(body)).once(&form).ask().await {
         Ok(answer) => made(&page, &answer),
         Err(failure) => {
-            let problems = page::faults(&failure).ok_or_else(|| failure.clone())?;
-            let faults = Faults::of_problems(&problems, &page.words());
+            let faults = Faults::of_failure(&failure, &page.words())?;
             let (key, _) = loaded(&page).await?;
             page::html(status(&failure), &asked(&page, key, Some(&form), &faults))
         }

@@ -6,7 +6,7 @@ use patron_model::{Failure, Permission, Permissions};
 use serde_json::{Map, Value};
 
 use super::{
-    super::{dialects, own, rights},
+    super::{dialects, rights},
     Key,
     deeds::day,
     loaded, made,
@@ -202,7 +202,7 @@ struct Shown<'a> {
 async fn shown(page: &Page, shown: Shown<'_>) -> Result<Form, Failure> {
     let Shown { key, tag, sent, faults, is_stale } = shown;
     let f = page.frame(if key.is_some() { "key-edit" } else { "key-new" });
-    let typed = sent.map_or_else(|| Typed::of_key(key.as_ref(), own(page)), Typed::of_form);
+    let typed = sent.map_or_else(|| Typed::of_key(key.as_ref(), page.own()), Typed::of_form);
     let inputs = inputs(page, (&f, &faults), key.as_ref(), &typed).await?;
     let public = PUBLIC.map(|word| (word.to_owned(), f.of_word("key-public-", word, "")));
     let label = f.t("key-public");
@@ -211,7 +211,7 @@ async fn shown(page: &Page, shown: Shown<'_>) -> Result<Form, Failure> {
     let once = sent.and_then(|form| form.get(page::ONCE)).map(str::to_owned);
     let mut now = Vec::new();
     if let Some(key) = key.as_ref().filter(|_| is_stale) {
-        let theirs = Typed::of_key(Some(key), own(page));
+        let theirs = Typed::of_key(Some(key), page.own());
         let all = [
             ("key-name", theirs.name, &typed.name),
             ("key-addresses", theirs.addresses, &typed.addresses),
@@ -244,10 +244,7 @@ fn faults(page: &Page, failure: &Failure) -> Result<Faults, Failure> {
     match failure {
         Failure::Forbidden => Ok(Faults::one("role", page.words().t("key-beyond-own"))),
         Failure::Stale { .. } => Ok(Faults::default()),
-        other => {
-            let problems = page::faults(other).ok_or_else(|| other.clone())?;
-            Ok(Faults::of_problems(&problems, &page.words()))
-        }
+        other => Faults::of_failure(other, &page.words()),
     }
 }
 

@@ -3,7 +3,6 @@
 use askama::Template;
 use patron_gateway::Reply;
 use patron_model::Failure;
-use serde::Deserialize;
 
 use super::{
     super::{
@@ -14,8 +13,8 @@ use super::{
 };
 use crate::{
     form::{Faults, Input, Kind},
-    frame::Frame,
-    page::{self, Page},
+    frame::{Frame, Tab},
+    page::{self, Listed, Page},
     words::Moment,
 };
 
@@ -23,12 +22,6 @@ use crate::{
 const ROWS: u32 = 50;
 /// States that have a tab; the first is all of them.
 const TABS: [&str; 5] = ["", "active", "expiring", "expired", "revoked"];
-
-struct Tab {
-    label: String,
-    href: String,
-    is_current: bool,
-}
 
 struct Row {
     name: String,
@@ -58,13 +51,6 @@ struct List {
     next: Option<String>,
     first: Option<String>,
     is_asked: bool,
-}
-
-#[derive(Deserialize)]
-struct Found {
-    data: Vec<Key>,
-    #[serde(default)]
-    next_cursor: Option<String>,
 }
 
 struct Asked {
@@ -102,7 +88,7 @@ impl Asked {
     }
 }
 
-async fn found(page: &Page, asked: &Asked) -> Result<Found, Failure> {
+async fn found(page: &Page, asked: &Asked) -> Result<Listed<Key>, Failure> {
     let mut call = page.call("list_keys").query("limit", ROWS);
     if asked.scope != "account" {
         call = call.query("space", page.request.cx.space);

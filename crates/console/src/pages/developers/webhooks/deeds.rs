@@ -25,10 +25,7 @@ fn back(page: &Page, done: &str) -> Reply {
 async fn refused(page: &Page, failure: Failure, beside: Beside) -> Result<Reply, Failure> {
     let beside = match &failure {
         Failure::WrongState { .. } => Beside { state: true, ..beside },
-        other => {
-            let problems = page::faults(other).ok_or_else(|| other.clone())?;
-            Beside { faults: Faults::of_problems(&problems, &page.words()), ..beside }
-        }
+        other => Beside { faults: Faults::of_failure(other, &page.words())?, ..beside },
     };
     one::shown(page, status(&failure), beside).await
 }

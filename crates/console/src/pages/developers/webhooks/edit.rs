@@ -1,7 +1,7 @@
 //! A new endpoint, and a changed one.
 
 use askama::Template;
-use patron_gateway::{Reply, decode::Params};
+use patron_gateway::{Dialect, Reply, decode::Params};
 use patron_model::Failure;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 use super::{Endpoint, base, loaded, secrets};
 use crate::{
     form::{Faults, Input, Kind},
-    frame::Frame,
-    page::{self, Page},
+    frame::{Frame, Tab},
+    page::{self, Listed, Page},
     pages::{
-        developers::{notifier, own, rights},
+        developers::{notifier, rights},
         doors::status,
     },
 };
@@ -41,7 +41,7 @@ struct Form {
     base: String,
     dialect: String,
     /// APIs in whose words an endpoint can be told: title, address of the form, whether it is this.
-    apis: Vec<(String, String, bool)>,
+    tabs: Vec<Tab>,
     inputs: Vec<Input>,
     filters: Vec<Input>,
     more: Vec<Input>,
@@ -63,11 +63,6 @@ struct Known {
     kind: String,
     noun: String,
     about: String,
-}
-
-#[derive(Deserialize)]
-struct Listed {
-    data: Vec<Known>,
 }
 
 /// What a form begins with, or was sent with, by the names of its fields.
@@ -202,7 +197,7 @@ async fn ticks(
     offers: &str,
     chosen: &[String],
 ) -> Result<Vec<(String, Vec<Tick>)>, Failure> {
-    let listed: Listed = page.call("list_event_types").ask().await?.read()?;
+    let listed: Listed<Known> = page.call("list_event_types").ask().await?.read()?;
     let is_offered =
         |kind: &str| offers == ALL || offers.split(", ").any(|offered| offered == kind);
     let mut groups: Vec<(String, Vec<Tick>)> = Vec::new();
@@ -265,12 +260,13 @@ struct Shown<'a> {
 }
 
 /// The APIs in whose words a new endpoint can be told, and where the form of each is.
-fn apis(page: &Page, own: &str) -> Vec<(String, String, bool)> {
+fn apis(page: &Page, current: &str) -> Vec<Tab> {
     let dialects = page.request.site.dialects.iter();
     let offering = dialects.filter(|one| one.webhooks.is_some_and(|form| !form.offers.is_empty()));
-    let api = |one: &&'static patron_gateway::dialect::Dialect| {
-        let path = page.url(&format!("{}/webhooks/new?dialect={}", page.space(), one.name));
-        (one.title.to_owned(), path, one.name == own)
+    let api = |one: &&'static Dialect| {
+        let path = format!("{}/webhooks/new?dialect={}", page.space(), one.name);
+        let label = one.title.to_owned();
+        Tab { label, href: page.url(&path), is_current: one.name == current }
     };
     offering.map(api).collect()
 }
@@ -287,7 +283,7 @@ async fn shown(page: &Page, shown: Shown<'_>) -> Result<Form, Failure> {
     let once = sent.and_then(|form| form.get(page::ONCE)).map(str::to_owned);
     let is_all = offers == ALL && typed.types.iter().any(|one| one == ALL);
     Ok(Form {
-        apis: if endpoint.is_some() { Vec::new() } else { apis(page, &typed.dialect) },
+        tabs: if endpoint.is_some() { Vec::new() } else { apis(page, &typed.dialect) },
         base: endpoint
             .as_ref()
             .map_or_else(|| format!("{}/webhooks", page.space()), |own| base(page, own.number)),
@@ -314,20 +310,17 @@ fn faults(page: &Page, failure: &Failure) -> Result<Faults, Failure> {
     match failure {
         Failure::Stale { .. } => Ok(Faults::default()),
         Failure::Forbidden => Ok(Faults::one("types", page.words().t("webhook-beyond-own"))),
-        other => {
-            let problems = page::faults(other).ok_or_else(|| other.clone())?;
-            Ok(Faults::of_problems(&problems, &page.words()))
-        }
+        other => Faults::of_failure(other, &page.words()),
     }
 }
 
 /// The empty form, for the API that is named.
 pub async fn fresh(page: Page) -> Result<Reply, Failure> {
     let query = page.request.query();
-    let asked = query.get("dialect").unwrap_or(own(&page));
+    let asked = query.get("dialect").unwrap_or(page.own());
     let known = notifier(&page, asked).is_some_and(|known| !known.offers.is_empty());
-    let mut typed = Typed::of(None, if known { asked } else { own(&page) });
-    if typed.dialect != own(&page) {
+    let mut typed = Typed::of(None, if known { asked } else { page.own() });
+    if typed.dialect != page.own() {
         typed.types = Vec::new();
     }
     let faults = Faults::default();
@@ -339,7 +332,7 @@ pub async fn fresh(page: Page) -> Result<Reply, Failure> {
 /// Makes an endpoint and shows its secret.
 pub async fn create(page: Page) -> Result<Reply, Failure> {
     let form = page.form()?;
-    let typed = Typed::sent(&form, form.get("dialect").unwrap_or(own(&page)));
+    let typed = Typed::sent(&form, form.get("dialect").unwrap_or(page.own()));
     match page.call("create_webhook_endpoint").body(typed.body(true)).once(&form).ask().await {
         Ok(answer) => {
             let made: Endpoint = answer.read()?;

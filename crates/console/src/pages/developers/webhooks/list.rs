@@ -3,12 +3,11 @@
 use askama::Template;
 use patron_gateway::Reply;
 use patron_model::Failure;
-use serde::Deserialize;
 
 use super::Endpoint;
 use crate::{
     frame::Frame,
-    page::{self, Page},
+    page::{self, Listed, Page},
     pages::developers::{Api, api},
 };
 
@@ -29,13 +28,6 @@ struct List {
     f: Frame,
     rows: Vec<Row>,
     next: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Found {
-    data: Vec<Endpoint>,
-    #[serde(default)]
-    next_cursor: Option<String>,
 }
 
 /// The types, or the word for all of them.
@@ -59,7 +51,7 @@ pub async fn list(page: Page) -> Result<Reply, Failure> {
     if let Some(cursor) = query.get("cursor").filter(|cursor| !cursor.is_empty()) {
         call = call.query("cursor", cursor);
     }
-    let found: Found = call.ask().await?.read()?;
+    let found: Listed<Endpoint> = call.ask().await?.read()?;
     let space = page.space();
     let row = |endpoint: Endpoint| Row {
         path: page.url(&format!("{space}/webhooks/{}", endpoint.number)),

@@ -9,18 +9,13 @@ use super::{Attempt, Endpoint, base, list, loaded};
 use crate::{
     form::{Faults, Input, Kind},
     frame::Frame,
-    page::{self, Page},
+    page::{self, Listed, Page},
     pages::developers::{Api, api, attempts, notifier},
     words::Moment,
 };
 
 /// Replays that are shown.
 const REPLAYS: u32 = 5;
-
-#[derive(Deserialize)]
-struct Listed<T> {
-    data: Vec<T>,
-}
 
 #[derive(Deserialize)]
 struct SecretNote {

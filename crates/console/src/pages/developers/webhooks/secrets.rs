@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     frame::Frame,
-    page::{self, Page},
+    page::{self, Listed, Page},
     words::Moment,
 };
 
@@ -77,11 +77,6 @@ struct KeyNote {
     expires_at: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Listed {
-    data: Vec<KeyNote>,
-}
-
 struct Key {
     number: i64,
     public_key: String,
@@ -99,7 +94,7 @@ struct Keys {
 /// The keys that sign for every endpoint of the space.
 pub async fn keys(page: Page) -> Result<Reply, Failure> {
     let f = page.frame("signers-title");
-    let listed: Listed = page.call("list_webhook_keys").ask().await?.read()?;
+    let listed: Listed<KeyNote> = page.call("list_webhook_keys").ask().await?.read()?;
     let key = |note: KeyNote| Key {
         number: note.number,
         public_key: note.public_key,
