@@ -46,3 +46,28 @@ fn rates_and_sizes_are_measured() {
         assert!(said.contains(wanted), "{wanted}: {said}");
     }
 }
+
+/// Some seconds with a kill: receivers that fail, hang and lie get everything all the same.
+#[test]
+fn a_short_soak_of_webhooks_loses_and_forges_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut soak = Command::new(env!("CARGO_BIN_EXE_patron-bench"));
+    soak.args(["webhooks", "soak", "--seconds", "6", "--rate", "20", "--endpoints", "8"]);
+    soak.args(["--kill-every", "3", "--drain-seconds", "120"]);
+    let done = soak.arg("--data").arg(folder.path().join("data")).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success(), "{said}\n{}", String::from_utf8_lossy(&done.stderr));
+    assert!(said.contains("| lost | 0 |") && said.contains("Nothing was lost, forged"), "{said}");
+}
+
+/// The same change to all of them, as soon as can be.
+#[test]
+fn how_soon_webhooks_come_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rate = Command::new(env!("CARGO_BIN_EXE_patron-bench"));
+    rate.args(["webhooks", "rate", "--spaces", "1", "--endpoints", "20", "--changes", "20"]);
+    let done = rate.arg("--data").arg(folder.path().join("data")).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success(), "{said}\n{}", String::from_utf8_lossy(&done.stderr));
+    assert!(said.contains("| deliveries | 400 |") && said.contains("| 0, 0 |"), "{said}");
+}
