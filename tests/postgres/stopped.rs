@@ -1,5 +1,6 @@
-//! A node that delivers stands still for longer than its lease (SIGSTOP), another one takes over,
-//! and the first wakes: it sends nothing and writes nothing for what is not its own any more.
+//! A node that delivers or publishes stands still for longer than its lease (SIGSTOP), another one
+//! takes over, and the first wakes: it sends nothing and writes nothing for what is not its own any
+//! more.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::program::{Running, succeed};
+use crate::sinks::{assert_whole, broker::Broker};
 use crate::webhooks::{is_signed, receiver::Receiver};
 
 use super::{assert_agreed, database, new_space, patron_on};
@@ -20,6 +22,8 @@ const CHANGES: usize = 5;
 const STANDS_STILL: Duration = Duration::from_secs(30);
 /// How long it may take until it is written how far an endpoint is; what is not is repeated.
 const WRITTEN_IN: Duration = Duration::from_secs(4);
+/// How long a stream leaves out what it had: nothing that is published twice is left out.
+const FORGETS_AFTER: Duration = Duration::from_millis(100);
 /// How long it is watched once it woke.
 const WATCHED: Duration = Duration::from_secs(4);
 
@@ -168,5 +172,53 @@ async fn a_node_that_stood_still_longer_than_its_lease_delivers_nothing_by_it() 
         assert!(count <= most, "{name} came {count} times to endpoint {endpoint}");
     }
     pair.assert_settled().await;
+    assert_agreed(&url);
+}
+
+/// What is written meanwhile is what it wakes to: in the journal, and beyond where it was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_stood_still_publishes_nothing_to_the_sink_it_had() {
+    let Some((_server, _, url)) = database().await else { return };
+    let broker = Broker::start(&[]);
+    broker.stream(FORGETS_AFTER).await;
+    let key = new_space(&url);
+    let servers = format!("[\"{}\"]", broker.url());
+    let serve = || {
+        let mut command = patron_on(&url);
+        command.arg("serve").env("PATRON__SINKS__BUS__SERVERS", &servers);
+        command
+    };
+    let stops = Running::serve_on(&mut serve()).await;
+    stops.log.until("publishes to sink bus");
+    let goes_on = Running::serve_on(&mut serve()).await;
+    let customers = async |word: &str| {
+        for n in 0..CHANGES {
+            let body = Some(json!({"full_name": format!("{word} {n}")}));
+            goes_on.native(&key, "POST", "/v1/customers", body).await.expect(201);
+        }
+    };
+    customers("Before").await;
+    broker.until(CHANGES).await;
+    tokio::time::sleep(WRITTEN_IN).await;
+
+    signal("-STOP", &stops);
+    let stopped_at = Instant::now();
+    customers("Meanwhile").await;
+    broker.until(2 * CHANGES).await;
+    let took_over_in = stopped_at.elapsed();
+    assert!(
+        took_over_in >= Duration::from_secs(10),
+        "while it may still publish: {took_over_in:?}"
+    );
+    tokio::time::sleep(STANDS_STILL.saturating_sub(stopped_at.elapsed())).await;
+    signal("-CONT", &stops);
+    tokio::time::sleep(WATCHED).await;
+    customers("After").await;
+    let has = broker.until(3 * CHANGES).await;
+    assert_whole(&has, 1);
+    assert_eq!(has.len(), 3 * CHANGES, "the node that woke published something");
+    let holds = "patron_sink_holds{sink=\"bus\"}";
+    let held = (figure(&stops, holds).await, figure(&goes_on, holds).await);
+    assert_eq!(held, (0.0, 1.0));
     assert_agreed(&url);
 }

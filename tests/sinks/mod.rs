@@ -1,7 +1,7 @@
 //! Events out into NATS JetStream, against a real broker: in order, once in the stream whatever is
 //! killed, by one process of several, and with clear words where something is wrong.
 
-mod broker;
+pub mod broker;
 mod nodes;
 
 use std::process::{Command, Stdio};
@@ -74,7 +74,7 @@ async fn figure(running: &Running, name: &str, label: &str) -> f64 {
 }
 
 /// In the order of the journal, each once, and called as it is.
-fn assert_whole(has: &[Message], space: i64) {
+pub fn assert_whole(has: &[Message], space: i64) {
     let mut last = 0;
     for message in has {
         let seq = message.body["seq"].as_i64().unwrap();
