@@ -247,6 +247,13 @@ impl Place {
         roles.sort_unstable();
         roles
     }
+
+    /// Mails that told persons of a role.
+    async fn told_of_roles(&self) -> usize {
+        let mails = self.call("GET", "/v1/sandbox/mails", None).await.expect(200).json();
+        let mails = mails["data"].as_array().unwrap();
+        mails.iter().filter(|mail| mail["about"] == "role_changed").count()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -307,6 +314,7 @@ async fn roles_are_what_the_provider_claims() {
     place.there.ask("/_groups", "names", "desk,strangers").await;
     let user = place.sign_in().await.expect(200).json()["user"].clone();
     assert_eq!(place.roles_of(&user).await, [3]);
+    assert_eq!(place.told_of_roles().await, 0, "nobody is told what they begin with");
     // What somebody here has given is not the provider's to take.
     let path = format!("/v1/users/{user}/assignments");
     let given = json!({"role": 4, "account": 1});
@@ -314,9 +322,13 @@ async fn roles_are_what_the_provider_claims() {
     place.there.ask("/_groups", "names", "readers,desk").await;
     place.sign_in().await.expect(200);
     assert_eq!(place.roles_of(&user).await, [3, 4, 5]);
+    assert_eq!(place.told_of_roles().await, 2, "one by somebody here, one by the provider");
     place.there.ask("/_groups", "names", "").await;
     place.sign_in().await.expect(200);
     assert_eq!(place.roles_of(&user).await, [4]);
+    assert_eq!(place.told_of_roles().await, 4, "both that went, in one batch");
+    place.sign_in().await.expect(200);
+    assert_eq!(place.told_of_roles().await, 4, "nothing changed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

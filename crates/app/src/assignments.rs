@@ -165,7 +165,7 @@ pub async fn grant(cx: &Cx, user: Id, role: i64, at: Where) -> Result<Saved<Assi
         cx.may_give(&grant_of(&new, found.permissions()), &place.path)?;
         found.assert(&mut draft);
         draft.assert(&user);
-        notices::role(cx, &mut draft, &user, &new, true).await?;
+        notices::roles(cx, &mut draft, &user, &[(new.clone(), true)]).await?;
         draft.create(new)
     })
     .await
@@ -227,7 +227,7 @@ pub async fn withdraw(cx: &Cx, user: Id, id: Id) -> Result<Saved<Assignment>, Fa
         }
         if let Some(user) = cx.app.user(before.user).await? {
             keep_owners(cx, &mut draft, &user, Some(&before)).await?;
-            notices::role(cx, &mut draft, &user, &before, false).await?;
+            notices::roles(cx, &mut draft, &user, &[(before.record.clone(), false)]).await?;
         }
         let after = withdrawn(&before, cx.now);
         draft.change(&before, after, AssignmentEvent::Withdrawn, &["withdrawn_at"])

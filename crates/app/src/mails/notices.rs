@@ -66,36 +66,40 @@ pub(crate) async fn new_browser(
     queue(cx, draft, To::person(user), message).await
 }
 
-/// Notes that a person is told of a role that was given or taken, [`guard::NOTICES_HOUR_MAX`] times
-/// an hour at most. Who does not sign in yet is told nothing.
+/// Notes that a person is told of roles that were given (`true`) or taken,
+/// [`guard::NOTICES_HOUR_MAX`] of them an hour at most. Who does not sign in yet is told nothing.
+/// Once in a batch: it counts in a record of the person's.
 ///
 /// # Errors
 /// Whatever the store says.
-pub(crate) async fn role(
+pub(crate) async fn roles(
     cx: &Cx,
     draft: &mut Draft<'_>,
     user: &User,
-    held: &Assignment,
-    is_given: bool,
+    changed: &[(Assignment, bool)],
 ) -> Result<(), Failure> {
     let is_told = user.kind == UserKind::Human && user.is_active() && user.email.is_some();
-    if !is_told || cx.app.mail_transport() == Transport::Nowhere {
+    if changed.is_empty() || !is_told || cx.app.mail_transport() == Transport::Nowhere {
         return Ok(());
     }
-    if !guard::may_tell(cx, draft, user.number).await? {
-        return Ok(());
+    let may = guard::may_tell(cx, draft, user.number, changed.len()).await?;
+    for (held, is_given) in &changed[..may] {
+        let role = cx.app.role(held.role).await?.name;
+        let place = place_of(cx, held).await?.unwrap_or_default();
+        let message = Message::Role { role, place, is_given: *is_given };
+        queue(cx, draft, To::person(user), message).await?;
     }
-    let role = cx.app.role(held.role).await?.name;
-    let place = match held.space {
-        Some(space) => name_of_space(cx, space).await?,
-        None => {
-            let row = cx.app.store.get(&ACCOUNT, DEPLOYMENT, held.account).await;
-            let account = row.map_err(failure)?.as_ref().map(decode::<Account>).transpose()?;
-            account.map(|account| account.name.as_str().to_owned())
-        }
-    };
-    let message = Message::Role { role, place: place.unwrap_or_default(), is_given };
-    queue(cx, draft, To::person(user), message).await
+    Ok(())
+}
+
+/// What people call the place where a role holds.
+async fn place_of(cx: &Cx, held: &Assignment) -> Result<Option<String>, Failure> {
+    if let Some(space) = held.space {
+        return name_of_space(cx, space).await;
+    }
+    let row = cx.app.store.get(&ACCOUNT, DEPLOYMENT, held.account).await.map_err(failure)?;
+    let account = row.as_ref().map(decode::<Account>).transpose()?;
+    Ok(account.map(|account| account.name.as_str().to_owned()))
 }
 
 async fn name_of_space(cx: &Cx, number: i64) -> Result<Option<String>, Failure> {

@@ -41,7 +41,9 @@ use crate::{
     documents::{DEPLOYMENT, Document, named},
     failure,
     ids::new_uuid,
-    keys, places, providers,
+    keys,
+    mails::notices,
+    places, providers,
     record::{self, Id, Loaded, Look, decode},
     roles,
     secrets::sha256_hex,
@@ -329,17 +331,23 @@ async fn person(cx: &Cx, provider: &Loaded<Provider>, claims: &Claims) -> Result
         draft.assert(provider);
         if let Some(identity) = by_lookup(&cx.app, &lookup).await? {
             let (user, _) = in_use(&cx.app, identity.user).await?.ok_or(WRONG)?;
-            roles_as_claimed(cx, &mut draft, provider, &user, claims).await?;
+            let changed = roles_as_claimed(cx, &mut draft, provider, &user, claims).await?;
+            notices::roles(cx, &mut draft, &user, &changed).await?;
             return Ok((draft, user));
         }
         let email = claims.email.as_deref().filter(|_| claims.has_verified_email());
         let email = email.filter(|email| provider.owns(email)).ok_or(WRONG)?;
         let email = Email::parse(email).map_err(|_| WRONG)?;
-        let user = match by_address(cx, provider.account, &email).await? {
+        let known = by_address(cx, provider.account, &email).await?;
+        let is_new = known.is_none();
+        let user = match known {
             Some(known) => by_email(cx, &mut draft, provider, known).await?,
             None => made(cx, &mut draft, provider, claims, email).await?,
         };
-        roles_as_claimed(cx, &mut draft, provider, &user, claims).await?;
+        let changed = roles_as_claimed(cx, &mut draft, provider, &user, claims).await?;
+        // Who begins with a role is not told that it came.
+        let told = if is_new { &[] } else { &changed[..] };
+        notices::roles(cx, &mut draft, &user, told).await?;
         linked::note(cx, &mut draft, provider, &user, lookup.clone(), None).await?;
         Ok((draft, user))
     })
@@ -434,15 +442,17 @@ pub(super) async fn by_lookup(
 }
 
 /// Gives a person the roles in the account that the provider's claim names, and takes those that it
-/// does not name any more; of the roles that the provider is set up with, and of no others.
+/// does not name any more; of the roles that the provider is set up with, and of no others. Says
+/// which were given (`true`) and which taken.
 async fn roles_as_claimed(
     cx: &Cx,
     draft: &mut Draft<'_>,
     provider: &Provider,
     user: &User,
     claims: &Claims,
-) -> Result<(), Failure> {
-    let Some(claim) = &provider.role_claim else { return Ok(()) };
+) -> Result<Vec<(Assignment, bool)>, Failure> {
+    let mut changed = Vec::new();
+    let Some(claim) = &provider.role_claim else { return Ok(changed) };
     let said = claims.words(claim);
     let named = |(word, role): (&String, &i64)| said.contains(&word.as_str()).then_some(*role);
     let wanted: BTreeSet<i64> = provider.claim_roles.iter().filter_map(named).collect();
@@ -454,6 +464,7 @@ async fn roles_as_claimed(
         // A role that came to own accounts since is for owners to take away.
         if is_said && !wanted.contains(&one.role) && !owns(cx, one.role).await? {
             assignments::end(draft, one, cx.now)?;
+            changed.push((one.record.clone(), false));
         }
     }
     let mut room = ASSIGNMENTS_MAX.saturating_sub(held.len());
@@ -467,9 +478,11 @@ async fn roles_as_claimed(
         room -= 1;
         found.assert(draft);
         let at = Where::Account { number: provider.account, subaccounts: false };
-        draft.insert(&assignments::new(cx, user.number, role, at, provider.account).await?)?;
+        let new = assignments::new(cx, user.number, role, at, provider.account).await?;
+        draft.insert(&new)?;
+        changed.push((new, true));
     }
-    Ok(())
+    Ok(changed)
 }
 
 async fn owns(cx: &Cx, role: i64) -> Result<bool, Failure> {

@@ -234,14 +234,19 @@ impl Attempts {
     }
 }
 
-/// Counts a notice to a person; whether it may be mailed.
+/// Counts notices to a person; how many of them may be mailed.
 ///
 /// # Errors
 /// Whatever the store says.
-pub(crate) async fn may_tell(cx: &Cx, draft: &mut Draft<'_>, user: i64) -> Result<bool, Failure> {
+pub(crate) async fn may_tell(
+    cx: &Cx,
+    draft: &mut Draft<'_>,
+    user: i64,
+    notices: usize,
+) -> Result<usize, Failure> {
     let before = load(cx, user).await?;
     let mut after = Attempts::of(user, None).counted(before.as_ref(), cx.now);
-    let may = after.tell(cx.now);
+    let may = (0..notices).take_while(|_| after.tell(cx.now)).count();
     draft.taken_is_raced();
     save(draft, before.as_ref(), &after)?;
     Ok(may)
