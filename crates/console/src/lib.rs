@@ -24,6 +24,7 @@ mod guard;
 mod operations;
 mod page;
 mod pages;
+mod rights;
 mod wire;
 mod words;
 

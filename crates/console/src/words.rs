@@ -345,7 +345,7 @@ impl Words {
         let word = |byte: char| if byte.is_ascii_alphanumeric() { byte } else { '-' };
         let key: String = english.to_ascii_lowercase().chars().map(word).collect();
         let key = format!("expected-{key}");
-        if self.has(&key) { self.t(&key) } else { english.to_owned() }
+        self.known(&key).unwrap_or_else(|| english.to_owned())
     }
 }
 

@@ -3,7 +3,6 @@
 mod attempts;
 mod deliveries;
 mod keys;
-mod rights;
 mod webhooks;
 
 use patron_app::webhooks::notifier::Notifier;

@@ -15,6 +15,7 @@ use crate::{
     frame::{Frame, Tab},
     operations::Table,
     page::{self, Listed, Page},
+    rights,
     words::Moment,
 };
 
@@ -172,7 +173,7 @@ async fn list(page: Page) -> Result<Reply, Failure> {
 
 /// A role by its name, and where it holds.
 pub fn role(f: &Frame, places: &Places, held: &Held) -> (String, String) {
-    (places::role_name(f, &held.name), places.held(f, held))
+    (rights::role_name(f, &held.name), places.held(f, held))
 }
 
 #[derive(Template)]

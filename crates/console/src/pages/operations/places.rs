@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::{
     frame::Frame,
     page::{Asking, Listed, Page},
+    rights,
 };
 
 /// Roles that are shown to choose from.
@@ -63,15 +64,9 @@ pub async fn roles(page: &Page, f: &Frame, chosen: &str) -> Result<Choices, Fail
     let choice = |role: Named| {
         let value = role.number.to_string();
         let is_chosen = value == chosen;
-        (value, role_name(f, &role.name), is_chosen)
+        (value, rights::role_name(f, &role.name), is_chosen)
     };
     Ok(all.into_iter().map(choice).collect())
-}
-
-/// What people call a role: the built-in ones in their language.
-pub fn role_name(f: &Frame, name: &str) -> String {
-    let key = format!("role-{}", name.replace('_', "-"));
-    f.words.known(&key).unwrap_or_else(|| name.to_owned())
 }
 
 impl Places {

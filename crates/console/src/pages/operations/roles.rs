@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 use super::{
     super::doors::status,
     confirm::{self, Final},
-    places::role_name,
 };
 use crate::{
     form::{self, Faults},
     frame::Frame,
     operations::Table,
     page::{self, Listed, Page},
+    rights,
 };
 
 /// Roles of a page.
@@ -73,10 +73,9 @@ struct Verb {
 
 /// Every permission by its noun.
 fn nouns(page: &Page, f: &Frame, held: &dyn Fn(&str) -> bool) -> Vec<Noun> {
-    let mut all: Vec<(&str, Noun)> = Vec::new();
-    for permission in Permission::ALL {
+    let verb = |permission: &Permission| {
         let words = permission.as_str();
-        let (noun, verb) = words.split_once(':').unwrap_or((words, ""));
+        let (noun, label) = rights::halves(f, words);
         let opened = page.operations().filter(|one| match one.access {
             Access::Needs(needed) => needed == *permission,
             Access::NeedsAny(any) => any.contains(permission),
@@ -84,17 +83,10 @@ fn nouns(page: &Page, f: &Frame, held: &dyn Fn(&str) -> bool) -> Vec<Noun> {
         });
         let mut operations: Vec<_> = opened.map(|one| (one.id, one.title)).collect();
         operations.sort_unstable();
-        let label = f.of_word("verb-", verb, "");
-        let verb = Verb { permission: words, label, is_held: held(words), operations };
-        match all.last_mut().filter(|(known, _)| *known == noun) {
-            Some((_, known)) => known.verbs.push(verb),
-            None => {
-                let label = f.of_word("noun-", noun, "");
-                all.push((noun, Noun { label, verbs: vec![verb] }));
-            }
-        }
-    }
-    all.into_iter().map(|(_, noun)| noun).collect()
+        (noun, Verb { permission: words, label, is_held: held(words), operations })
+    };
+    let all = rights::by_noun(Permission::ALL.iter().map(verb));
+    all.into_iter().map(|(label, verbs)| Noun { label, verbs }).collect()
 }
 
 /// A role at the head of the matrix.
@@ -130,7 +122,7 @@ async fn matrix(page: Page) -> Result<Reply, Failure> {
     let Listed { data, next_cursor } = call.ask().await?.read()?;
     let column = |role: Role| Column {
         path: f.here(&format!("/roles/{}", role.number)),
-        name: role_name(&f, &role.name),
+        name: rights::role_name(&f, &role.name),
         permissions: role.permissions.into_iter().collect(),
     };
     let columns: Vec<Column> = data.into_iter().map(column).collect();
@@ -181,15 +173,11 @@ async fn one(page: Page) -> Result<Reply, Failure> {
     }
     nouns.retain(|noun| !noun.verbs.is_empty());
     // What a built-in role is for is said in the language of the reader.
-    let about = format!("role-{}-what", role.name.replace('_', "-"));
-    let description = match role.built_in && f.words.has(&about) {
-        true => f.t(&about),
-        false => role.description,
-    };
+    let about = rights::about_role(&f, &role.name).filter(|_| role.built_in);
     let shown = One {
-        name: role_name(&f, &role.name),
+        name: rights::role_name(&f, &role.name),
         base: base(&page),
-        description,
+        description: about.unwrap_or(role.description),
         is_own: !role.built_in,
         second_factor: role.second_factor,
         nouns,

@@ -5,17 +5,13 @@ use patron_gateway::{Reply, decode::Params};
 use patron_model::{Failure, Permission, Permissions};
 use serde_json::{Map, Value};
 
-use super::{
-    super::{dialects, rights},
-    Key,
-    deeds::day,
-    loaded, made,
-};
+use super::{super::dialects, Key, deeds::day, loaded, made};
 use crate::{
     form::{Faults, Input, Kind},
     frame::Frame,
     page::{self, Page},
     pages::doors::status,
+    rights,
 };
 
 /// Networks that are read out of a form; the API says how many it takes.
@@ -138,17 +134,12 @@ impl Typed {
 
 /// Permissions that the person has, by noun: nobody gives what they lack.
 fn ticks(f: &Frame, own: Permissions, chosen: &[String]) -> Vec<(String, Vec<Tick>)> {
-    let mut groups: Vec<(String, Vec<Tick>)> = Vec::new();
-    for permission in Permission::ALL.iter().copied().filter(|one| own.has(*one)) {
+    let tick = |permission: Permission| {
         let name = permission.as_str();
         let (noun, verb) = rights::halves(f, name);
-        let tick = Tick { name, verb, is_on: chosen.iter().any(|one| one == name) };
-        match groups.last_mut().filter(|(known, _)| *known == noun) {
-            Some((_, ticks)) => ticks.push(tick),
-            None => groups.push((noun, vec![tick])),
-        }
-    }
-    groups
+        (noun, Tick { name, verb, is_on: chosen.iter().any(|one| one == name) })
+    };
+    rights::by_noun(Permission::ALL.iter().copied().filter(|one| own.has(*one)).map(tick))
 }
 
 async fn inputs(

@@ -5,16 +5,14 @@ use patron_gateway::Reply;
 use patron_model::Failure;
 
 use super::{
-    super::{
-        Api, api, dialects,
-        rights::{self, Known},
-    },
+    super::{Api, api, dialects},
     Key,
 };
 use crate::{
     form::{Faults, Input, Kind},
     frame::{Frame, Tab},
     page::{self, Listed, Page},
+    rights::{self, Known},
     words::Moment,
 };
 
@@ -109,8 +107,8 @@ fn rights_of(f: &Frame, key: &Key, roles: &[Known]) -> String {
     if key.permissions.is_empty() {
         return f.words.t("rights-none");
     }
-    let rights = rights::grouped(f, &key.permissions);
-    let rights = rights.iter().map(|right| format!("{}: {}", right.noun, right.verbs));
+    let rights = rights::in_words(f, &key.permissions);
+    let rights = rights.iter().map(|(noun, verbs)| format!("{noun}: {verbs}"));
     rights.collect::<Vec<String>>().join(" · ")
 }
 

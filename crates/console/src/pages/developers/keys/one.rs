@@ -5,15 +5,13 @@ use patron_gateway::Reply;
 use patron_model::Failure;
 
 use super::{
-    super::{
-        Api, api,
-        rights::{self, Right},
-    },
+    super::{Api, api},
     Key, loaded,
 };
 use crate::{
     frame::Frame,
     page::{self, Page},
+    rights,
     words::Moment,
 };
 
@@ -27,7 +25,7 @@ struct One {
     api: Option<Api>,
     state: String,
     role: Option<String>,
-    rights: Vec<Right>,
+    rights: Vec<(String, String)>,
     public: Option<String>,
     created: Moment,
     ends: Option<Moment>,
@@ -61,7 +59,7 @@ pub async fn key(page: Page) -> Result<Reply, Failure> {
         api: api(&page, &key.dialect),
         state: f.of_word("key-state-", &key.state, ""),
         role: role.map(|role| role.name),
-        rights: rights::grouped(&f, &key.permissions),
+        rights: rights::in_words(&f, &key.permissions),
         public: (key.public_rights != "none")
             .then(|| f.of_word("key-public-", &key.public_rights, "")),
         created: f.moment(&key.created_at),

@@ -11,10 +11,8 @@ use crate::{
     form::{Faults, Input, Kind},
     frame::{Frame, Tab},
     page::{self, Listed, Page},
-    pages::{
-        developers::{notifier, rights},
-        doors::status,
-    },
+    pages::{developers::notifier, doors::status},
+    rights,
 };
 
 /// Lines that are read out of a field of a form; the API says how many it takes.
@@ -200,19 +198,15 @@ async fn ticks(
     let listed: Listed<Known> = page.call("list_event_types").ask().await?.read()?;
     let is_offered =
         |kind: &str| offers == ALL || offers.split(", ").any(|offered| offered == kind);
-    let mut groups: Vec<(String, Vec<Tick>)> = Vec::new();
-    for known in listed.data.into_iter().filter(|known| is_offered(&known.kind)) {
+    let tick = |known: Known| {
         let whole = format!("{}.*", known.noun);
         let is_on = chosen.iter().any(|one| *one == known.kind || *one == whole);
         let action = known.kind.rsplit('.').next().unwrap_or_default().to_owned();
         let tick = Tick { name: known.kind, action, about: known.about, is_on };
-        let noun = rights::noun(f, &known.noun);
-        match groups.last_mut().filter(|(last, _)| *last == noun) {
-            Some((_, ticks)) => ticks.push(tick),
-            None => groups.push((noun, vec![tick])),
-        }
-    }
-    Ok(groups)
+        (rights::noun(f, &known.noun), tick)
+    };
+    let offered = listed.data.into_iter().filter(|known| is_offered(&known.kind));
+    Ok(rights::by_noun(offered.map(tick)))
 }
 
 /// The inputs: what it is, which entries of that, and how it is told.
