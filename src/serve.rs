@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use patron_app::{App, audit, idempotency::REMEMBERED_SECONDS, keys, offboarding, sign_in};
+use patron_app::{
+    App, audit, customers, idempotency::REMEMBERED_SECONDS, keys, offboarding, sign_in, sinks,
+};
 use patron_delivery::{Engine, Guarded, Options};
 use patron_gateway::{Gateway, Site, limits::Limits, metrics, server};
 use patron_model::Failure;
@@ -38,6 +40,11 @@ const KEY_USES_EVERY: Duration = Duration::from_secs(30);
 
 /// What the exit status of a process that a signal ended is counted from.
 const SIGNAL_EXIT: i32 = 128;
+/// How often it is looked whose status has reached its term. Who reads or filters does not wait for
+/// that, only who hears of it.
+const TERMS_EVERY: Duration = Duration::from_secs(2);
+/// Looks at terms, until the spaces are listed anew.
+const LOOKS_A_LIST: u32 = 15;
 /// How often data keys are looked at; new ones are used a minute after they were made.
 const KEYRING_EVERY: Duration = Duration::from_secs(10);
 
@@ -183,12 +190,7 @@ pub async fn serve(
     let pages = if is_sandbox { pages.sandbox } else { pages.public };
     let site = site(settings, is_sandbox);
     let gateway = Gateway::new(Arc::clone(&app), site, limits, &hosts, log, pages);
-    let beside = [
-        tokio::spawn(sweep(Arc::clone(&app), settings.audit.keep_days)),
-        tokio::spawn(finish_deletions(Arc::clone(&app))),
-        tokio::spawn(keep_key_uses(Arc::clone(&app))),
-        tokio::spawn(watch_keyring(Arc::clone(&app))),
-    ];
+    let beside = work_beside(&app, settings.audit.keep_days);
     let asked = OnceLock::new();
     let ending = OnceLock::new();
     let stop = async {
@@ -219,6 +221,17 @@ pub async fn serve(
         flushed.await?;
     }
     Ok(())
+}
+
+/// What is done while requests are answered, until it is aborted.
+fn work_beside(app: &Arc<App>, keep_days: i64) -> [JoinHandle<()>; 5] {
+    [
+        tokio::spawn(sweep(Arc::clone(app), keep_days)),
+        tokio::spawn(finish_deletions(Arc::clone(app))),
+        tokio::spawn(keep_key_uses(Arc::clone(app))),
+        tokio::spawn(watch_keyring(Arc::clone(app))),
+        tokio::spawn(end_statuses(Arc::clone(app))),
+    ]
 }
 
 /// All APIs and the console.
@@ -297,6 +310,24 @@ async fn watch_keyring(app: Arc<App>) {
         // Otherwise the store is away, which others notice too.
         if let Err(Failure::Internal(report)) = app.refresh_keyring().await {
             tracing::error!("{}", report.details);
+        }
+    }
+}
+
+/// Writes of customers whose status has reached its term that they are active again.
+async fn end_statuses(app: Arc<App>) {
+    loop {
+        let ended = async {
+            let spaces = sinks::spaces(&app).await?;
+            for _ in 0..LOOKS_A_LIST {
+                customers::end_statuses(&app, &spaces).await?;
+                tokio::time::sleep(TERMS_EVERY).await;
+            }
+            Ok::<(), Failure>(())
+        };
+        if let Err(failure) = ended.await {
+            tracing::warn!(failure = failure.name(), "statuses that are over could not be ended");
+            tokio::time::sleep(TERMS_EVERY).await;
         }
     }
 }

@@ -6,6 +6,7 @@ mod many;
 mod merge;
 mod numbers;
 mod past;
+mod status;
 
 use std::pin::Pin;
 
@@ -27,9 +28,12 @@ use crate::{
 
 pub use self::document::CUSTOMER;
 pub use self::lists::{TextPosition, count, list, search_text, see_list};
-pub use self::many::{Missed, Step, create_many, write_many};
+pub use self::many::{
+    Missed, Step, change_among_many, changed_among_many, create_many, write_many,
+};
 pub use self::merge::{Beside, MERGE, MOVED_MAX, Merge, Merged, merge};
 pub use self::past::{Moment, Trace, get_any, revert, space_of, state, trace};
+pub use self::status::{end_statuses, set_status};
 
 fn not_found() -> Failure {
     Failure::NotFound { noun: Noun::Customer }

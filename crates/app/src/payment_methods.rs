@@ -6,6 +6,7 @@ pub use patron_model::payment_method::{Details, NewMethod, Source};
 use patron_model::{
     Failure, Ids, Permission, Timestamp,
     card::Found,
+    customer::Deed,
     email::Email,
     event::MethodEvent,
     payment_method::{METHODS_MAX, PaymentMethod, Tokens},
@@ -125,7 +126,8 @@ pub async fn get(cx: &Cx, customer: Id, id: Id) -> Result<Loaded<PaymentMethod>,
 /// answered, with the new expiry and details.
 ///
 /// # Errors
-/// `NotFound` when the customer is, `Invalid` when it has too many methods.
+/// `NotFound` when the customer is, `WrongState` when its status refuses it, `Invalid` when it has
+/// too many methods.
 #[async_recursion]
 pub async fn create(
     cx: &Cx,
@@ -134,6 +136,7 @@ pub async fn create(
 ) -> Result<Saved<PaymentMethod>, Failure> {
     cx.settle(|mut draft| async {
         let customer = customers::get(cx, customer).await?;
+        customer.allows(Deed::SavePaymentMethod, cx.now)?;
         let known = all_of(cx, Id::Number(customer.number)).await?;
         let place = (cx.space, customer.number);
         let mut method = PaymentMethod::create(draft.next(), place, &new, tokens(cx, &new), cx.now);

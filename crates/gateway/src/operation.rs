@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use http::Method;
 use patron_app::rights;
-use patron_model::{Failure, Permission, Permissions, Problem, Problems, Why, card};
+use patron_model::{
+    Failure, Permission, Permissions, Problem, Problems, Why, card, customer::Deed,
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::{
@@ -143,6 +145,9 @@ pub struct Operation {
     pub takes_half_a_proof: bool,
     /// The members by which card data may come in, because the operation turns it into a token.
     pub accepted_cards: &'static [card::Member],
+    /// What it does with a customer, where the customer's status may refuse that: for the
+    /// description. Use cases see to it.
+    pub deed: Option<Deed>,
     pub(crate) handler: Handler,
 }
 
@@ -181,6 +186,7 @@ impl Operation {
             wants_proof: false,
             takes_half_a_proof: false,
             accepted_cards: &[],
+            deed: None,
             handler: Arc::new(move |request| Box::pin(handler(request))),
         }
     }
@@ -319,6 +325,13 @@ impl Operation {
     #[must_use]
     pub fn accepts_cards(mut self, members: &'static [card::Member]) -> Operation {
         self.accepted_cards = members;
+        self
+    }
+
+    /// Does something with a customer that its status may refuse.
+    #[must_use]
+    pub fn refusable(mut self, deed: Deed) -> Operation {
+        self.deed = Some(deed);
         self
     }
 

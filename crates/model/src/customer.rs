@@ -8,6 +8,7 @@ mod addresses;
 mod cards;
 mod merge;
 mod phones;
+mod refusals;
 mod revert;
 mod status;
 
@@ -30,8 +31,9 @@ use crate::{
     time_zone::TimeZone,
 };
 
+pub use self::refusals::Deed;
 pub use self::revert::{ON_NAMING, REVERTIBLE};
-pub use self::status::{STAND_IN, Status};
+pub use self::status::{STAND_IN, Status, StatusVerb};
 
 /// Former e-mail addresses kept on the record; older ones are in the journal.
 pub const FORMER_EMAILS_MAX: usize = 50;

@@ -60,6 +60,8 @@ events! {
         Merged = "merged",
         /// It was taken over by another customer.
         Absorbed = "absorbed",
+        /// The term of its status passed: it is active again.
+        StatusEnded = "status_ended",
     }
 
     /// Events of a comment.

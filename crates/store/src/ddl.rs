@@ -173,6 +173,9 @@ pub(crate) fn kind_indexes(dialect: Dialect, kind: &Kind) -> Vec<(String, String
         let (unique, on, condition) = match column.index {
             Index::None => continue,
             Index::Ordered => ("", format!(r#""tenant", "{column_name}", "number""#), ""),
+            Index::Sparse => {
+                ("", format!(r#""tenant", "{column_name}", "number""#), present.as_str())
+            }
             Index::Unique => ("UNIQUE ", format!(r#""tenant", "{column_name}""#), present.as_str()),
             Index::UniqueEverywhere => ("UNIQUE ", format!(r#""{column_name}""#), present.as_str()),
         };

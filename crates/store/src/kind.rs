@@ -60,6 +60,9 @@ pub enum Index {
     None,
     /// `(tenant, column, number)`: equality, ranges and ordered pages.
     Ordered,
+    /// The same among the records that have a value: costs the others nothing, and finds none of
+    /// them.
+    Sparse,
     /// `(tenant, column)` unique among the records that have a value.
     Unique,
     /// `(column)` unique in the whole deployment among the records that have a value.

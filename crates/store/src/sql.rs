@@ -74,7 +74,7 @@ pub(crate) fn unique_text_column(kind: &Kind, column: &str) -> Result<usize, Sto
 /// Within what a value of this column is unique: its tenant, or -1 for the whole deployment.
 pub(crate) fn unique_scope(index: Index, tenant: i64) -> Option<i64> {
     match index {
-        Index::None | Index::Ordered => None,
+        Index::None | Index::Ordered | Index::Sparse => None,
         Index::Unique => Some(tenant),
         Index::UniqueEverywhere => Some(-1),
     }
@@ -309,7 +309,7 @@ impl KindSql {
         let columns: String = kind.columns.iter().map(|c| format!(r#", "{}""#, c.name)).collect();
         let get_by = kind.columns.iter().map(|column| {
             let scope = match column.index {
-                Index::None | Index::Ordered => return None,
+                Index::None | Index::Ordered | Index::Sparse => return None,
                 Index::Unique => r#" AND "tenant" = ?2"#,
                 Index::UniqueEverywhere => "",
             };

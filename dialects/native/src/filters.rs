@@ -6,7 +6,7 @@ use patron_app::search::{
     CONDITIONS_MAX, Compare, Field, Filter, Order, SEARCHES_MAX, SortKey, VALUES_MAX, customer,
 };
 use patron_gateway::{Faults, decode::Params, operation::Parameter};
-use patron_model::{Timestamp, Why, country::Country};
+use patron_model::{Timestamp, Why, country::Country, customer::Status};
 
 use crate::customers::read;
 
@@ -109,16 +109,21 @@ fn address_field(name: &str) -> Option<(Field, Shape)> {
 /// What may stand in brackets behind a field.
 const OPERATORS: &str = "eq, ne, lt, lte, gt, gte, in, missing, prefix, contains";
 
-/// Every filter of a query string as one condition.
+/// Every filter of a query string as one condition, as things are at a moment.
 /// Every parameter that is not understood is noted; of too many, no more than that.
-pub fn filter(params: &Params, home: Option<&Country>, faults: &mut Faults) -> Filter {
+pub fn filter(
+    params: &Params,
+    home: Option<&Country>,
+    now: Timestamp,
+    faults: &mut Faults,
+) -> Filter {
     let mut all = Filter::All;
     if let Err(why) = bounded(params) {
         faults.misread("filters", why);
         return all;
     }
     for (name, value) in filters_of(params) {
-        if let Some(filter) = faults.understood(name, one(name, value, home)) {
+        if let Some(filter) = faults.understood(name, one(name, value, home, now)) {
             all = all.and(filter);
         }
     }
@@ -148,7 +153,7 @@ fn bounded(params: &Params) -> Result<(), Why> {
     }
 }
 
-fn one(name: &str, value: &str, home: Option<&Country>) -> Result<Filter, Why> {
+fn one(name: &str, value: &str, home: Option<&Country>, now: Timestamp) -> Result<Filter, Why> {
     let (base, bracket) = match name.split_once('[') {
         Some((base, rest)) => (base, rest.strip_suffix(']')),
         None => (name, Some("eq")),
@@ -158,6 +163,9 @@ fn one(name: &str, value: &str, home: Option<&Country>) -> Result<Filter, Why> {
         return Ok(metadata(bracket, value));
     }
     let (field, shape) = field(base).ok_or_else(|| unknown(base))?;
+    if shape == Shape::Status {
+        return of_status(bracket, value, now);
+    }
     let folded = matches!(base, "email" | "name");
     let value_of = |text: &str| parse(text, shape, folded);
     let compare = |op: Compare| Ok(Filter::Compare(field.clone(), op, value_of(value)?));
@@ -196,6 +204,37 @@ fn one(name: &str, value: &str, home: Option<&Country>) -> Result<Filter, Why> {
     }
 }
 
+/// A condition on the status as it is shown, which is no field: a term may have passed.
+fn of_status(operator: &str, value: &str, now: Timestamp) -> Result<Filter, Why> {
+    let having = |holds: &dyn Fn(&Status) -> bool| {
+        let any: Vec<Status> = Status::ALL.into_iter().filter(holds).collect();
+        customer::has_status(&any, now)
+    };
+    let than = |holds: fn(&str, &str) -> bool| {
+        let than = read::status(value)?;
+        Ok(having(&|status| holds(status.as_str(), than.as_str())))
+    };
+    match operator {
+        "eq" => than(|one, other| one == other),
+        "ne" => than(|one, other| one != other),
+        "lt" => than(|one, other| one < other),
+        "lte" => than(|one, other| one <= other),
+        "gt" => than(|one, other| one > other),
+        "gte" => than(|one, other| one >= other),
+        "in" => {
+            let any: Vec<Status> = value.split(',').map(read::status).collect::<Result<_, _>>()?;
+            Ok(having(&|status| any.contains(status)))
+        }
+        // Everybody has one.
+        "missing" => match value {
+            "true" => Ok(Filter::Or(Vec::new())),
+            "false" => Ok(Filter::All),
+            _ => Err(Why::not_one_of(value, "true, false")),
+        },
+        _ => Err(Why::not_one_of(operator, OPERATORS)),
+    }
+}
+
 /// `metadata[key]=value`: the key may hold any character but the closing bracket's place.
 fn metadata(key: &str, value: &str) -> Filter {
     customer::has_metadata(key, value)
@@ -204,8 +243,7 @@ fn metadata(key: &str, value: &str) -> Filter {
 fn parse(text: &str, shape: Shape, folded: bool) -> Result<patron_app::search::Value, Why> {
     match shape {
         Shape::Text if folded => Ok(text.to_lowercase().into()),
-        Shape::Text => Ok(text.into()),
-        Shape::Status => read::status(text).map(|status| status.as_str().into()),
+        Shape::Text | Shape::Status => Ok(text.into()),
         Shape::Time => Timestamp::parse(text).map(|at| at.micros().into()),
         Shape::Int => text
             .parse::<i64>()

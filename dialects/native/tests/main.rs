@@ -23,4 +23,5 @@ mod place;
 mod providers;
 mod second_factor;
 mod sign_in;
+mod status;
 mod users;

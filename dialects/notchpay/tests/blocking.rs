@@ -61,4 +61,9 @@ async fn terms_and_other_statuses_are_respected() {
     assert_eq!(seen["blocked"], false);
     let kept = customers::get(&cx, id).await.expect("the customer");
     assert_eq!(kept.status, Status::Inactive);
+    set(Status::Locked, Patch::Keep).await;
+    let refused = place.raw("POST", &format!("{target}/block"), "application/json", "[]").await;
+    assert!(refused.expect(422).text().contains("locked"), "a block lifts no lock");
+    let kept = customers::get(&cx, id).await.expect("the customer");
+    assert_eq!(kept.status, Status::Locked);
 }

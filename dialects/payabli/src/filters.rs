@@ -4,7 +4,10 @@ use std::str::FromStr;
 
 use patron_app::search::{CONDITIONS_MAX, Compare, Filter, SEARCHES_MAX, customer};
 use patron_gateway::Faults;
-use patron_model::{Failure, Timestamp, Why, customer::STAND_IN};
+use patron_model::{
+    Failure, Timestamp, Why,
+    customer::{STAND_IN, Status},
+};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
@@ -326,28 +329,15 @@ fn stood_in() -> Filter {
 
 /// A status is over when its term is; the customer counts as active then.
 fn has_status(code: i64, now: Timestamp) -> Filter {
-    let field = || customer::text("status");
-    let over = Filter::Compare(customer::status_until(), Compare::AtMost, now.micros().into());
-    let still = |words: &[&str]| {
-        let words = words.iter().map(|word| (*word).into()).collect();
-        Filter::And(vec![
-            customer::living(),
-            Filter::OneOf(field(), words),
-            Filter::Not(Box::new(over.clone())),
-        ])
-    };
+    let is = |any: &[Status]| customer::living().and(customer::has_status(any, now));
     match code {
         show::DELETED => Filter::Not(Box::new(customer::living())),
         show::INACTIVE => Filter::Or(vec![
-            still(&["inactive"]),
+            is(&[Status::Inactive]),
             Filter::And(vec![customer::living(), stood_in()]),
         ]),
-        show::LOCKED => still(&["locked", "blocked"]),
-        show::ACTIVE => Filter::And(vec![
-            customer::living(),
-            Filter::Or(vec![Filter::equal(field(), "active"), over]),
-            Filter::Not(Box::new(stood_in())),
-        ]),
+        show::LOCKED => is(&[Status::Locked, Status::Blocked]),
+        show::ACTIVE => is(&[Status::Active]).and(Filter::Not(Box::new(stood_in()))),
         _ => Filter::Or(Vec::new()),
     }
 }

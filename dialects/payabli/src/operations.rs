@@ -4,9 +4,12 @@ use patron_gateway::{
     Operation,
     operation::{IdempotencyRule, Parameter, delete, get, group, post, put},
 };
-use patron_model::Permission::{
-    CustomerExport, CustomerImport, CustomerRead, CustomerWrite, WebhookRead, WebhookRedeliver,
-    WebhookWrite,
+use patron_model::{
+    Permission::{
+        CustomerExport, CustomerImport, CustomerRead, CustomerWrite, WebhookRead, WebhookRedeliver,
+        WebhookWrite,
+    },
+    customer::Deed,
 };
 
 use crate::{
@@ -116,7 +119,8 @@ fn of_many_customers() -> Vec<Operation> {
             .named("export_customers_org", "Export customers of an org")
             .needs(CustomerExport).takes(EXPORTING).replies::<String>(200),
         post(IMPORT, imports::customers).named("import_customers", "Import customers")
-            .needs(CustomerImport).takes(IMPORTING).body::<imports::Form>()
+            .needs(CustomerImport).refusable(Deed::ChangeAmongMany).takes(IMPORTING)
+            .body::<imports::Form>()
             .media(&["multipart/form-data"]).replies::<Imported>(200),
     ])
 }

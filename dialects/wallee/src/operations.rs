@@ -14,6 +14,7 @@ use patron_model::{
         KeyRead, KeyWrite, PersonRead, PersonWrite, RoleRead, RoleWrite, SpaceDelete, SpaceRead,
         SpaceWrite, WebhookRead, WebhookWrite,
     },
+    customer::Deed,
 };
 
 use crate::{
@@ -102,13 +103,15 @@ fn of_customers() -> Vec<Operation> {
             .replies::<SearchResponse<Customer<'_>>>(200),
         on("customers_create", customers::create).needs(CustomerWrite)
             .body::<CustomerCreate>().replies::<Customer<'_>>(201),
-        on("customers_merge", customers::merge).needs(CustomerMerge).replies::<Customer<'_>>(200),
+        on("customers_merge", customers::merge).needs(CustomerMerge).refusable(Deed::Merge)
+            .replies::<Customer<'_>>(200),
         on("customers_update", customers::update).needs(CustomerWrite)
             .body::<CustomerActive>().replies::<Customer<'_>>(200),
         on("customers_delete", customers::delete).needs(CustomerWrite).replies_empty(204),
         on("customers_create_many", bulk::create).needs(CustomerWrite)
             .body::<Vec<CustomerCreate>>().replies::<Vec<BulkResult>>(200),
         on("customers_update_many", bulk::update).needs(CustomerWrite)
+            .refusable(Deed::ChangeAmongMany)
             .body::<Vec<CustomerActive>>().replies::<Vec<BulkResult>>(200),
         on("customers_delete_many", bulk::delete).needs(CustomerWrite)
             .body::<Vec<i64>>().replies::<Vec<BulkResult>>(200),

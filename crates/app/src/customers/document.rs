@@ -21,6 +21,8 @@ pub static CUSTOMER: Kind = Kind {
         Column::text("name_key", Index::Ordered),
         Column::int("created_at", Index::Ordered),
         Column::int("deleted_at", Index::None),
+        // When its status ends: most have no term.
+        Column::int("status_until", Index::Sparse),
     ],
     terms: true,
 };
@@ -52,6 +54,7 @@ impl Document for Customer {
             search::name_key(self).into(),
             self.created_at.micros().into(),
             self.deleted_at.map(Timestamp::micros).into(),
+            self.status_until.filter(|_| !self.is_deleted()).map(Timestamp::micros).into(),
         ]
     }
 

@@ -3,16 +3,16 @@
 use async_recursion::async_recursion;
 use patron_model::{
     Failure,
-    customer::{Customer, CustomerPatch},
+    customer::{Customer, CustomerPatch, Deed},
 };
 use patron_store::{Committed, Store, StoreError};
 use tokio::task::JoinHandle;
 
-use super::{changed, created};
+use super::{change, changed, created};
 use crate::{
     Cx,
-    commit::{Saved, claims::Claims},
-    record::Loaded,
+    commit::{Decision, Draft, Expect, Saved, claims::Claims},
+    record::{Id, Loaded},
 };
 
 /// Customers that are prepared while the ones before them are written.
@@ -34,6 +34,37 @@ pub enum Missed {
     Raced,
     /// It is refused.
     Refused(Failure),
+}
+
+/// Decides for a customer that is changed by a patch as one of many.
+///
+/// # Errors
+/// `WrongState` when its status refuses that, `Invalid`.
+pub fn changed_among_many<'a>(
+    cx: &Cx,
+    draft: Draft<'a>,
+    before: &Loaded<Customer>,
+    patch: CustomerPatch,
+) -> Result<Decision<'a, Saved<Customer>>, Failure> {
+    before.allows(Deed::ChangeAmongMany, cx.now)?;
+    changed(cx, draft, before, patch)
+}
+
+/// As [`super::change`], of one of many.
+///
+/// # Errors
+/// As [`super::change`], and `WrongState` when the status refuses it.
+pub async fn change_among_many(
+    cx: &Cx,
+    id: Id,
+    expect: Expect,
+    decide: impl Fn(&Customer) -> Result<CustomerPatch, Failure> + Send + Sync,
+) -> Result<Saved<Customer>, Failure> {
+    let decide = |before: &Customer| {
+        before.allows(Deed::ChangeAmongMany, cx.now)?;
+        decide(before)
+    };
+    change(cx, id, expect, decide).await
 }
 
 /// Many new customers: one verdict for each, in order of the patches; of two with the same
@@ -84,7 +115,9 @@ impl Handed {
         for (cx, step) in steps {
             let prepared = cx.prepare(|draft| match &step {
                 Step::Create(patch) => created(&cx, draft, patch.clone()),
-                Step::Change(before, patch) => changed(&cx, draft, before, patch.clone()),
+                Step::Change(before, patch) => {
+                    changed_among_many(&cx, draft, before, patch.clone())
+                }
             });
             let prepared = prepared.await;
             let prepared = prepared.map(|(batch, saved)| {

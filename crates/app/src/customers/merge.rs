@@ -5,7 +5,7 @@ use patron_model::{
     Failure, Ids, Permission, Timestamp,
     card::Found,
     comment::Comment,
-    customer::Customer,
+    customer::{Customer, Deed},
     event::{CommentEvent, CustomerEvent, MergeEvent, MethodEvent},
     payment_method::PaymentMethod,
 };
@@ -123,7 +123,8 @@ impl Settled for Merged {
 /// absorbed customer moves, and the merge is recorded so that it can be undone. One batch.
 ///
 /// # Errors
-/// `NotFound`, `Stale`, `Invalid`, `WrongState` when both are the same, `TooLarge` when more than
+/// `NotFound`, `Stale`, `Invalid`, `WrongState` when both are the same or a status refuses it,
+/// `TooLarge` when more than
 /// [`MOVED_MAX`] records would have to move.
 #[async_recursion]
 pub async fn merge(cx: &Cx, survivor: Id, absorbed: Id, expect: Expect) -> Result<Merged, Failure> {
@@ -134,6 +135,8 @@ pub async fn merge(cx: &Cx, survivor: Id, absorbed: Id, expect: Expect) -> Resul
         if stays.number == goes.number {
             return Err(Failure::WrongState { is: "the same customer", needs: "another" });
         }
+        stays.allows(Deed::Merge, cx.now)?;
+        goes.allows(Deed::Merge, cx.now)?;
         let comments: Vec<Loaded<Comment>> = hanging(cx, goes.number).await?;
         let methods: Vec<Loaded<PaymentMethod>> = hanging(cx, goes.number).await?;
         if comments.len() + methods.len() > MOVED_MAX {

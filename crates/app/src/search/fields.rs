@@ -12,8 +12,8 @@ pub use self::{
 
 /// Fields of a customer.
 pub mod customer {
-    use patron_model::{country::Country, phone::Phone};
-    use patron_store::{Field, Predicate as Filter};
+    use patron_model::{Timestamp, country::Country, customer::Status, phone::Phone};
+    use patron_store::{Compare, Field, Predicate as Filter};
 
     use crate::search::{digits, metadata_term, typed_phone};
 
@@ -219,6 +219,18 @@ pub mod customer {
     /// The balance, compared as a number.
     pub fn balance() -> Field {
         Field::Decimal(vec!["balance".to_owned()])
+    }
+
+    /// The status is one of these at a moment, as it is shown then: one whose term has passed is
+    /// over, and the customer active.
+    pub fn has_status(any: &[Status], now: Timestamp) -> Filter {
+        let over = Filter::Compare(status_until(), Compare::AtMost, now.micros().into());
+        let words = any.iter().map(|status| status.as_str().into()).collect();
+        let still = Filter::OneOf(text("status"), words).and(Filter::Not(Box::new(over.clone())));
+        match any.contains(&Status::Active) {
+            true => Filter::Or(vec![still, over]),
+            false => still,
+        }
     }
 
     /// When the status ends, in microseconds since the epoch.

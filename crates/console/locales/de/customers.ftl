@@ -169,6 +169,7 @@ event-customer-deleted = Gelöscht
 event-customer-restored = Wiederhergestellt
 event-customer-merged = Hat einen anderen Kunden übernommen
 event-customer-absorbed = Wurde von einem anderen Kunden übernommen
+event-customer-status-ended = Status endete zu seinem Termin
 event-comment-created = Kommentar hinzugefügt
 event-comment-updated = Kommentar geändert
 event-comment-deleted = Kommentar gelöscht

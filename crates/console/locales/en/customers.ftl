@@ -169,6 +169,7 @@ event-customer-deleted = Deleted
 event-customer-restored = Restored
 event-customer-merged = Took another customer over
 event-customer-absorbed = Was taken over by another customer
+event-customer-status-ended = Status ended at its term
 event-comment-created = Comment added
 event-comment-updated = Comment changed
 event-comment-deleted = Comment deleted

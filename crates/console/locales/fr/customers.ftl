@@ -169,6 +169,7 @@ event-customer-deleted = Supprimé
 event-customer-restored = Restauré
 event-customer-merged = A repris un autre client
 event-customer-absorbed = A été repris par un autre client
+event-customer-status-ended = Statut terminé à son échéance
 event-comment-created = Commentaire ajouté
 event-comment-updated = Commentaire modifié
 event-comment-deleted = Commentaire supprimé

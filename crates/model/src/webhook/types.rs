@@ -30,6 +30,7 @@ pub static NOUNS: [Told; 3] = [
             ("restored", "A deleted customer was brought back."),
             ("merged", "A customer took another one over."),
             ("absorbed", "A customer was taken over by another one, and is gone."),
+            ("status_ended", "The term of a status passed: the customer is active again."),
         ],
     },
     Told {

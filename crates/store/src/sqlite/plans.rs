@@ -13,6 +13,7 @@ static KIND: Kind = Kind {
         Column::text("email", Index::Ordered),
         Column::text("external", Index::Unique),
         Column::text("handle", Index::UniqueEverywhere),
+        Column::int("ends", Index::Sparse),
     ],
     terms: true,
 };
@@ -165,6 +166,18 @@ fn ordered_pages() {
             }
         }
     }
+}
+
+#[test]
+fn what_few_records_have() {
+    let ends = || Field::Column("ends");
+    let past = Predicate::Compare(ends(), Compare::AtMost, 5.into());
+    let query = Query { predicate: past, order: Order::by(ends(), false), ..Query::of(1) };
+    let plans = Plans::new();
+    assert_uses(&plans.of_find(&query)[0], "customer__ends (tenant=? AND ends<?)");
+    // Of several spaces what is found is sorted, which is little.
+    let plan = &plans.of_find(&Query { tenants: vec![1, 2], ..query })[0];
+    assert!(plan.contains("customer__ends (tenant=? AND ends<?)"), "{plan}");
 }
 
 #[test]

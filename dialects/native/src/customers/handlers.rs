@@ -186,7 +186,7 @@ pub async fn list(request: Request) -> Result<Reply, Failure> {
     let limit = faults.int(&params, "limit", PAGE_DEFAULT, 1, PAGE_MAX);
     let limit = u32::try_from(limit).unwrap_or(50);
     let home = request.cx.space_record().and_then(|space| space.default_country.as_ref());
-    let filter = filters::filter(&params, home, &mut faults);
+    let filter = filters::filter(&params, home, request.cx.now, &mut faults);
     let deleted = faults.keep(deleted(&request, params.get("deleted")))?;
     let filter = filter.and(deleted.unwrap_or_else(fields::living));
     let expand = faults.keep(expand(&request))?.unwrap_or_default();

@@ -7,7 +7,9 @@ pub mod read;
 pub mod rows;
 mod shape;
 pub mod show;
+mod status;
 
 pub use handlers::*;
 pub use past::{DiffOut, RevertIn, diff, revert};
 pub use shape::SHAPE;
+pub use status::{StatusEndIn, StatusIn, set_status};

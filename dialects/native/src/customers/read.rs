@@ -141,7 +141,7 @@ impl CustomerIn {
 
 /// A status that can be set or asked for.
 pub fn status(word: &str) -> Result<Status, Why> {
-    [Status::Active, Status::Inactive, Status::Locked, Status::Blocked]
+    Status::ALL
         .into_iter()
         .find(|status| status.as_str() == word)
         .ok_or_else(|| Why::not_one_of(word, "active, inactive, locked, blocked"))

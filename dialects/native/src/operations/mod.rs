@@ -17,13 +17,14 @@ use patron_model::{
         EventRead, PaymentMethodRead, PaymentMethodWrite,
     },
     card,
+    customer::{Deed, StatusVerb},
 };
 
 use crate::{
     addresses::{self, AddressIn},
     comments::{self, CommentIn},
     customers::{
-        self, DiffOut, MergeIn, RevertIn,
+        self, DiffOut, MergeIn, RevertIn, StatusEndIn, StatusIn,
         read::{CustomerIn, JSON_PATCH, MERGE_PATCH, PatchOperation},
         show::{AddressOut, CommentOut, CustomerOut, ListOut, MergedOut},
     },
@@ -142,7 +143,7 @@ fn of_customers() -> Vec<Operation> {
     const HISTORY: &str = "/v1/customers/{id}/history";
     const DIFF: &str = "/v1/customers/{id}/diff";
     const REVERT: &str = "/v1/customers/{id}/revert";
-    group("Customers", [
+    let mut all = group("Customers", [
         get(ALL, customers::list).named("list_customers", "List and search customers")
             .needs(CustomerRead).takes(LIST).takes(&filters::PARAMETERS)
             .replies::<ListOut<CustomerOut<'_>>>(200),
@@ -170,7 +171,7 @@ fn of_customers() -> Vec<Operation> {
         post(RESTORE, customers::restore).named("restore_customer", "Bring a deleted customer back")
             .needs(CustomerWrite).replies::<CustomerOut<'_>>(200),
         post(MERGE, customers::merge).named("merge_customers", "Take another customer over")
-            .needs(CustomerMerge).takes(&[IF_MATCH]).body::<MergeIn>()
+            .needs(CustomerMerge).refusable(Deed::Merge).takes(&[IF_MATCH]).body::<MergeIn>()
             .replies::<MergedOut<'_>>(200),
         get(HISTORY, events::history)
             .named("list_customer_history", "Everything that happened to a customer, newest first")
@@ -184,6 +185,35 @@ fn of_customers() -> Vec<Operation> {
             .named("revert_customer", "Make a customer again what it was, as a new version")
             .needs(CustomerWrite).takes(&[IF_MATCH]).body::<RevertIn>()
             .replies::<CustomerOut<'_>>(200),
+    ]);
+    all.extend(of_statuses());
+    all
+}
+
+/// The verbs that change the status of a customer.
+#[rustfmt::skip]
+fn of_statuses() -> Vec<Operation> {
+    let verb = |path: &'static str, verb: StatusVerb, id, title| {
+        let line = post(path, move |request| customers::set_status(verb, request)).named(id, title)
+            .needs(CustomerWrite).takes(&[IF_MATCH]).replies::<CustomerOut<'_>>(200);
+        match verb.takes_a_term() {
+            true => line.body::<StatusIn>(),
+            false => line.body::<StatusEndIn>(),
+        }
+    };
+    group("Customers", [
+        verb("/v1/customers/{id}/block", StatusVerb::Block, "block_customer",
+            "Block a customer: no new payments and payment methods"),
+        verb("/v1/customers/{id}/unblock", StatusVerb::Unblock, "unblock_customer",
+            "Lift the block of a customer"),
+        verb("/v1/customers/{id}/lock", StatusVerb::Lock, "lock_customer",
+            "Lock a customer: what is kept is kept, and nothing else done with it"),
+        verb("/v1/customers/{id}/unlock", StatusVerb::Unlock, "unlock_customer",
+            "Lift the lock of a customer"),
+        verb("/v1/customers/{id}/activate", StatusVerb::Activate, "activate_customer",
+            "Have an inactive customer in use again"),
+        verb("/v1/customers/{id}/deactivate", StatusVerb::Deactivate, "deactivate_customer",
+            "Have a customer out of use"),
     ])
 }
 
@@ -248,7 +278,8 @@ fn of_payment_methods() -> Vec<Operation> {
         post(ALL, payment_methods::create)
             .named("create_payment_method",
                 "Save a payment method; card data is tokenised, never stored")
-            .needs(PaymentMethodWrite).body::<MethodIn>().accepts_cards(CARD)
+            .needs(PaymentMethodWrite).refusable(Deed::SavePaymentMethod).body::<MethodIn>()
+            .accepts_cards(CARD)
             .replies::<MethodOut<'_>>(200).replies::<MethodOut<'_>>(201),
         get(ONE, payment_methods::get).named("get_payment_method", "Get a saved payment method")
             .needs(PaymentMethodRead).takes(&[IF_NONE_MATCH]).replies::<MethodOut<'_>>(200)

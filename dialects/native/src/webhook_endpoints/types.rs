@@ -101,6 +101,7 @@ fn example(told: &Told, action: &str) -> Result<Value, Failure> {
     doc["updated_at"] = AT.into();
     let changed = match (action, told.noun) {
         ("updated", "customer") => json!(["email"]),
+        ("status_ended", _) => json!(["status", "status_reason", "status_until"]),
         ("updated", "comment") => json!(["content"]),
         ("updated", _) => json!(["expiry"]),
         _ => json!([]),

@@ -8,7 +8,7 @@ use patron_app::{
 use patron_gateway::{Reply, Request};
 use patron_model::{
     Failure, Noun, Patch,
-    customer::{Customer, CustomerPatch, Status},
+    customer::{Customer, CustomerPatch, Status, StatusVerb},
 };
 
 use crate::{
@@ -122,15 +122,20 @@ pub async fn delete(request: Request) -> Result<Reply, Failure> {
     envelopes::reply(envelopes::accepted("Customer deleted successfully"), &ONE, &nothing)
 }
 
-/// `POST`, `PATCH` or `PUT /customers/{id}/block`. Idempotent.
+/// `POST`, `PATCH` or `PUT /customers/{id}/block`. Idempotent. It does not lift a lock, which this
+/// API does not show.
 ///
 /// # Errors
-/// `NotFound`.
+/// `NotFound`; `WrongState` of a locked customer.
 pub async fn block(request: Request) -> Result<Reply, Failure> {
     let now = request.cx.now;
     let decide = |before: &Customer| {
         if is_blocked(before, now) {
             return Ok(CustomerPatch::default());
+        }
+        let (status, verb) = (before.status_at(now), StatusVerb::Block);
+        if !verb.is_allowed(status) {
+            return Err(Failure::WrongState { is: status.as_str(), needs: verb.needs() });
         }
         // An earlier block may have a term that has passed: this one has none.
         Ok(CustomerPatch {

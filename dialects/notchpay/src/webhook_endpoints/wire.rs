@@ -16,10 +16,13 @@ use crate::{ids, input::text_of};
 /// What happens to customers, and what of it the journal is asked for.
 pub const OF_CUSTOMERS: [(&str, &[&str]); 5] = [
     ("customer.created", &["customer.created"]),
-    ("customer.updated", &["customer.updated", "customer.restored", "customer.merged"]),
+    (
+        "customer.updated",
+        &["customer.updated", "customer.restored", "customer.merged", "customer.status_ended"],
+    ),
     ("customer.deleted", &["customer.deleted", "customer.absorbed"]),
     ("customer.blocked", &["customer.updated"]),
-    ("customer.unblocked", &["customer.updated"]),
+    ("customer.unblocked", &["customer.updated", "customer.status_ended"]),
 ];
 /// What else an endpoint may ask for: it fires with payments and transfers.
 const LATER: &[&str] = &[

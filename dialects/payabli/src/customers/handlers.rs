@@ -32,6 +32,8 @@ pub struct Adding {
     pub forced: bool,
     /// Overwriting the one that matches (`replaceExisting`).
     pub replacing: bool,
+    /// As a row of many, which a status may refuse.
+    pub among_many: bool,
 }
 
 /// What came of adding a customer.
@@ -68,7 +70,7 @@ pub async fn add(request: Request) -> Result<Reply, Failure> {
     let (body, mut fields) = read::read(&request)?;
     let mut flag = |name| fields.faults.keep(query.flag(name)).map(Option::unwrap_or_default);
     let (forced, replacing) = (flag("forceCustomerCreation")?, flag("replaceExisting")?);
-    let adding = Adding { forced, replacing };
+    let adding = Adding { forced, replacing, among_many: false };
     let outcome = submit(&request.cx, &body, fields, adding).await?;
     let record = shown(&request.cx, outcome.customer()).await?;
     envelopes::added(record)
@@ -121,7 +123,10 @@ pub async fn submit(
         match identifiers.matching(cx, body).await? {
             Some(found) if adding.replacing => {
                 let patch = overwriting(cx, &found, body, &password)?;
-                verbs::changed(cx, draft, &found, patch)
+                match adding.among_many {
+                    true => verbs::changed_among_many(cx, draft, &found, patch),
+                    false => verbs::changed(cx, draft, &found, patch),
+                }
             }
             // Nothing changes, but a repeat under the idempotency key finds the same customer.
             Some(found) => Ok(draft.keep(found)),

@@ -89,7 +89,8 @@ enum Column {
 /// `Malformed` when there is no file, it is no CSV, or a column is not known: nothing is imported.
 pub async fn customers(request: Request) -> Result<Reply, Failure> {
     let query = Parameters::of(&request);
-    let adding = Adding { forced: false, replacing: query.flag("replaceExisting")? };
+    let replacing = query.flag("replaceExisting")?;
+    let adding = Adding { forced: false, replacing, among_many: true };
     let file = file(&request).await?;
     let (columns, rows) = parse(&file)?;
     let mut verdict = Verdict::default();

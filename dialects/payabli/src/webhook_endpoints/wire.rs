@@ -59,7 +59,12 @@ const OF_CUSTOMERS: [OwnEvent; 3] = [
     OwnEvent { name: "CustomerCreated", types: &["customer.created"] },
     OwnEvent {
         name: "CustomerUpdated",
-        types: &["customer.updated", "customer.restored", "customer.merged"],
+        types: &[
+            "customer.updated",
+            "customer.restored",
+            "customer.merged",
+            "customer.status_ended",
+        ],
     },
     OwnEvent { name: "CustomerDeleted", types: &["customer.deleted", "customer.absorbed"] },
 ];

@@ -142,7 +142,8 @@ async fn update_one(
             return Err(Failure::invalid("id", Why::Required));
         };
         let decide = |current: &_| body.patch(fields.clone(), Some(current));
-        let customer = customers::change(&request.cx, Id::Number(id), expect, decide).await?;
+        let (cx, number) = (&request.cx, Id::Number(id));
+        let customer = customers::change_among_many(cx, number, expect, decide).await?;
         Ok(customer.number)
     };
     (id, changed.await)
