@@ -133,6 +133,13 @@ async fn refused(
             let answer = send(&path, Some(json!({"type": "card", "card": card}))).await;
             says(&answer, 201, 409)
         }
+        ("native", "bulk_customers") => {
+            let item = json!({"action": "update", "id": number, "customer": {"title": "Dr"}});
+            let answer = send(&path, Some(json!({"items": [item]}))).await.expect(200).json();
+            let status = answer["data"][0]["status"].as_u64().unwrap();
+            assert!(matches!(status, 200 | 409), "{answer}");
+            status == 409
+        }
         ("native", "merge_customers") => {
             // Whoever stays: first the other one takes it over, then it takes the other one.
             let over = line.path.replace("{id}", &other["number"].to_string());

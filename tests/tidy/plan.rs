@@ -43,6 +43,7 @@ const OWN: &[&str] = &[
     "monri/auth/digest",
     "monri/auth/mod",
     "native/conditions",
+    "native/customers/bulk",
     "native/customers/json_patch",
     "native/customers/past",
     "native/customers/rows",
@@ -110,6 +111,7 @@ const TESTS_COMMON: &[&str] = &["exports", "filters", "sdk", "translation"];
 const TESTS_OWN: &[&str] = &[
     "monri/vectors",
     "native/admin",
+    "native/bulk",
     "native/concurrency",
     "native/hanging",
     "native/idempotency",

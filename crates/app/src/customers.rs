@@ -1,5 +1,6 @@
 //! Use cases of customers. Each reads, decides with the pure functions of the model, and settles.
 
+mod bulk;
 mod document;
 mod lists;
 mod many;
@@ -26,6 +27,7 @@ use crate::{
     shown::Seen,
 };
 
+pub use self::bulk::{Fate, Item, bulk_item, bulk_together};
 pub use self::document::CUSTOMER;
 pub use self::lists::{TextPosition, count, list, search_text, see_list};
 pub use self::many::{

@@ -107,6 +107,11 @@ impl Admission {
             }
             claim = Some(signed);
         }
+        if let (Some(claim), Some(weigh)) = (&claim, operation.weigh) {
+            let more = weigh(&exchange.body).saturating_sub(1);
+            // What is not left is not owed: however small a limit is, a call can be made.
+            (0..more).try_for_each(|_| self.count(claim).map(drop)).ok();
+        }
         let holder = claim.as_ref().map_or(&self.nobody, |claim| claim.caller.holder());
         let holder = Arc::clone(holder);
         let work = Arc::new(Work::begin(&self.budgets, &holder)?);
@@ -129,20 +134,25 @@ impl Admission {
         let claim = guarded(self.longest, attempt).await?;
         claim.caller.note_use(app, exchange.client);
         let _ = exchange.key.set(claim.caller.key.number);
-        let space = claim.caller.space(claim.space);
-        if let Some(record) = space {
+        if let Some(record) = claim.caller.space(claim.space) {
             // Only this request sets it, and only once.
             let _ = exchange.space.set(Arc::clone(record));
         }
+        *quota = self.count(&claim)?;
+        Ok(claim)
+    }
+
+    /// Counts a request against all limits of who asks.
+    fn count(&self, claim: &Claim) -> Result<Option<QuotaState>, Failure> {
         let too_many = |retry_after_seconds| Failure::TooMany { retry_after_seconds };
-        *quota = self.rate.take(claim.caller.key.number).map_err(too_many)?;
+        let quota = self.rate.take(claim.caller.key.number).map_err(too_many)?;
         let user = &claim.caller.user;
         self.own.take(Limited::User(user.number), user.request_limit).map_err(too_many)?;
-        if let Some(space) = space {
+        if let Some(space) = claim.caller.space(claim.space) {
             let whose = Limited::Space(space.number);
             self.own.take(whose, space.request_limit).map_err(too_many)?;
         }
-        Ok(claim)
+        Ok(quota)
     }
 
     /// Does the work of a request in its time, its long reads in the lane of who asks.

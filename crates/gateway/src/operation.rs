@@ -148,6 +148,8 @@ pub struct Operation {
     /// What it does with a customer, where the customer's status may refuse that: for the
     /// description. Use cases see to it.
     pub deed: Option<Deed>,
+    /// For how many requests a body counts; for one when absent.
+    pub weigh: Option<fn(&[u8]) -> usize>,
     pub(crate) handler: Handler,
 }
 
@@ -187,6 +189,7 @@ impl Operation {
             takes_half_a_proof: false,
             accepted_cards: &[],
             deed: None,
+            weigh: None,
             handler: Arc::new(move |request| Box::pin(handler(request))),
         }
     }
@@ -325,6 +328,14 @@ impl Operation {
     #[must_use]
     pub fn accepts_cards(mut self, members: &'static [card::Member]) -> Operation {
         self.accepted_cards = members;
+        self
+    }
+
+    /// Counts for as many requests as this says of its body, as far as the limits of who asks have
+    /// them: what was let in is done.
+    #[must_use]
+    pub fn weighs(mut self, weigh: fn(&[u8]) -> usize) -> Operation {
+        self.weigh = Some(weigh);
         self
     }
 

@@ -88,6 +88,8 @@ pub enum Why {
     SecurityCode,
     /// Another living record has this value already.
     Taken,
+    /// Several records have this value, and one is looked for.
+    Ambiguous,
     /// Must equal something else.
     Mismatch {
         /// What it must equal.
@@ -176,6 +178,7 @@ impl Why {
             Why::CardNumber => "card_number",
             Why::SecurityCode => "security_code",
             Why::Taken => "taken",
+            Why::Ambiguous => "ambiguous",
             Why::Mismatch { .. } => "mismatch",
             Why::TooMany { .. } => "too_many",
             Why::TooLarge { .. } => "too_large",
@@ -212,6 +215,7 @@ impl fmt::Display for Why {
             }
             Why::SecurityCode => write!(f, "Card security codes are never accepted here."),
             Why::Taken => write!(f, "Is already used by another record."),
+            Why::Ambiguous => write!(f, "Is used by several records."),
             Why::Mismatch { with } => write!(f, "Must equal {with}."),
             Why::TooMany { max } => write!(f, "Must have at most {max} entries."),
             Why::TooLarge { max_bytes } => write!(f, "Must be at most {max_bytes} bytes."),

@@ -49,6 +49,12 @@ pub fn if_match(request: &Request) -> Result<Condition, Failure> {
     Ok(Condition::Tags(Expect::AnyOf(tags)))
 }
 
+/// A version where it stands in a body: alone or as the entity tag.
+pub fn version(text: &str) -> Option<Expect> {
+    let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    parse(inner.unwrap_or(text))
+}
+
 fn parse(inner: &str) -> Option<Expect> {
     match inner.split_once('.') {
         Some((_, revision)) => revision.parse().ok().map(Expect::Revision),

@@ -15,7 +15,7 @@ pub struct ProblemDocument {
     /// What went wrong, in general.
     title: &'static str,
     /// HTTP status.
-    status: u16,
+    pub status: u16,
     /// What went wrong this time and what to do.
     detail: String,
     /// Id of the request, also in the log.
@@ -35,6 +35,17 @@ pub struct ProblemDocument {
     /// Position of the last event, when one behind it was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     head: Option<i64>,
+}
+
+impl ProblemDocument {
+    /// The same of something that stands at a place of the body.
+    #[must_use]
+    pub fn below(mut self, place: &str) -> ProblemDocument {
+        for fault in &mut self.errors {
+            fault.pointer.insert_str(0, place);
+        }
+        self
+    }
 }
 
 /// One fault of the input.
@@ -111,8 +122,8 @@ pub fn problems() -> Vec<(&'static str, u16, &'static str, String)> {
     .collect()
 }
 
-/// A failure in this API's error shape.
-pub fn render(failure: &Failure, exchange: &Exchange) -> Reply {
+/// A failure as a problem document.
+pub fn document(failure: &Failure, exchange: &Exchange) -> ProblemDocument {
     let errors = match failure {
         Failure::Invalid(problems) | Failure::Malformed(problems) => faults(problems),
         Failure::Exists { field, .. } => faults(&Problems::one(*field, Why::Taken)),
@@ -139,7 +150,7 @@ pub fn render(failure: &Failure, exchange: &Exchange) -> Reply {
         Failure::Unavailable { .. } if exchange.method.is_safe() => "Try again shortly.".to_owned(),
         _ => detail,
     };
-    let document = ProblemDocument {
+    ProblemDocument {
         kind: format!("/docs/native#problem-{slug}"),
         title,
         status,
@@ -150,9 +161,14 @@ pub fn render(failure: &Failure, exchange: &Exchange) -> Reply {
         existing_id,
         methods,
         head,
-    };
+    }
+}
+
+/// A failure in this API's error shape.
+pub fn render(failure: &Failure, exchange: &Exchange) -> Reply {
+    let document = document(failure, exchange);
     let body = serde_json::to_vec(&document).unwrap_or_default();
-    let mut reply = Reply::bytes(status, "application/problem+json", body);
+    let mut reply = Reply::bytes(document.status, "application/problem+json", body);
     match failure {
         Failure::Unauthenticated { .. } => reply.set("www-authenticate", "Bearer"),
         Failure::TooMany { retry_after_seconds } | Failure::Unavailable { retry_after_seconds } => {

@@ -26,6 +26,12 @@ words! {
     Purpose: "billing" "shipping" "both" "other";
     /// Gender of whoever is found at an address.
     Gender: "male" "female";
+    /// What can be done with one of many customers.
+    BulkAction: "create" "upsert" "update" "delete";
+    /// What one of many customers is found by.
+    BulkKey: "reference" "email";
+    /// What came of one of many customers.
+    BulkVerdict: "created" "updated" "unchanged" "deleted" "refused";
     /// Statuses that can be set.
     SettableStatus: "active" "inactive" "locked" "blocked";
     /// Kinds of payment methods.

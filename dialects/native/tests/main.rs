@@ -4,6 +4,7 @@
 mod admin;
 mod audit_log;
 mod auth;
+mod bulk;
 mod concurrency;
 mod coverage;
 mod customers;

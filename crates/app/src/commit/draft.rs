@@ -86,10 +86,16 @@ impl<'a> Draft<'a> {
     /// # Errors
     /// As [`Draft::insert`].
     pub fn create<T: Document>(mut self, noun: T) -> Result<Decision<'a, Saved<T>>, Failure> {
+        let saved = self.inserted(noun)?;
+        Ok(self.answering(saved))
+    }
+
+    /// As [`Draft::insert`], for a record that is to be answered.
+    pub(crate) fn inserted<T: Document>(&mut self, noun: T) -> Result<Saved<T>, Failure> {
         let noun = noun.read_in(self.home.as_ref());
         self.insert(&noun)?;
         let event = Some(T::Event::CREATED);
-        Ok(self.answering(Saved { record: noun, revision: 1, event, replayed: false }))
+        Ok(Saved { record: noun, revision: 1, event, replayed: false })
     }
 
     /// Decides for a changed record; no changes mean that nothing is written.

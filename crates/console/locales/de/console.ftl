@@ -138,6 +138,7 @@ why-characters = Darf nur { $allowed } enthalten.
 why-card-number = Sieht wie eine Kartennummer aus; Kartennummern werden hier nie gespeichert.
 why-security-code = Kartenprüfnummern werden hier nie angenommen.
 why-taken = Wird schon von einem anderen Datensatz verwendet.
+why-ambiguous = Wird von mehreren Datensätzen verwendet.
 why-mismatch = Muss gleich { $with } sein.
 why-too-many = Darf höchstens { $max } Einträge haben.
 why-too-large = Darf höchstens { $max } Bytes groß sein.

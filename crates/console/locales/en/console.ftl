@@ -138,6 +138,7 @@ why-characters = May only contain { $allowed }.
 why-card-number = Looks like a card number; card numbers are never stored here.
 why-security-code = Card security codes are never accepted here.
 why-taken = Is already used by another record.
+why-ambiguous = Is used by several records.
 why-mismatch = Must equal { $with }.
 why-too-many = Must have at most { $max } entries.
 why-too-large = Must be at most { $max } bytes.

@@ -140,6 +140,7 @@ why-characters = Ne peut contenir que { $allowed }.
 why-card-number = Ressemble à un numéro de carte ; ils ne sont jamais enregistrés ici.
 why-security-code = Les codes de sécurité de carte ne sont jamais acceptés ici.
 why-taken = Est déjà utilisé par une autre fiche.
+why-ambiguous = Est utilisé par plusieurs fiches.
 why-mismatch = Doit être égal à { $with }.
 why-too-many = Doit avoir au plus { $max } entrées.
 why-too-large = Doit compter au plus { $max } octets.

@@ -1,5 +1,6 @@
 //! Customers: `/v1/customers`. The shown form itself is the model's, which keeps it rendered.
 
+mod bulk;
 mod handlers;
 mod json_patch;
 mod past;
@@ -9,6 +10,7 @@ mod shape;
 pub mod show;
 mod status;
 
+pub use bulk::{BulkIn, BulkOut, bulk, weight};
 pub use handlers::*;
 pub use past::{DiffOut, RevertIn, diff, revert};
 pub use shape::SHAPE;

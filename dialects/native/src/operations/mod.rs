@@ -24,7 +24,7 @@ use crate::{
     addresses::{self, AddressIn},
     comments::{self, CommentIn},
     customers::{
-        self, DiffOut, MergeIn, RevertIn, StatusEndIn, StatusIn,
+        self, BulkIn, BulkOut, DiffOut, MergeIn, RevertIn, StatusEndIn, StatusIn,
         read::{CustomerIn, JSON_PATCH, MERGE_PATCH, PatchOperation},
         show::{AddressOut, CommentOut, CustomerOut, ListOut, MergedOut},
     },
@@ -143,6 +143,7 @@ fn of_customers() -> Vec<Operation> {
     const HISTORY: &str = "/v1/customers/{id}/history";
     const DIFF: &str = "/v1/customers/{id}/diff";
     const REVERT: &str = "/v1/customers/{id}/revert";
+    const BULK: &str = "/v1/customers/bulk";
     let mut all = group("Customers", [
         get(ALL, customers::list).named("list_customers", "List and search customers")
             .needs(CustomerRead).takes(LIST).takes(&filters::PARAMETERS)
@@ -185,6 +186,10 @@ fn of_customers() -> Vec<Operation> {
             .named("revert_customer", "Make a customer again what it was, as a new version")
             .needs(CustomerWrite).takes(&[IF_MATCH]).body::<RevertIn>()
             .replies::<CustomerOut<'_>>(200),
+        post(BULK, customers::bulk)
+            .named("bulk_customers", "Create, change and delete many customers")
+            .needs(CustomerWrite).refusable(Deed::ChangeAmongMany).weighs(customers::weight)
+            .body::<BulkIn>().replies::<BulkOut>(200).replies::<BulkOut>(422),
     ]);
     all.extend(of_statuses());
     all
