@@ -412,3 +412,25 @@ fn layers_titles_and_names_are_told_apart() {
     assert_eq!(kept("TextField::Number, Field::textual, Field::clone, x: Field"), 0);
     assert!(!says_nothing("hyper_util") && !says_nothing("promiscuous"));
 }
+
+/// What `./test` runs on one engine only must not be able to choose one.
+#[test]
+fn what_runs_once_reaches_no_engine_that_can_be_chosen() {
+    const CHOOSES: &[&str] = &["TestServer", "Engine::", "imports::Place", "postgres::"];
+    let once = std::fs::read_to_string(root().join("tests/one_engine.txt")).unwrap();
+    for module in once.lines().filter(|line| !line.starts_with('#')) {
+        let is_of = |source: &&Source| {
+            source.path == format!("tests/{module}.rs")
+                || source.path.starts_with(&format!("tests/{module}/"))
+        };
+        let mut files = SOURCES.iter().filter(is_of).peekable();
+        assert!(files.peek().is_some(), "tests/one_engine.txt names {module}, which is not there");
+        for file in files {
+            let chosen = CHOOSES.iter().find(|word| file.code.contains(**word));
+            assert!(chosen.is_none(), "{}: {chosen:?}", file.path);
+        }
+        let elsewhere = format!("/tests/{module}.rs");
+        let namesake = SOURCES.iter().find(|source| source.path.ends_with(&elsewhere));
+        assert!(namesake.is_none(), "{}: it would not run on PostgreSQL", namesake.unwrap().path);
+    }
+}
