@@ -34,7 +34,6 @@ pub struct Listed<T> {
     /// The records.
     pub data: Vec<T>,
     /// Where the next page begins, where there is one.
-    #[serde(default = "Option::default")]
     pub next_cursor: Option<String>,
 }
 
