@@ -280,3 +280,87 @@ async fn items_count_against_the_limit_of_the_key() {
     assert_eq!(left(1_000).await.0, 200);
     assert!(left(600).await.0 == 429 || left(1_000).await.0 == 429 || left(20).await.0 == 429);
 }
+
+/// Three customers to begin with, in a server of their own.
+async fn begun() -> (Native, Vec<Value>) {
+    let native = Native::start().await;
+    let mut known = Vec::new();
+    for n in 0..3 {
+        let body = json!({"reference": format!("r{n}"), "email": format!("e{n}@example.com")});
+        known.push(native.create(body).await);
+    }
+    (native, known)
+}
+
+/// An item made of six small numbers, about the known customers and whoever came since.
+fn item(seed: [usize; 6], known: &[Value]) -> Value {
+    let [action, who, reference, email, title, version] = seed;
+    let mut customer = json!({"title": format!("t{title}")});
+    if reference < 5 {
+        customer["reference"] = json!(format!("r{reference}"));
+    }
+    if email < 4 {
+        customer["email"] = json!(format!("e{email}@example.com"));
+    }
+    let id = &known[who % 3][if who % 2 == 0 { "number" } else { "id" }];
+    let mut item = match action {
+        0 => json!({"action": "create", "customer": customer}),
+        1 | 2 => json!({"action": "upsert", "by": "reference", "customer": customer}),
+        3 => json!({"action": "upsert", "by": "email", "customer": customer}),
+        4 | 5 => json!({"action": "update", "id": id, "customer": customer}),
+        _ => json!({"action": "delete", "id": id}),
+    };
+    if action > 3 && version < 3 {
+        item["if_match"] = json!(version.to_string());
+    }
+    item
+}
+
+/// What is left, without what differs between two servers.
+async fn left(native: &Native) -> Vec<Value> {
+    let all = native.call("GET", "/v1/customers?limit=200", None).await.expect(200).json();
+    let of = |one: &Value| {
+        let names = ["reference", "email", "title", "version"];
+        Value::from(names.map(|name| one[name].clone()).to_vec())
+    };
+    all["data"].as_array().unwrap().iter().map(of).collect()
+}
+
+#[tokio::test]
+async fn together_comes_to_the_same_as_one_after_the_other() {
+    use proptest::{
+        strategy::{Strategy, ValueTree},
+        test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+    };
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[3; 32]);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let seeds = proptest::collection::vec([0..7_usize, 0..6, 0..7, 0..6, 0..3, 0..9], 25);
+    let (mut done, mut refused) = (0, 0);
+    for _ in 0..6 {
+        let seeds = seeds.new_tree(&mut runner).unwrap().current();
+        let ((one, of_one), (other, of_other)) = (begun().await, begun().await);
+        let items = |known: &[Value]| -> Vec<Value> {
+            seeds.iter().map(|seed| item(*seed, known)).collect()
+        };
+        let dry = [("prefer", "dry-run")];
+        let tried = send(&one, &dry, json!({"items": items(&of_one)})).await.expect(200).json();
+        let single = send(&one, &[], json!({"items": items(&of_one)})).await.expect(200).json();
+        let said = verdicts(&single);
+        assert_eq!(verdicts(&tried), said, "{:#}", json!(items(&of_one)));
+        let good = items(&of_other).into_iter().zip(&said);
+        let good = good.filter(|(_, (verdict, _))| verdict != "refused").map(|(item, _)| item);
+        let good = json!({"atomic": true, "items": good.collect::<Vec<_>>()});
+        let together = send(&other, &[], good).await.expect(200).json();
+        let wanted: Vec<_> = said.into_iter().filter(|(verdict, _)| verdict != "refused").collect();
+        assert_eq!(verdicts(&together), wanted);
+        assert_eq!(left(&one).await, left(&other).await);
+        for native in [&one, &other] {
+            let implied = |kind: &_, row: &_| patron_app::documents::implied(kind, row);
+            let report = native.server.app.store.check(&implied).await.unwrap();
+            assert_eq!(report.findings, Vec::<String>::new());
+        }
+        done += wanted.len();
+        refused += 25 - wanted.len();
+    }
+    assert!(done > 30 && refused > 30, "{done} done, {refused} refused");
+}
