@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 mod access;
 #[path = "console/developers.rs"]
 mod developers;
+#[path = "console/home.rs"]
+mod home;
 #[path = "console/operations.rs"]
 mod operations;
 

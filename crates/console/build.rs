@@ -13,7 +13,12 @@ use sha2::{Digest as _, Sha256};
 const HASH_CHARS: usize = 16;
 /// Name, ending, media type, and the files it is made of.
 const ASSETS: [(&str, &str, &str, &[&str]); 3] = [
-    ("console", "css", "text/css; charset=utf-8", &["tokens.css", "pages.css", "developers.css"]),
+    (
+        "console",
+        "css",
+        "text/css; charset=utf-8",
+        &["tokens.css", "pages.css", "developers.css", "home.css"],
+    ),
     ("console", "js", "text/javascript; charset=utf-8", &["console.js"]),
     ("icons", "svg", "image/svg+xml", &["icons.svg"]),
 ];

@@ -4,12 +4,13 @@
 // Usage: node journeys.mjs BASE_URL [--pictures FOLDER]
 import { customers } from "./customers.mjs";
 import { developers } from "./developers.mjs";
+import { home } from "./home.mjs";
 import { operations } from "./operations.mjs";
 import { Visit, browser, check, failed, passed } from "./visit.mjs";
 
 const PAGE_BYTES_MAX = 150_000;
 const REQUESTS_MAX = 4;
-const PARTS = { customers, developers, operations };
+const PARTS = { customers, developers, operations, home };
 // One part alone, while it is worked on.
 const only = process.env.JOURNEY;
 
@@ -19,7 +20,7 @@ async function weigh() {
   await page.goto("/console/sign-in");
   await page.getByRole("button", { name: "Open the sandbox" }).click();
   await page.waitForURL(/\/s\/1$/);
-  for (const path of ["/console/s/1", "/console/s/1/customers", "/console/s/1/customers/new", "/console/s/1/keys", "/console/s/1/webhooks/new"]) {
+  for (const path of ["/console/s/1", "/console/s/1/customers", "/console/s/1/customers/new", "/console/s/1/keys", "/console/s/1/webhooks/new", "/console/me"]) {
     const fresh = await visit.context.newPage();
     // Each is weighed as for somebody who comes for the first time.
     const client = await visit.context.newCDPSession(fresh);

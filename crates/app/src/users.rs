@@ -2,9 +2,12 @@
 //! Persons are asked for with `person:…`, applications with `application:…`, each at the account
 //! the user belongs to.
 
+mod own;
+
 use std::collections::HashMap;
 
 use async_recursion::async_recursion;
+pub use own::{OwnPatch, update_own};
 pub use patron_model::user::UserPatch;
 use patron_model::{
     Failure, Noun, Permission, Permissions,

@@ -138,6 +138,8 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("keydown", (event) => {
   const inField = event.target.matches?.("input, textarea, select");
   if (event.ctrlKey || event.metaKey || event.altKey || (inField && event.key !== "Escape")) return;
+  // Who switched them off types letters for another program.
+  if (event.key.length === 1 && document.body.dataset.letters === "off") return;
   const target = all("[data-key]").find((one) => one.dataset.key === event.key);
   if (!target) return;
   event.preventDefault();

@@ -25,6 +25,8 @@ pub enum Kind {
     Day,
     /// One of these words, each with a sentence of its own.
     Choice(&'static [&'static str]),
+    /// Yes or no, each with a sentence of its own.
+    Flag,
 }
 
 /// A field.
@@ -106,6 +108,19 @@ pub const PERSON: &[Field] = &[
     field("time_zone", Kind::Code),
 ];
 
+/// What a person sets for themselves.
+pub const SETTINGS: &[Field] = &[
+    field("given_name", Kind::Line),
+    field("family_name", Kind::Line),
+    field(
+        "language",
+        Kind::Choice(&["", "en-GB", "en-US", "de-DE", "de-AT", "de-CH", "fr-FR", "fr-CH"]),
+    ),
+    field("time_zone", Kind::Code),
+    field("theme", Kind::Choice(&["system", "light", "dark"])),
+    field("shortcuts", Kind::Flag),
+];
+
 /// A field as a form shows it.
 #[derive(Debug, Clone)]
 pub struct Input {
@@ -130,11 +145,15 @@ impl Input {
         let Field { name, kind } = *field;
         let input = Input::new(name, words.t(&format!("field-{name}")), kind, value, faults);
         let shown = |word: &&'static str| match *word {
-            "" => (String::new(), String::new()),
+            "" => {
+                let none = format!("{name}-none");
+                (String::new(), if words.has(&none) { words.t(&none) } else { String::new() })
+            }
             word => (word.to_owned(), words.t(&format!("{name}-{word}"))),
         };
         match kind {
             Kind::Choice(all) => input.among(all.iter().map(shown).collect()),
+            Kind::Flag => input.among(["true", "false"].iter().map(shown).collect()),
             Kind::Line | Kind::Code | Kind::Email | Kind::Text | Kind::Day => input,
         }
     }
@@ -178,7 +197,7 @@ impl Input {
         match self.kind {
             Kind::Email => "email",
             Kind::Day => "date",
-            Kind::Line | Kind::Code | Kind::Text | Kind::Choice(_) => "text",
+            Kind::Line | Kind::Code | Kind::Text | Kind::Choice(_) | Kind::Flag => "text",
         }
     }
 

@@ -2,7 +2,7 @@
 
 use patron_app::ids;
 use patron_gateway::Exchange;
-use patron_model::{Permission, Permissions, Timestamp};
+use patron_model::{Permission, Permissions, Timestamp, user::Theme};
 use uuid::Uuid;
 
 use crate::{
@@ -26,6 +26,10 @@ pub struct Frame {
     pub person: Option<Person>,
     /// What that person may do there.
     rights: Permissions,
+    /// The colours that the person chose; nothing: those of their system.
+    pub theme: Option<&'static str>,
+    /// Whether single letters act.
+    pub letters: bool,
     /// Whether anybody may be somebody here.
     pub sandbox: bool,
     /// What was just done, in a sentence.
@@ -75,6 +79,8 @@ impl Frame {
             space: None,
             person: None,
             rights: Permissions::NONE,
+            theme: None,
+            letters: true,
             sandbox: false,
             done: None,
             path: exchange.path().to_owned(),
@@ -94,6 +100,7 @@ impl Frame {
             words.known(&key).filter(|_| is_word)
         });
         let person = page.person();
+        let user = person.map(|caller| &caller.user);
         let space = person.and_then(|caller| {
             let space = caller.space(request.cx.space)?;
             let (number, name) = (space.number, space.name.as_str().to_owned());
@@ -117,6 +124,8 @@ impl Frame {
             space,
             person,
             rights: page.rights(),
+            theme: user.filter(|user| user.theme != Theme::System).map(|user| user.theme.as_str()),
+            letters: user.is_none_or(|user| !user.without_letters),
             sandbox: request.site.guest.is_some(),
             done,
             path: request.path().to_owned(),

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
 use jiff::{Timestamp as Instant, tz::TimeZone};
 use patron_gateway::Exchange;
-use patron_model::{Timestamp, Why, user::User};
+use patron_model::{Timestamp, Why, time_zone, user::User};
 use unic_langid::LanguageIdentifier;
 
 /// Seconds of a minute, an hour and a day.
@@ -86,11 +86,12 @@ macro_rules! sentences {
             include_str!(concat!("../locales/", $language, "/customers.ftl")),
             include_str!(concat!("../locales/", $language, "/developers.ftl")),
             include_str!(concat!("../locales/", $language, "/operations.ftl")),
+            include_str!(concat!("../locales/", $language, "/home.ftl")),
         ]
     };
 }
 
-static SENTENCES: [(Language, [&str; 4]); 3] = [
+static SENTENCES: [(Language, [&str; 5]); 3] = [
     (Language::English, sentences!("en")),
     (Language::German, sentences!("de")),
     (Language::French, sentences!("fr")),
@@ -99,7 +100,7 @@ static SENTENCES: [(Language, [&str; 4]); 3] = [
 static SPOKEN: LazyLock<[Spoken; 3]> =
     LazyLock::new(|| SENTENCES.map(|(language, texts)| spoken(language, texts)));
 
-fn spoken(language: Language, texts: [&'static str; 4]) -> Spoken {
+fn spoken(language: Language, texts: [&'static str; 5]) -> Spoken {
     let id: LanguageIdentifier = language.tag().parse().unwrap_or_default();
     let mut bundle = FluentBundle::new_concurrent(vec![id]);
     // What people entered stands in elements that keep its direction to itself.
@@ -165,7 +166,7 @@ impl Words {
         accepted.sort_by(|a, b| b.1.total_cmp(&a.1));
         let tags = chosen.into_iter().chain(accepted.into_iter().map(|(tag, _)| tag));
         let form = tags.filter_map(of_tag).next().unwrap_or(&FORMS[0]);
-        let zone = zone.and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
+        let zone = zone.and_then(time_zone::rules).unwrap_or(TimeZone::UTC);
         Words { form, zone }
     }
 

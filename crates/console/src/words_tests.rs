@@ -83,6 +83,9 @@ const MADE: &[&str] = &[
     "act-",
     "acts-",
     "outcome-",
+    "theme-",
+    "shortcuts-",
+    "language-",
 ];
 
 #[test]

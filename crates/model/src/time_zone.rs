@@ -1,8 +1,12 @@
 //! Time zones: an IANA name (`Europe/Zurich`) or a fixed offset from UTC (`-05:00`).
 
-use jiff::tz::{Offset, TimeZone as Zone};
+use jiff::tz::Offset;
+pub use jiff::tz::TimeZone as Zone;
 
 use crate::{Timestamp, Why};
+
+/// Seconds of an hour.
+const HOUR_SECONDS: i64 = 3_600;
 
 /// A time zone as it was typed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -15,7 +19,7 @@ impl TimeZone {
     /// # Errors
     /// `Unknown`.
     pub fn parse(typed: &str) -> Result<Self, Why> {
-        match zone(typed) {
+        match rules(typed) {
             Some(_) => Ok(TimeZone(typed.to_owned())),
             None => Err(Why::Unknown { what: "time zone" }),
         }
@@ -40,12 +44,13 @@ impl TimeZone {
 
     /// Whole hours from UTC at a moment, rounded towards zero.
     pub fn hours_at(&self, at: Timestamp) -> i64 {
-        let seconds = zone(&self.0).map_or(0, |z| z.to_offset(at.jiff()).seconds());
+        let seconds = rules(&self.0).map_or(0, |z| z.to_offset(at.jiff()).seconds());
         i64::from(seconds / 3600)
     }
 }
 
-fn zone(typed: &str) -> Option<Zone> {
+/// The rules of a time zone by its name or offset; nothing where there is no such one.
+pub fn rules(typed: &str) -> Option<Zone> {
     match typed.as_bytes() {
         [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
             let digit = |b: &u8| b.is_ascii_digit().then(|| i32::from(b - b'0'));
@@ -60,6 +65,25 @@ fn zone(typed: &str) -> Option<Zone> {
         }
         _ => Zone::get(typed).ok(),
     }
+}
+
+/// When the hour of a moment begins that clocks of a zone strike, and the next one.
+pub fn hour_of(zone: &Zone, at: Timestamp) -> (Timestamp, Timestamp) {
+    let local = at.seconds() + i64::from(zone.to_offset(at.jiff()).seconds());
+    let past = local.rem_euclid(HOUR_SECONDS);
+    let begins = Timestamp::from_micros((at.seconds() - past) * 1_000_000);
+    (begins, begins.plus_seconds(HOUR_SECONDS))
+}
+
+/// When the day of a moment begins in a zone, and the next one.
+pub fn day_of(zone: &Zone, at: Timestamp) -> (Timestamp, Timestamp) {
+    let date = at.jiff().to_zoned(zone.clone()).date();
+    let begins = |date: jiff::civil::Date| {
+        let begins = date.to_zoned(zone.clone()).map(|begins| begins.timestamp());
+        begins.map_or(at, |begins| Timestamp::from_micros(begins.as_microsecond()))
+    };
+    let next = date.tomorrow().map_or(at, begins);
+    (begins(date), next.max(at.plus_seconds(1)))
 }
 
 #[cfg(test)]

@@ -85,6 +85,42 @@ impl UserState {
     }
 }
 
+/// In which colours a person is shown pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Theme {
+    /// As the person's system is set.
+    #[default]
+    System,
+    /// Dark on light.
+    Light,
+    /// Light on dark.
+    Dark,
+}
+
+impl Theme {
+    /// The words, for messages.
+    pub const WORDS: &'static str = "light, dark, system";
+
+    /// The word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Theme::System => "system",
+            Theme::Light => "light",
+            Theme::Dark => "dark",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Theme> {
+        [Theme::System, Theme::Light, Theme::Dark].into_iter().find(|one| one.as_str() == word)
+    }
+
+    fn is_system(&self) -> bool {
+        *self == Theme::System
+    }
+}
+
 /// A person or an application.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct User {
@@ -125,6 +161,12 @@ pub struct User {
     /// Time zone of a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<TimeZone>,
+    /// In which colours a person is shown pages.
+    #[serde(default, skip_serializing_if = "Theme::is_system")]
+    pub theme: Theme,
+    /// Whether a person wants single letters to do nothing (WCAG 2.1.4).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_letters: bool,
     /// The provider who brings a person: who made the record at the first sign-in, or is to. Until
     /// then an address may be missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -158,6 +200,10 @@ pub struct UserPatch {
     pub language: Patch<Language>,
     /// Time zone of a person.
     pub time_zone: Patch<TimeZone>,
+    /// In which colours a person is shown pages.
+    pub theme: Option<Theme>,
+    /// Whether a person wants single letters to do nothing.
+    pub without_letters: Option<bool>,
     /// Requests in two minutes that are answered, 1 or more.
     pub request_limit: Patch<i64>,
     /// Whether it may do anything: active or inactive.
@@ -182,6 +228,8 @@ impl User {
             phone: None,
             language: None,
             time_zone: None,
+            theme: Theme::System,
+            without_letters: false,
             provider: None,
             request_limit: None,
             created_at: now,
@@ -209,6 +257,8 @@ impl User {
             phone,
             language,
             time_zone,
+            theme,
+            without_letters,
             request_limit,
             active,
         } = patch;
@@ -219,6 +269,8 @@ impl User {
         phone.change(&mut next.phone);
         language.change(&mut next.language);
         time_zone.change(&mut next.time_zone);
+        next.theme = theme.unwrap_or(next.theme);
+        next.without_letters = without_letters.unwrap_or(next.without_letters);
         request_limit.change(&mut next.request_limit);
         next.state = match active {
             Some(true) => UserState::Active,
@@ -237,6 +289,8 @@ impl User {
             ("phone", self.phone != next.phone),
             ("language", self.language != next.language),
             ("time_zone", self.time_zone != next.time_zone),
+            ("theme", self.theme != next.theme),
+            ("shortcuts", self.without_letters != next.without_letters),
             ("request_limit", self.request_limit != next.request_limit),
             ("state", self.state != next.state),
         ]);
@@ -281,6 +335,8 @@ impl User {
                     ("phone", self.phone.is_some()),
                     ("language", self.language.is_some()),
                     ("time_zone", self.time_zone.is_some()),
+                    ("theme", !self.theme.is_system()),
+                    ("shortcuts", self.without_letters),
                     ("provider", self.provider.is_some()),
                 ];
                 for (name, _) in persons.into_iter().filter(|(_, is_said)| *is_said) {
@@ -383,6 +439,22 @@ mod tests {
             ..UserPatch::default()
         };
         assert!(person().apply(long, at(1)).is_err());
+    }
+
+    #[test]
+    fn a_person_chooses_how_pages_are_shown() {
+        let dark = UserPatch {
+            theme: Theme::parse("dark"),
+            without_letters: Some(true),
+            ..UserPatch::default()
+        };
+        let (chosen, changes) = person().apply(dark.clone(), at(1)).unwrap();
+        assert_eq!(changes, vec!["theme", "shortcuts"]);
+        assert_eq!((chosen.theme, chosen.without_letters), (Theme::Dark, true));
+        let stored = serde_json::to_value(person()).unwrap();
+        assert!(stored.get("theme").is_none() && stored.get("without_letters").is_none());
+        let shop = User::application(7, Uuid::nil(), 1, "shop", at(0));
+        assert!(shop.apply(dark, at(1)).is_err(), "applications look at nothing");
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod keys;
 mod links;
 mod lists;
 mod mails;
+mod me;
 mod oidc;
 mod operations;
 mod passkeys;

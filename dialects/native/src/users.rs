@@ -3,14 +3,13 @@
 
 use patron_app::{
     Id, Loaded, places,
-    rights::Principal,
     search::{Filter, Order, Query, fields::user as fields},
     sign_in::invitations,
     users::{self, UserPatch},
 };
 use patron_gateway::{Faults, Fields, Member, Reading, Reply, Request, decode::Params};
 use patron_model::{
-    Failure, Noun, Patch, Timestamp, Why,
+    Failure, Noun, Patch, Why,
     email::Email,
     language::Language,
     phone::Phone,
@@ -69,6 +68,13 @@ pub struct UserOut<'a> {
     /// Time zone of a person, by its IANA name.
     #[serde(skip_serializing_if = "Option::is_none")]
     time_zone: Option<&'a str>,
+    /// In which colours a person is shown pages; at `/v1/me` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<words::Theme>")]
+    theme: Option<&'static str>,
+    /// Whether single letters act on pages of the console; at `/v1/me` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shortcuts: Option<bool>,
     /// Number of the provider who brings a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<i64>,
@@ -110,6 +116,8 @@ impl<'a> From<&'a User> for UserOut<'a> {
             phone: user.phone.as_ref().map(Phone::raw),
             language: user.language.as_ref().map(Language::as_str),
             time_zone: user.time_zone.as_ref().map(TimeZone::as_str),
+            theme: None,
+            shortcuts: None,
             provider: user.provider,
             request_limit: user.request_limit,
             invitation_url: None,
@@ -118,6 +126,18 @@ impl<'a> From<&'a User> for UserOut<'a> {
             version: user.version,
             created_at: user.created_at.rfc3339_micros(),
             updated_at: user.updated_at.rfc3339_micros(),
+        }
+    }
+}
+
+impl<'a> UserOut<'a> {
+    /// As it is shown to itself: with what people set for themselves.
+    pub fn own(user: &'a User) -> UserOut<'a> {
+        let is_person = user.kind == UserKind::Human;
+        UserOut {
+            theme: is_person.then_some(user.theme.as_str()),
+            shortcuts: is_person.then_some(!user.without_letters),
+            ..UserOut::from(user)
         }
     }
 }
@@ -178,11 +198,20 @@ fn patch(body: UserIn, fields: &mut Fields) -> UserPatch {
             Patch::Set(active) => Some(active),
             Patch::Keep | Patch::Clear => None,
         },
+        ..UserPatch::default()
     }
 }
 
 fn shown(status: u16, user: &User) -> Result<Reply, Failure> {
     Ok(Reply::json(status, &UserOut::from(user))?.with("etag", conditions::tag(user.version)))
+}
+
+/// A person as they are shown to themselves.
+///
+/// # Errors
+/// `Internal` when it cannot be written.
+pub fn shown_own(user: &User) -> Result<Reply, Failure> {
+    Ok(Reply::json(200, &UserOut::own(user))?.with("etag", conditions::tag(user.version)))
 }
 
 /// The user that a path names.
@@ -319,88 +348,4 @@ pub async fn delete(request: Request) -> Result<Reply, Failure> {
     let condition = conditions::if_match(&request)?;
     users::delete(&request.cx, id(&request)?, condition.expect()).await?;
     Ok(Reply::empty(204))
-}
-
-/// Where a user may do what.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "GrantedPermissions")]
-pub struct GrantOut {
-    /// Number of the account.
-    account: i64,
-    /// Number of the space; the whole account when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    space: Option<i64>,
-    /// Whether in the accounts below, too.
-    subaccounts: bool,
-    /// What may be done there.
-    permissions: Vec<&'static str>,
-}
-
-/// How a person who asks has signed in.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "OwnSession")]
-pub struct OwnSessionOut {
-    /// Number of the session.
-    number: i64,
-    /// 2: by two factors; 1: by one.
-    level: u8,
-    /// What every request of the session carries in `Patron-CSRF`.
-    csrf: String,
-    /// By what a second factor has to be proven before anything may be done.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    second_factor: Vec<&'static str>,
-    /// Until when what asks for a fresh proof of who one is needs no other; none: it does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("format" = "date-time"))]
-    step_up_until: Option<String>,
-}
-
-/// Who asks.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Me")]
-pub struct MeOut<'a> {
-    /// The user.
-    user: UserOut<'a>,
-    /// Number of the key; none where a person asks by a session.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<i64>,
-    /// The session, where one asks.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<OwnSessionOut>,
-    /// What may be done, and where.
-    permissions: Vec<GrantOut>,
-    /// What may be done besides once a second factor is proven: `POST /v1/sign-in/second-factor`,
-    /// or `POST /v1/me/totp` where there is none yet.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    withheld: Vec<GrantOut>,
-}
-
-fn granted(principal: &Principal) -> Vec<GrantOut> {
-    let granted = principal.grants().iter().map(|grant| GrantOut {
-        account: grant.account,
-        space: grant.space,
-        subaccounts: grant.subaccounts,
-        permissions: grant.permissions.iter().map(|one| one.as_str()).collect(),
-    });
-    granted.collect()
-}
-
-/// Who asks, and what he may do where.
-pub async fn me(request: Request) -> Result<Reply, Failure> {
-    let caller = request.cx.caller()?;
-    let permissions = granted(&caller.principal);
-    let withheld = caller.person.as_ref().map(|person| granted(&person.withheld));
-    let withheld = withheld.unwrap_or_default();
-    let user = (&caller.user).into();
-    let session = caller.person.as_ref().map(|standing| OwnSessionOut {
-        number: standing.session,
-        level: standing.level,
-        csrf: standing.csrf.clone(),
-        second_factor: standing.second_factor.clone(),
-        step_up_until: Some(standing.proven_until)
-            .filter(|until| *until > request.now)
-            .map(Timestamp::rfc3339_micros),
-    });
-    let key = caller.person.is_none().then_some(caller.key.number);
-    Reply::json(200, &MeOut { user, key, session, permissions, withheld })
 }

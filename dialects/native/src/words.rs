@@ -46,6 +46,8 @@ words! {
     SettableUserState: "active" "inactive";
     /// Whom an account asks for a second factor.
     SecondFactor: "none" "roles" "all";
+    /// In which colours a person is shown pages.
+    Theme: "light" "dark" "system";
     /// States of keys.
     KeyState: "active" "expiring" "expired" "revoked";
     /// What became of what the audit log tells.

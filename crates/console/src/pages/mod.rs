@@ -3,6 +3,7 @@
 mod customers;
 mod developers;
 mod doors;
+mod home;
 mod links;
 mod operations;
 mod spaces;
@@ -26,6 +27,7 @@ pub fn all(table: &Table) -> Vec<Operation> {
     [
         files,
         doors::lines(table),
+        home::lines(table),
         links::lines(table),
         spaces::lines(table),
         customers::lines(table),

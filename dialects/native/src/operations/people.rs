@@ -13,12 +13,13 @@ use super::{CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, MERGED, admin::deployment};
 use crate::{
     assignments::{self, AssignmentIn, AssignmentOut},
     customers::show::ListOut,
+    me::{self, MeOut, OwnIn},
     permissions::{self, PermissionOut},
     providers::{self, ProviderIn, ProviderOut},
     roles::{self, RoleIn, RoleOut},
     second_factor,
     sessions::{self, EndedOut},
-    users::{self, MeOut, UserIn, UserOut},
+    users::{self, UserIn, UserOut},
 };
 
 /// Which of them counts depends on the user.
@@ -60,8 +61,12 @@ pub(super) fn of_users() -> Vec<Operation> {
         delete("/v1/users/{user}/factors", second_factor::remove_of_user)
             .named("delete_factors_of_user", "Remove codes and passkeys of a person who lost them")
             .needs(PersonWrite).step_up().replies_empty(204),
-        get("/v1/me", users::me).named("get_me", "Who asks, and what he may do where")
+        get("/v1/me", me::get).named("get_me", "Who asks, and what he may do where")
             .any_key().replies::<MeOut<'_>>(200),
+        patch("/v1/me", me::update)
+            .named("update_me",
+                "Change your own name, language, time zone, colours and keys (JSON Merge Patch)")
+            .own().takes(&[IF_MATCH]).body::<OwnIn>().media(MERGED).replies::<UserOut<'_>>(200),
     ])
 }
 

@@ -132,6 +132,7 @@ fn patch(body: UserIn, fields: &mut Fields) -> UserPatch {
             Patch::Set(active) => Some(active),
             Patch::Keep | Patch::Clear => None,
         },
+        ..UserPatch::default()
     }
 }
 

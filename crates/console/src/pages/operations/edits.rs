@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::super::doors::status;
 use crate::{
-    form::{self, Faults, Field, Input},
+    form::{self, Faults, Field, Input, Kind},
     frame::Frame,
     page::Page,
 };
@@ -25,6 +25,8 @@ pub struct Of<'a> {
     pub write: &'static str,
     /// Parameter of the path, and its value.
     pub at: (&'static str, &'a str),
+    /// Where in what is read the record stands: a JSON pointer.
+    pub inside: &'static str,
     /// Its fields.
     pub fields: &'a [Field],
 }
@@ -83,7 +85,11 @@ fn changed(form: &Params, fields: &[Field]) -> Map<String, Value> {
         if form.get(&format!("{WAS}{}", field.name)) == Some(typed.as_str()) {
             continue;
         }
-        let value = if typed.is_empty() { Value::Null } else { Value::String(typed) };
+        let value = match (typed.as_str(), field.kind) {
+            ("", _) => Value::Null,
+            (word, Kind::Flag) => Value::Bool(word == "true"),
+            _ => Value::String(typed),
+        };
         body.insert(field.name.to_owned(), value);
     }
     body
@@ -110,6 +116,7 @@ impl Of<'_> {
         };
         let now = page.call(self.read).at(name, value).ask().await?;
         let (record, tag): (Value, String) = (now.read()?, now.tag());
+        let record = record.pointer(self.inside).cloned().unwrap_or_default();
         let f = page.frame("summary-title");
         if matches!(failure, Failure::Stale { .. } | Failure::PreconditionFailed { .. }) {
             let faults = self.overtaken(&f, form, &record);

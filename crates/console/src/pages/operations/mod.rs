@@ -1,8 +1,8 @@
 //! People, roles, the audit log: who may do what, and who did.
 
 mod audit;
-mod confirm;
-mod edits;
+pub mod confirm;
+pub mod edits;
 mod people;
 mod person;
 mod places;

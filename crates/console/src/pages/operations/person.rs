@@ -188,7 +188,7 @@ async fn edit(page: Page) -> Result<Reply, Failure> {
 
 async fn update(page: Page) -> Result<Reply, Failure> {
     let at = ("user", page.request.param("user"));
-    let of = Of { read: "get_user", write: "update_user", at, fields: PERSON };
+    let of = Of { read: "get_user", write: "update_user", at, inside: "", fields: PERSON };
     match of.send(&page, &page.form()?).await? {
         None => Ok(back(&page, "saved")),
         Some((status, shown)) => editing(&page, status, shown),
