@@ -37,6 +37,8 @@ const SECONDS_PER_DAY: i64 = 24 * 3600;
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 /// How often last uses of keys are looked through for those to be written.
 const KEY_USES_EVERY: Duration = Duration::from_secs(30);
+/// How often what happened in spaces is added to what is kept of them.
+const STATISTICS_EVERY: Duration = Duration::from_secs(60);
 
 /// What the exit status of a process that a signal ended is counted from.
 const SIGNAL_EXIT: i32 = 128;
@@ -191,6 +193,7 @@ pub async fn serve(
     let site = site(settings, is_sandbox);
     let gateway = Gateway::new(Arc::clone(&app), site, limits, &hosts, log, pages);
     let beside = work_beside(&app, settings.audit.keep_days);
+    let counting = tokio::spawn(keep_statistics(Arc::clone(&app)));
     let asked = OnceLock::new();
     let ending = OnceLock::new();
     let stop = async {
@@ -207,7 +210,7 @@ pub async fn serve(
     let flushed = traces.map(|traces| tokio::spawn(traces.stop(until)));
     let closed = async {
         // What is on its way is still noted. One that failed has nothing left to write.
-        for ends in ending.into_inner().into_iter().chain(tellers) {
+        for ends in ending.into_inner().into_iter().chain(tellers).chain([counting]) {
             let _ = ends.await;
         }
         close(&app).await;
@@ -284,6 +287,7 @@ fn tell_outside(settings: &Settings, app: &Arc<App>) -> Result<Vec<JoinHandle<()
 /// Writes what is still to be written, and closes the store.
 async fn close(app: &App) {
     write_key_uses(app).await;
+    write_statistics(app).await;
     app.finish_audit().await;
     tracing::info!("all requests are finished, closing the store");
     app.store.clone().close().await;
@@ -300,6 +304,25 @@ async fn keep_key_uses(app: Arc<App>) {
 async fn write_key_uses(app: &App) {
     if let Err(failure) = app.write_key_uses().await {
         tracing::warn!(failure = failure.name(), "last uses of keys could not be written");
+    }
+}
+
+/// Writes once a minute what happened in each space, until the process is asked to stop; what is
+/// being written then is written to its end.
+async fn keep_statistics(app: Arc<App>) {
+    let stopped = app.stopped();
+    tokio::pin!(stopped);
+    loop {
+        tokio::select! {
+            () = &mut stopped => return,
+            () = tokio::time::sleep(STATISTICS_EVERY) => write_statistics(&app).await,
+        }
+    }
+}
+
+async fn write_statistics(app: &App) {
+    if let Err(failure) = app.write_statistics().await {
+        tracing::warn!(failure = failure.name(), "counts of the last minute could not be written");
     }
 }
 

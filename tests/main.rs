@@ -50,6 +50,7 @@ mod sign_in;
 mod sinks;
 mod sixth_dialect;
 mod starts;
+mod statistics;
 mod statuses;
 mod stopping;
 mod streams;

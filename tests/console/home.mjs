@@ -70,6 +70,37 @@ export async function me(visit) {
   }
 }
 
+// Something to be counted: the keys of a sandbox are public.
+async function traffic(visit) {
+  const headers = { Authorization: "Bearer patron_sandbox_0123456789abcdef0123456789abcdef", "Content-Type": "application/json" };
+  const call = (method, path, data) => visit.context.request.fetch(path, { method, headers, data });
+  const made = await (await call("POST", "/v1/customers", { given_name: "Counted" })).json();
+  await call("PATCH", `/v1/customers/${made.number}`, { family_name: "Twice" });
+  await call("PATCH", `/v1/customers/${made.number}`, { email: "none" });
+  const told = await (await call("GET", "/v1/statistics?step=minute")).json();
+  check(told.totals.customers_created > 0 && told.totals.refused > 0, `${visit.name}: it is counted`);
+  await call("DELETE", `/v1/customers/${made.number}`);
+}
+
+export async function overview(visit) {
+  const { page, name } = visit;
+  await traffic(visit);
+  await page.goto("/console/s/1");
+  const drawn = await page.locator("svg .bars").count();
+  check(drawn >= 4, `${name}: what was counted is drawn: ${drawn}`);
+  const says = await page.getByRole("img", { name: /^Customers\. made: [1-9]/ }).count();
+  check(says === 1, `${name}: and said`);
+  await page.locator("details").first().evaluate((one) => (one.open = true));
+  check((await page.locator("details table tbody tr").first().innerText()).length > 3, `${name}: and in a table`);
+  await visit.looked("overview counted");
+  for (const period of ["Hour", "Week", "Month"]) {
+    await page.getByRole("link", { name: period, exact: true }).click();
+    await page.waitForURL(new RegExp(`period=${period.toLowerCase()}`));
+    await visit.looked(`overview ${period.toLowerCase()}`);
+  }
+}
+
 export async function home(visit) {
+  await overview(visit);
   await me(visit);
 }

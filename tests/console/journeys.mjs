@@ -20,7 +20,7 @@ async function weigh() {
   await page.goto("/console/sign-in");
   await page.getByRole("button", { name: "Open the sandbox" }).click();
   await page.waitForURL(/\/s\/1$/);
-  for (const path of ["/console/s/1", "/console/s/1/customers", "/console/s/1/customers/new", "/console/s/1/keys", "/console/s/1/webhooks/new", "/console/me"]) {
+  for (const path of ["/console/s/1", "/console/s/1?period=week", "/console/s/1/customers", "/console/s/1/customers/new", "/console/s/1/keys", "/console/s/1/webhooks/new", "/console/me"]) {
     const fresh = await visit.context.newPage();
     // Each is weighed as for somebody who comes for the first time.
     const client = await visit.context.newCDPSession(fresh);

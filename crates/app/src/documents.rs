@@ -52,6 +52,7 @@ use crate::{
         passkeys::Passkey, sessions::Session,
     },
     sinks::{Position, Sink},
+    statistics::Statistic,
     vault::Kept,
     webhooks::{Cursor, Delivery, Replay, Roll, Signer, work::Node},
 };
@@ -256,7 +257,7 @@ impl Registered {
 }
 
 /// Every kind.
-static REGISTRY: [Registered; 33] = [
+static REGISTRY: [Registered; 34] = [
     Registered::of::<Customer>(),
     Registered::of::<Comment>(),
     Registered::of::<PaymentMethod>(),
@@ -290,6 +291,7 @@ static REGISTRY: [Registered; 33] = [
     Registered::of::<Flow>(),
     Registered::of::<Sink>(),
     Registered::of::<Position>(),
+    Registered::of::<Statistic>(),
 ];
 
 /// Every kind, for opening the store.

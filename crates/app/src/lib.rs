@@ -16,6 +16,7 @@
 //! - [`shares`]: what one key may hold of what everybody shares.
 //! - [`secrets`]: sealing, fingerprints, hashes; [`keyring`]: the keys for it at rest, and how the
 //!   master key is changed; [`vault`]: secrets that must be kept.
+//! - [`statistics`]: what happened in a space, counted by the minute.
 //! - [`shown`] and [`faces`]: customers that are only shown are not decoded.
 //! - [`reindex`]: what is derived of customers, made anew.
 //! - [`webhooks`]: who is told what happened, and what became of it.
@@ -57,6 +58,7 @@ pub mod shown;
 pub mod sign_in;
 pub mod sinks;
 pub mod spaces;
+pub mod statistics;
 pub mod users;
 pub mod vault;
 pub mod webhooks;
@@ -89,6 +91,7 @@ pub struct App {
     pub(crate) running: idempotency::Running,
     pub(crate) audit_numbers: audit::Numbers,
     pub(crate) refusals: audit::refusals::Refusals,
+    pub(crate) counters: statistics::Counters,
     /// Rendered answers about customers.
     pub faces: faces::Faces,
     pub(crate) login: OnceLock<String>,
@@ -124,6 +127,7 @@ impl App {
             running: idempotency::Running::default(),
             audit_numbers: audit::Numbers::default(),
             refusals: audit::refusals::Refusals::default(),
+            counters: statistics::Counters::default(),
             faces: faces::Faces::default(),
             login: OnceLock::new(),
             sign_in: sign_in::Shared::default(),

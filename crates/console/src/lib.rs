@@ -8,6 +8,7 @@
 //! - [`page`]: a request for a page: the calls it makes and how it is answered. [`frame`]: what
 //!   stands around every page.
 //! - [`words`]: sentences, numbers and dates in the language and form of the reader.
+//! - [`chart`]: drawings of what was counted.
 //! - [`assets`]: style sheet, script and icons.
 //! - [`pages`]: one module per noun.
 //!
@@ -16,6 +17,7 @@
 
 mod ask;
 mod assets;
+mod chart;
 mod door;
 mod errors;
 mod form;

@@ -129,6 +129,7 @@ impl Language {
 pub struct Words {
     form: &'static Form,
     zone: TimeZone,
+    zone_name: String,
 }
 
 /// A moment, for machines and for the reader.
@@ -166,8 +167,9 @@ impl Words {
         accepted.sort_by(|a, b| b.1.total_cmp(&a.1));
         let tags = chosen.into_iter().chain(accepted.into_iter().map(|(tag, _)| tag));
         let form = tags.filter_map(of_tag).next().unwrap_or(&FORMS[0]);
-        let zone = zone.and_then(time_zone::rules).unwrap_or(TimeZone::UTC);
-        Words { form, zone }
+        let known = zone.and_then(|name| Some((name.to_owned(), time_zone::rules(name)?)));
+        let (zone_name, zone) = known.unwrap_or_else(|| ("UTC".to_owned(), TimeZone::UTC));
+        Words { form, zone, zone_name }
     }
 
     /// The language.
@@ -273,8 +275,7 @@ impl Words {
     /// A day.
     pub fn day(&self, at: Timestamp) -> String {
         let day = self.zoned(at).date();
-        let month = usize::try_from(day.month() - 1).unwrap_or(0);
-        let month = self.form.months.get(month).copied().unwrap_or_default();
+        let month = self.month(day.month());
         let Form { after_day, .. } = self.form;
         match self.form.is_american {
             true => format!("{month} {}, {}", day.day(), day.year()),
@@ -283,17 +284,41 @@ impl Words {
     }
 
     fn day_and_time(&self, at: Timestamp) -> String {
+        format!("{}, {}", self.day(at), self.time(at))
+    }
+
+    /// The name of the time zone in which moments are shown.
+    pub fn zone(&self) -> &str {
+        &self.zone_name
+    }
+
+    /// A time of the day.
+    pub fn time(&self, at: Timestamp) -> String {
         let time = self.zoned(at).time();
-        let day = self.day(at);
         let (hour, minute) = (time.hour(), time.minute());
         match self.form.is_american {
             true => {
                 let half = if hour < 12 { "AM" } else { "PM" };
                 let hour = if hour % 12 == 0 { 12 } else { hour % 12 };
-                format!("{day}, {hour}:{minute:02}\u{202f}{half}")
+                format!("{hour}:{minute:02}\u{202f}{half}")
             }
-            false => format!("{day}, {hour:02}:{minute:02}"),
+            false => format!("{hour:02}:{minute:02}"),
         }
+    }
+
+    /// A day of this year.
+    pub fn short_day(&self, at: Timestamp) -> String {
+        let day = self.zoned(at).date();
+        let month = self.month(day.month());
+        match self.form.is_american {
+            true => format!("{month} {}", day.day()),
+            false => format!("{}{} {month}", day.day(), self.form.after_day),
+        }
+    }
+
+    fn month(&self, month: i8) -> &'static str {
+        let at = usize::try_from(month - 1).unwrap_or(0);
+        self.form.months.get(at).copied().unwrap_or_default()
     }
 
     /// Why a value is refused, in a sentence.

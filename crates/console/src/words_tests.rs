@@ -86,6 +86,11 @@ const MADE: &[&str] = &[
     "theme-",
     "shortcuts-",
     "language-",
+    "period-",
+    "span-",
+    "chart-",
+    "first-",
+    "warn-",
 ];
 
 #[test]

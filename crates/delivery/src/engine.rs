@@ -313,6 +313,7 @@ async fn attempt(
     };
     if let Some(outcome) = outcome {
         figures::attempted(outcome, now(&shared.app) - started);
+        figures::count(&shared.app, endpoint.space, outcome);
     }
     let (lane, space) = (endpoint.number, endpoint.space);
     Event::Attempted { space, lane, epoch, what, started, outcome }

@@ -5,10 +5,11 @@ use std::sync::OnceLock;
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
+use patron_app::{App, statistics::Counted};
 
 use crate::{
     core::Core,
-    lane::{Outcome, SECOND},
+    lane::{Outcome, SECOND, is_good},
 };
 
 /// Says what the figures are, once.
@@ -50,6 +51,16 @@ pub(crate) fn attempted(outcome: Outcome, micros: i64) {
     };
     counter!("patron_webhook_attempts_total", "outcome" => word).increment(1);
     histogram!("patron_webhook_attempt_seconds").record(micros as f64 / SECOND as f64);
+}
+
+/// Counts it in its space too.
+pub(crate) fn count(app: &App, space: i64, outcome: Outcome) {
+    let what = match outcome {
+        Outcome::Withheld => return,
+        _ if is_good(outcome) => Counted::AttemptsDelivered,
+        _ => Counted::AttemptsFailed,
+    };
+    app.count(space, what, app.clock.now());
 }
 
 /// Notes how the node stands.

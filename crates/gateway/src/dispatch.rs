@@ -18,7 +18,7 @@ use axum::{
     routing::{MethodFilter, MethodRouter},
 };
 use http::{Method, header};
-use patron_app::App;
+use patron_app::{App, statistics::Counted};
 use patron_model::{Failure, card::contains_number};
 use tower::ServiceExt as _;
 
@@ -261,11 +261,25 @@ impl Gateway {
         (route.door.finish)(&mut reply, exchange, quota);
         let elapsed = started.elapsed();
         route.meters.count(reply.status.as_u16(), failure, elapsed);
+        self.count(route.door, exchange, reply.status.as_u16());
         self.log((route.door.name, route.operation.id), exchange, &reply, failure, elapsed);
         let (dialect, operation) = (route.door.name, (route.operation.id, route.operation.path));
         let status = reply.status.as_u16();
         Answered { dialect, operation: Some(operation), exchange, status, failure, elapsed }.tell();
         response(reply, exchange)
+    }
+
+    /// Counts a request of a space; pages are what people look at that in.
+    fn count(&self, door: &'static Door, exchange: &Exchange, status: u16) {
+        let is_page = self.site.console.is_some_and(|console| std::ptr::eq(console, door));
+        let Some(space) = exchange.space.get().filter(|_| !is_page) else { return };
+        let count = |what| self.app.count(space.number, what, exchange.now);
+        count(Counted::Requests);
+        match status {
+            400..=499 => count(Counted::Refused),
+            500.. => count(Counted::Errors),
+            _ => {}
+        }
     }
 
     /// A request no operation is for: unknown path or method.

@@ -34,6 +34,7 @@ mod second_factor;
 mod sessions;
 mod sign_in;
 pub mod spaces;
+mod statistics;
 mod users;
 mod webhook_deliveries;
 mod webhook_endpoints;

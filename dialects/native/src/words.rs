@@ -48,6 +48,8 @@ words! {
     SecondFactor: "none" "roles" "all";
     /// In which colours a person is shown pages.
     Theme: "light" "dark" "system";
+    /// What a point of the statistics is about.
+    StatisticsStep: "minute" "hour" "day";
     /// States of keys.
     KeyState: "active" "expiring" "expired" "revoked";
     /// What became of what the audit log tells.

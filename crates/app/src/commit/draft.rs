@@ -15,6 +15,7 @@ use crate::{
     idempotency::Outcome,
     ids::new_uuid,
     record::Loaded,
+    statistics::OfCustomers,
 };
 
 /// Times that a unique value may be taken by somebody faster, before it counts as somebody else's.
@@ -353,9 +354,11 @@ impl<'a> Draft<'a> {
         }
         let claims = Claims::of(&batch);
         let changed = faces_of(&batch);
+        let counted = OfCustomers::of(&batch);
         match cx.app.store.commit(batch).await {
             Ok(_) => {
                 changed.into_iter().for_each(|number| cx.app.faces.forget(number));
+                cx.app.count_customers(counted, cx.now);
                 if opens_other_doors {
                     cx.app.callers.forget();
                 }

@@ -13,6 +13,7 @@ use crate::{
     Cx,
     commit::{Decision, Draft, Expect, Saved, claims::Claims},
     record::{Id, Loaded},
+    statistics::OfCustomers,
 };
 
 /// Customers that are prepared while the ones before them are written.
@@ -98,8 +99,8 @@ pub async fn write_many(steps: Vec<(Cx, Step)>) -> Vec<Result<Saved<Customer>, M
     verdicts
 }
 
-/// A customer as it will be, and what it claims where it is written.
-type Drafted = (Saved<Customer>, Option<Claims>);
+/// A customer as it will be; where it is written, what it claims and what is counted of it.
+type Drafted = (Saved<Customer>, Option<(Claims, OfCustomers)>);
 
 /// Customers on their way into the store.
 struct Handed {
@@ -122,7 +123,7 @@ impl Handed {
             let prepared = prepared.await;
             let prepared = prepared.map(|(batch, saved)| {
                 let is_written = !batch.writes.is_empty() || batch.answer.is_some();
-                let claims = is_written.then(|| Claims::of(&batch));
+                let claims = is_written.then(|| (Claims::of(&batch), OfCustomers::of(&batch)));
                 batches.extend(is_written.then_some(batch));
                 (saved, claims)
             });
@@ -137,8 +138,11 @@ impl Handed {
         let mut verdicts = Vec::with_capacity(self.drafted.len());
         for (cx, drafted) in self.drafted {
             let verdict = match drafted {
-                Ok((saved, Some(claims))) => match committed.next() {
-                    Some(Ok(_)) => Ok(saved),
+                Ok((saved, Some((claims, counted)))) => match committed.next() {
+                    Some(Ok(_)) => {
+                        cx.app.count_customers(counted, cx.now);
+                        Ok(saved)
+                    }
                     Some(Err(StoreError::Conflict { .. })) => Err(Missed::Raced),
                     Some(Err(error)) => Err(Missed::Refused(claims.refused(&cx, error).await)),
                     None => {

@@ -55,3 +55,76 @@ done-password-set = Votre mot de passe est défini.
 done-codes-set = Désormais, un code de l’application est demandé. Créez aussi des codes de récupération.
 done-codes-removed = Plus aucun code n’est demandé.
 done-passkey-removed = La clé d’accès est retirée.
+
+# Vue d’ensemble
+needs-you = À votre attention
+now = maintenant
+as-table = En tableau
+periods = Période affichée
+period-hour = Heure
+period-day = Jour
+period-week = Semaine
+period-month = Mois
+span-hour = la dernière heure, par minute
+span-day = 24 heures, par heure
+span-week = 7 jours, par 4 heures
+span-month = 30 jours, par jour
+chart-customers = Clients
+chart-created = créés
+chart-changed = modifiés
+chart-requests = Requêtes
+chart-done = abouties
+chart-not-done = non abouties
+chart-errors = Ce qui n’a pas abouti
+chart-refused = refusé
+chart-failed = échoué
+chart-attempts = Tentatives de livraison
+chart-delivered = acceptées
+chart-broken = faute du serveur
+chart-says = { $title }. { $first } : { $one }. { $second } : { $two }.
+chart-from = Dès
+chart-none = Rien pendant cette période.
+tile-made = { $count ->
+    [0] aucun créé
+    [one] { $shown } créé
+    [many] { $shown } de créés
+   *[other] { $shown } créés
+}
+tile-changes = Modifications
+tile-changes-what = de clients
+tile-requests = Requêtes
+tile-refused = { $count ->
+    [0] aucune refusée
+    [one] { $shown } refusée
+    [many] { $shown } de refusées
+   *[other] { $shown } refusées
+}
+tile-errors = Erreurs
+tile-errors-what = du serveur
+tile-attempts = Tentatives de livraison
+tile-failed = { $count ->
+    [0] aucune échouée
+    [one] { $shown } échouée
+    [many] { $shown } d’échouées
+   *[other] { $shown } échouées
+}
+statistics-kept = Compté par minute, gardé 35 jours
+first-done = fait
+first-key = Une clé
+first-key-what = Un programme en a besoin pour chaque API qu’il parle.
+first-customer = Le premier client
+first-customer-what = Créez-en un, envoyez-en un par l’une des API, ou importez un fichier avec la commande : patron import
+first-webhook = Un point de réception de webhooks
+first-webhook-what = Votre propre programme apprend ce qui se passe.
+first-people = Quelqu’un à vos côtés
+first-people-what = Invitez des personnes, chacune avec les rôles qu’il lui faut.
+warn-ended = { $host } a dit qu’il n’existe plus et n’est plus informé de rien.
+warn-ended-what = Si c’était une erreur, changez son adresse et reprenez ; sinon supprimez le point de réception.
+warn-paused = { $host } n’a pas répondu pendant cinq jours et est en pause.
+warn-paused-what = Voyez ce qu’il a répondu en dernier, réparez, puis reprenez : ce qui s’est passé entre-temps est gardé.
+warn-failing = { $host } n’accepte pas ce qu’on lui dit.
+warn-failing-what = Voyez ce qu’il répond. De nouvelles tentatives ont lieu d’elles-mêmes ; après cinq jours, il est mis en pause.
+warn-endpoint-go = Voir ce qu’il répond
+warn-key = La clé { $name } prend fin le { $moment }.
+warn-key-what = Remplacez-la : la nouvelle a les mêmes droits, et l’ancienne reste valable un moment.
+warn-key-go = Ouvrir la clé

@@ -1,4 +1,4 @@
-//! Where to work: the choice of a space, and what it shows first.
+//! Where to work: the choice of a space.
 
 use askama::Template;
 use patron_app::{
@@ -8,7 +8,6 @@ use patron_app::{
 };
 use patron_gateway::{Operation, Reply};
 use patron_model::{Failure, Permission, space::Space};
-use serde::Deserialize;
 
 use crate::{
     frame::Frame,
@@ -34,7 +33,6 @@ pub fn lines(table: &Table) -> Vec<Operation> {
         table.page("/console", "console_start", "The console", start).own(),
         table.page("/console/", "console_start_too", "The console", start).own(),
         table.page("/console/spaces", "console_spaces", "Choose a space", choose).own(),
-        table.page("/console/s/{space}", "console_overview", "Overview", overview).own(),
     ]
 }
 
@@ -84,30 +82,4 @@ async fn start(page: Page) -> Result<Reply, Failure> {
 async fn choose(page: Page) -> Result<Reply, Failure> {
     let (spaces, more) = choices(&page).await?;
     page::html(200, &Spaces { f: page.frame("spaces-title"), spaces, more })
-}
-
-#[derive(Template)]
-#[template(path = "overview.html")]
-struct Overview {
-    f: Frame,
-    customers: u64,
-    shown: String,
-}
-
-#[derive(Deserialize)]
-struct Counted {
-    #[serde(default)]
-    total: u64,
-}
-
-async fn overview(page: Page) -> Result<Reply, Failure> {
-    let customers = match page.may(Permission::CustomerRead) {
-        true => {
-            let counted = page.call("list_customers").query("limit", 1).query("total", true);
-            counted.ask().await?.read::<Counted>()?.total
-        }
-        false => 0,
-    };
-    let shown = page.words().number(customers);
-    page::html(200, &Overview { f: page.frame("nav-overview"), customers, shown })
 }

@@ -31,6 +31,7 @@ use crate::{
     events::{self, EventsOut},
     filters,
     payment_methods::{self, MethodIn, MethodOut},
+    statistics::{self, StatisticsOut},
 };
 
 const IDEMPOTENT: IdempotencyRule =
@@ -89,6 +90,7 @@ pub fn all() -> Vec<Operation> {
         of_comments(),
         of_payment_methods(),
         of_events(),
+        of_statistics(),
         webhooks::of_endpoints(),
         webhooks::of_deliveries(),
         webhooks::of_webhook_keys(),
@@ -300,6 +302,24 @@ fn of_payment_methods() -> Vec<Operation> {
             .named("list_payment_method_history",
                 "Everything that happened to a saved payment method, newest first")
             .needs(CustomerPast).takes(&[LIMIT, BEFORE, RECORD]).replies::<EventsOut>(200),
+    ])
+}
+
+#[rustfmt::skip]
+fn of_statistics() -> Vec<Operation> {
+    const ASKED: [Parameter; 4] = [
+        Parameter::query("since", "date-time", "from which moment on; a day before until"),
+        Parameter::query("until", "date-time", "up to which moment; now"),
+        Parameter::query("step", "string",
+            "what one point is about: minute, hour (default) or day; 1500 points at most"),
+        Parameter::query("time_zone", "string", "whose hours and days, by its IANA name; UTC"),
+    ];
+    group("Statistics", [
+        get("/v1/statistics", statistics::get)
+            .named("get_statistics",
+                "Requests, customers made and changed, and attempts to deliver, counted by the \
+                 minute for 35 days")
+            .needs(EventRead).takes(&ASKED).replies::<StatisticsOut>(200),
     ])
 }
 

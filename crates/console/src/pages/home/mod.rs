@@ -1,6 +1,8 @@
-//! What is about whoever looks at it: one's own page.
+//! What one sees first in a space, and one's own page.
 
 mod me;
+mod overview;
+mod warnings;
 mod ways;
 
 use patron_gateway::Operation;
@@ -9,5 +11,5 @@ use crate::operations::Table;
 
 /// The lines.
 pub fn lines(table: &Table) -> Vec<Operation> {
-    [me::lines(table), ways::lines(table)].into_iter().flatten().collect()
+    [overview::lines(table), me::lines(table), ways::lines(table)].into_iter().flatten().collect()
 }
