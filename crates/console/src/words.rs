@@ -351,6 +351,7 @@ impl Words {
             Why::CardNumber => self.t("why-card-number"),
             Why::SecurityCode => self.t("why-security-code"),
             Why::Taken => self.t("why-taken"),
+            Why::Ambiguous => self.t("why-ambiguous"),
             Why::Mismatch { with } => of("why-mismatch", "with", &self.expected(with)),
             Why::TooMany { max } => of("why-too-many", "max", max),
             Why::TooLarge { max_bytes } => of("why-too-large", "max", max_bytes),

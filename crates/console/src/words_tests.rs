@@ -178,6 +178,7 @@ fn reasons_are_those_of_the_rules() {
         Why::CardNumber,
         Why::SecurityCode,
         Why::Taken,
+        Why::Ambiguous,
         Why::Mismatch { with: "x" },
         Why::TooMany { max: 3 },
         Why::TooLarge { max_bytes: 3 },
