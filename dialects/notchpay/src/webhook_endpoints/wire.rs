@@ -279,7 +279,7 @@ mod tests {
     fn what_can_be_asked_for_is_in_the_journal() {
         let events = OF_CUSTOMERS.map(|(event, _)| event.to_owned()).to_vec();
         let own = Own { events, ..Own::default() };
-        assert_eq!(own.types().expect("types").len(), 6);
+        assert_eq!(own.types().expect("types").len(), 7);
         let own = Own { events: LATER.iter().map(|event| (*event).to_owned()).collect(), ..own };
         assert!(own.types().expect("none").is_empty());
     }
