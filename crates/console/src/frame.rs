@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::{
     assets,
     page::{self, Page},
+    rights,
     words::{Moment, Words},
 };
 
@@ -114,7 +115,8 @@ impl Frame {
             let email = user.email.as_ref().map(|email| email.as_str()).unwrap_or_default();
             let name = if names.is_empty() { email.to_owned() } else { names.join(" ") };
             let token = caller.person.as_ref().map(|standing| standing.csrf.clone());
-            let mut roles = caller.roles.clone();
+            let mut roles: Vec<String> =
+                caller.roles.iter().map(|role| rights::role_name(&words, role)).collect();
             roles.dedup();
             Person { name, roles: roles.join(", "), token: token.unwrap_or_default() }
         });

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::{
     frame::Frame,
     page::{Listed, Page},
+    words::Words,
 };
 
 /// Roles that are asked for to be named.
@@ -46,8 +47,8 @@ pub fn in_words(f: &Frame, permissions: &[String]) -> Vec<(String, String)> {
 }
 
 /// What people call a role: the built-in ones in the language of the reader.
-pub fn role_name(f: &Frame, name: &str) -> String {
-    f.words.known(&built_in_key(name)).unwrap_or_else(|| name.to_owned())
+pub fn role_name(words: &Words, name: &str) -> String {
+    words.known(&built_in_key(name)).unwrap_or_else(|| name.to_owned())
 }
 
 /// What a built-in role is for.
@@ -74,7 +75,7 @@ pub struct Known {
 fn built_in(f: &Frame, role: Role) -> Known {
     Known {
         number: role.number(),
-        name: role_name(f, role.as_str()),
+        name: role_name(&f.words, role.as_str()),
         permissions: role.permissions().iter().map(|one| one.as_str().to_owned()).collect(),
     }
 }

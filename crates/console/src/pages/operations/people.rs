@@ -173,7 +173,7 @@ async fn list(page: Page) -> Result<Reply, Failure> {
 
 /// A role by its name, and where it holds.
 pub fn role(f: &Frame, places: &Places, held: &Held) -> (String, String) {
-    (rights::role_name(f, &held.name), places.held(f, held))
+    (rights::role_name(&f.words, &held.name), places.held(f, held))
 }
 
 #[derive(Template)]

@@ -64,7 +64,7 @@ pub async fn roles(page: &Page, f: &Frame, chosen: &str) -> Result<Choices, Fail
     let choice = |role: Named| {
         let value = role.number.to_string();
         let is_chosen = value == chosen;
-        (value, rights::role_name(f, &role.name), is_chosen)
+        (value, rights::role_name(&f.words, &role.name), is_chosen)
     };
     Ok(all.into_iter().map(choice).collect())
 }

@@ -122,7 +122,7 @@ async fn matrix(page: Page) -> Result<Reply, Failure> {
     let Listed { data, next_cursor } = call.ask().await?.read()?;
     let column = |role: Role| Column {
         path: f.here(&format!("/roles/{}", role.number)),
-        name: rights::role_name(&f, &role.name),
+        name: rights::role_name(&f.words, &role.name),
         permissions: role.permissions.into_iter().collect(),
     };
     let columns: Vec<Column> = data.into_iter().map(column).collect();
@@ -175,7 +175,7 @@ async fn one(page: Page) -> Result<Reply, Failure> {
     // What a built-in role is for is said in the language of the reader.
     let about = rights::about_role(&f, &role.name).filter(|_| role.built_in);
     let shown = One {
-        name: rights::role_name(&f, &role.name),
+        name: rights::role_name(&f.words, &role.name),
         base: base(&page),
         description: about.unwrap_or(role.description),
         is_own: !role.built_in,
